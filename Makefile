@@ -1,0 +1,68 @@
+# Everything a fresh machine needs is Python 3.11 or newer and make:
+#
+#   make tutorial                  the tutorial about gates
+#   make tutorial T=01_hello_rnn ARGS="--quick"
+#   make test                      the tests, on the three Keras backends
+#   make test BACKENDS=jax ARGS="-k lstm"
+#
+#   make bench    our layers beside their peers    make lint    the style
+#   make format   lay the code out                 make clean   as if cloned
+
+PYTHON ?= python3
+T ?= 03_gates
+BACKENDS ?= tensorflow jax torch
+ARGS ?=
+
+# Exactly this release: a bare `torch` takes the newest, which on Linux brings
+# gigabytes of CUDA, while this pin is met by the CPU build 2.13.0+cpu too, and
+# pip prefers that one wherever it is told of it (say, by PIP_FIND_LINKS).
+TORCH := torch==2.13.0
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+# A stamp per extra of setup.cfg that is installed, so that a second call is
+# quick. TensorFlow needs no extra: the package itself requires it.
+with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
+
+.PHONY: tutorial test bench lint format clean
+
+tutorial: $(call with,tutorials)
+	$(RUN) tutorials/$(T).py $(ARGS)
+
+# One process per backend; a failure on one does not keep the next from
+# running, but it is the outcome.
+test: $(call with,test $(BACKENDS))
+	@failed=; \
+	for backend in $(BACKENDS); do \
+	  echo; echo "==== tests on $$backend ===="; \
+	  KERAS_BACKEND=$$backend $(RUN) -m pytest $(ARGS) \
+	    || failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi
+
+bench: $(call with,torch $(BACKENDS))
+	@set -e; for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(RUN) -m benchmarks.recurrent $(ARGS); \
+	done
+
+lint: $(call with,test)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(call with,test)
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf $(VENV) build dist runs *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("keras_seq needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.with-%: $(VENV)/.made setup.cfg pyproject.toml
+	$(RUN) -m pip install --quiet --editable ".[$*]" $(if $(filter torch,$*),$(TORCH))
+	@touch $@

@@ -1,0 +1,1 @@
+"""This library beside its peers, interleaved in one run; see `report`."""

@@ -1,0 +1,153 @@
+"""A layer as two functions to time: a forward pass and a training step.
+
+A training step is forward, the mean square of all outputs as the loss,
+backward through the whole layer, and w -= rate * dw. There is no model, no
+metric and no data set around the layer, and on TensorFlow and JAX the step is
+one compiled function: `train_on_batch` would add the same milliseconds of
+Python to everybody, and so bring every ratio nearer to 1. PyTorch runs
+eagerly, as it is mostly used.
+
+    ours = of_keras(layer, x)
+    ours.forward(), ours.step()
+"""
+
+import typing
+
+import keras
+
+from benchmarks import report
+from keras_seq.training import interleave
+
+RATE = 0.01
+
+
+class Contender(typing.NamedTuple):
+    """Two functions without arguments that return when their work is done."""
+
+    forward: typing.Callable  # -> float, the layer's output
+    step: typing.Callable  # one training step; changes the layer's weights
+    threads: int | None = None  # PyTorch's, see `quicker_threads`
+
+
+def of_keras(layer, x):
+    """Make a contender of a built Keras layer, on the backend that runs.
+
+    Args:
+        layer: a built `keras.layers.Layer` with one output.
+        x: float array, the input.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _of_tensorflow(layer, x)
+    if backend == "jax":
+        return _of_jax(layer, x)
+    weights = [v.value for v in layer.trainable_variables]
+    return of_torch(layer, weights, x)
+
+
+def _of_tensorflow(layer, x):
+    """Compile both functions with `tf.function`."""
+    import tensorflow as tf
+
+    weights = [v.value for v in layer.trainable_variables]
+
+    @tf.function
+    def forward(x):
+        return layer(x)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(layer(x, training=True) ** 2)
+        for w, dw in zip(weights, tape.gradient(loss, weights)):
+            w.assign_sub(RATE * dw)
+        return loss
+
+    x = tf.constant(x)
+    return Contender(lambda: forward(x).numpy(), lambda: step(x).numpy())
+
+
+def _of_jax(layer, x):
+    """Compile both functions with `jax.jit`."""
+    import jax
+
+    frozen = [v.value for v in layer.non_trainable_variables]
+    weights = [v.value for v in layer.trainable_variables]
+
+    def outputs(weights, x, training):
+        return layer.stateless_call(weights, frozen, x, training=training)[0]
+
+    @jax.jit
+    def forward(weights, x):
+        return outputs(weights, x, False)
+
+    @jax.jit
+    def update(weights, x):
+        def loss(weights):
+            return (outputs(weights, x, True) ** 2).mean()
+
+        slopes = jax.grad(loss)(weights)
+        return [w - RATE * dw for w, dw in zip(weights, slopes)]
+
+    def step():
+        nonlocal weights
+        weights = jax.block_until_ready(update(weights, x))
+
+    x = jax.numpy.asarray(x)
+    return Contender(lambda: jax.block_until_ready(forward(weights, x)), step)
+
+
+def of_torch(call, weights, x):
+    """Wrap a PyTorch module, or a Keras layer on the PyTorch backend.
+
+    Args:
+        call: function of the input to the output.
+        weights: list of the tensors to train.
+        x: float array, the input.
+    """
+    import torch
+
+    x = torch.as_tensor(x, device=weights[0].device)
+
+    @torch.no_grad()
+    def forward():
+        return call(x).cpu()
+
+    def gradients():
+        return torch.autograd.grad((call(x) ** 2).mean(), weights)
+
+    @torch.no_grad()
+    def step():
+        with torch.enable_grad():
+            slopes = gradients()
+        for w, dw in zip(weights, slopes):
+            w -= RATE * dw
+        weights[0].cpu()  # waits, where the layer is on a device
+
+    threads = quicker_threads(gradients)
+    return Contender(
+        with_threads(threads, forward), with_threads(threads, step), threads
+    )
+
+
+def quicker_threads(work):
+    """Give the number of threads, 1 or all, with which PyTorch is quicker.
+
+    A recurrent layer is many small products, and on a busy machine a second
+    thread that everybody waits for can make them a hundred times slower.
+    """
+    counts = {1, report.cores()}
+    works = {n: with_threads(n, work) for n in counts}
+    seconds = interleave(works, rounds=3, warmup=1)
+    return min(counts, key=lambda n: report.summary(seconds[n])["median"])
+
+
+def with_threads(threads, work):
+    """Give a function that sets PyTorch's threads, then does the work."""
+    import torch
+
+    def run():
+        torch.set_num_threads(threads)
+        return work()
+
+    return run

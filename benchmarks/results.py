@@ -1,0 +1,110 @@
+"""Keep what was measured, and lay it out in the README.
+
+    python -m benchmarks.results keep runs/03_gates   # into results/
+    python -m benchmarks.results readme               # rewrite the tables
+
+A kept file is a tutorial's results.json with the machine and the date. The
+README's tables are made from the files in results/, never typed.
+"""
+
+import argparse
+import json
+import pathlib
+
+from benchmarks import report
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
+
+# What the README shows of a kept file: metric -> how it is called there.
+SHOWN = {
+    "01_hello_rnn-tinyshakespeare": {
+        "loss_rnn": "RNN, nats per character",
+        "loss_gru": "GRU, nats per character",
+        "loss_lstm": "LSTM, nats per character",
+    },
+    "02_five_settings-names": {
+        "one_to_one_accuracy": "digit image -> class",
+        "one_to_many_exact_match": "digit image -> its name, letter by letter",
+        "many_to_one_accuracy": "name -> language",
+        "many_to_many_exact_match": "three-digit addition, exact",
+        "synced_accuracy": "a label for every frame of a clip",
+    },
+    "03_gates-adding": {
+        "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
+        "adding_mse_gru_100": "the same, GRU",
+        "adding_mse_lstm_100": "the same, LSTM",
+    },
+}
+
+
+def keep(folder):
+    """Copy a run's results.json into results/, with machine and date."""
+    text = (pathlib.Path(folder) / "results.json").read_text("utf-8")
+    run = json.loads(text)
+    seed = f"-seed{run['seed']}" if run["seed"] else ""
+    path = RESULTS / f"{run['tutorial']}-{run['data']}{seed}.json"
+    report.write(path, **run)
+    return path
+
+
+def tables():
+    """Lay out the kept files as the README's two tables, in Markdown."""
+    lines = ["| tutorial | what | baseline | measured |", "|---|---|---|---|"]
+    for stem, names in SHOWN.items():
+        if (RESULTS / f"{stem}.json").exists():
+            lines += tutorial_rows(stem, names)
+    lines += [
+        "",
+        "| training step, TensorFlow | beside Keras | beside PyTorch |",
+    ]
+    lines += ["|---|---|---|", *speed_rows("recurrent-tensorflow")]
+    return "\n".join(lines) + "\n"
+
+
+def tutorial_rows(stem, names):
+    """Give a line per shown metric of a kept tutorial."""
+    kept = json.loads((RESULTS / f"{stem}.json").read_text("utf-8"))
+    for metric, name in names.items():
+        plain = kept["baselines"].get(metric)
+        if plain is None:  # of the language models: counting three letters
+            plain = kept["baselines"]["loss_trigram"]
+        value = kept["metrics"][metric]
+        yield f"| `{kept['tutorial']}` | {name} | {plain:.3g} | {value:.3g} |"
+
+
+def speed_rows(stem):
+    """Give a line per layer and shape of a kept benchmark of layers."""
+    path = RESULTS / f"{stem}.json"
+    if not path.exists():
+        return
+    for row in json.loads(path.read_text("utf-8"))["results"]:
+        if row["mode"] == "training step":
+            ratios = [f"{row['ratio'][k]:.2f}" for k in ("keras", "torch")]
+            B, T, D, U = row["shape"]
+            what = f"{row['layer']}, batch {B}, {T} steps, {D} -> {U} wide"
+            yield f"| {what} | {ratios[0]} | {ratios[1]} |"
+
+
+def readme(text):
+    """Give the README's text with fresh tables between the two marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + tables() + END + after
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("action", choices=("keep", "readme"))
+    parser.add_argument("folders", nargs="*", help="folders of finished runs")
+    options = parser.parse_args()
+    for folder in options.folders:
+        print(keep(folder))
+    if options.action == "readme":
+        path = ROOT / "README.md"
+        path.write_text(readme(path.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""keras_seq: from the recurrent network to the Vision Transformer, in Keras.
+
+`READING_ORDER` is the syllabus: one file per idea, in the order of history.
+Importing the package registers every layer, so that a saved model loads.
+"""
+
+from keras_seq import text, training
+from keras_seq.attention import attend, causal_mask, padding_mask
+from keras_seq.bahdanau import AdditiveAttention, BahdanauSeq2Seq
+from keras_seq.beam import BeamSearch
+from keras_seq.choosing import Greedy, Sampling
+from keras_seq.decoder import Decoder, ScheduledSampling
+from keras_seq.embedding import OneHot, TokenEmbedding
+from keras_seq.generation import Generated, generate
+from keras_seq.gru import GRU, GRUCell
+from keras_seq.language_model import RecurrentLM
+from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
+from keras_seq.luong import LuongAttention, LuongSeq2Seq
+from keras_seq.rnn import SimpleRNN, SimpleRNNCell
+from keras_seq.seq2seq import Encoder, Seq2Seq
+
+__version__ = "0.1.0"
+
+READING_ORDER = {
+    "embedding": ("OneHot", "TokenEmbedding"),
+    "rnn": ("SimpleRNNCell", "SimpleRNN"),
+    "lstm": ("LSTMCell", "LSTM", "ChronoInitializer"),
+    "gru": ("GRUCell", "GRU"),
+    "choosing": ("Greedy", "Sampling"),
+    "generation": ("generate", "Generated"),
+    "language_model": ("RecurrentLM",),
+    "attention": ("attend", "padding_mask", "causal_mask"),
+    "decoder": ("Decoder", "ScheduledSampling"),
+    "seq2seq": ("Encoder", "Seq2Seq"),
+    "bahdanau": ("AdditiveAttention", "BahdanauSeq2Seq"),
+    "luong": ("LuongAttention", "LuongSeq2Seq"),
+    "beam": ("BeamSearch",),
+}
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "READING_ORDER",
+    "AdditiveAttention",
+    "BahdanauSeq2Seq",
+    "BeamSearch",
+    "ChronoInitializer",
+    "Decoder",
+    "Encoder",
+    "GRUCell",
+    "Generated",
+    "Greedy",
+    "LSTMCell",
+    "LuongAttention",
+    "LuongSeq2Seq",
+    "OneHot",
+    "RecurrentLM",
+    "Sampling",
+    "ScheduledSampling",
+    "Seq2Seq",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "TokenEmbedding",
+    "__version__",
+    "attend",
+    "causal_mask",
+    "generate",
+    "padding_mask",
+    "text",
+    "training",
+]

@@ -1,0 +1,63 @@
+"""Refuse bad arguments by name: what is wrong, the rule, what was received."""
+
+import numbers
+
+
+def positive_int(**arguments):
+    """Raise a ValueError for the first argument that is no int > 0."""
+    for name, value in arguments.items():
+        whole = isinstance(value, numbers.Integral)
+        if not whole or isinstance(value, bool) or value < 1:
+            raise ValueError(
+                f"`{name}` must be an int > 0. Received {name}={value!r}."
+            )
+
+
+def not_negative_int(**arguments):
+    """Raise a ValueError for the first argument that is no int >= 0."""
+    for name, value in arguments.items():
+        whole = isinstance(value, numbers.Integral)
+        if not whole or isinstance(value, bool) or value < 0:
+            raise ValueError(
+                f"`{name}` must be an int >= 0. Received {name}={value!r}."
+            )
+
+
+def fraction(**arguments):
+    """Raise a ValueError for the first argument outside [0, 1)."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+            raise ValueError(
+                f"`{name}` must be in [0, 1). Received {name}={value!r}."
+            )
+
+
+def id_below(vocab_size, **arguments):
+    """Raise a ValueError for the first argument that is no id of a token."""
+    for name, value in arguments.items():
+        if value not in range(vocab_size):
+            raise ValueError(
+                f"`{name}` must be an id below the vocabulary's size. Received "
+                f"{name}={value!r}, {vocab_size} tokens."
+            )
+
+
+def within(least, most, **arguments):
+    """Raise a ValueError for the first argument outside [least, most]."""
+    for name, value in arguments.items():
+        number = isinstance(value, numbers.Real)
+        if not number or not least <= value <= most:
+            raise ValueError(
+                f"`{name}` must be in [{least}, {most}]. "
+                f"Received {name}={value!r}."
+            )
+
+
+def one_of(choices, **arguments):
+    """Raise a ValueError for the first argument that is not in `choices`."""
+    for name, value in arguments.items():
+        if not any(value == choice for choice in choices):
+            known = ", ".join(repr(choice) for choice in choices)
+            raise ValueError(
+                f"`{name}` must be one of {known}. Received {name}={value!r}."
+            )

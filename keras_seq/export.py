@@ -1,0 +1,447 @@
+"""Export: a SavedModel that takes text and gives text.
+
+A model of ids is of no use to a server that gets sentences. What is written
+here holds the tokenizer, the network, the whole generation loop and the way
+back to a string, in one graph:
+
+    text -> ids -> start, step, step, ... -> ids -> text, score
+    text -> ids -> logits                 -> label, probabilities
+
+It is loaded by a process that imports tensorflow and tensorflow_text alone,
+takes any number of texts of any length, and answers as Python does. Nothing is
+cut: a text of n tokens costs n steps. From the command line:
+
+    python -m keras_seq.export show PATH
+    python -m keras_seq.export run PATH --text "Are you free tomorrow?"
+
+Shapes: B texts, S source ids, L generated ids, W beams, C classes.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import sys
+from unittest import mock
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.choosing import Sampling
+from keras_seq.generation import GREEDY, decode
+from keras_seq.text import Tokenizer
+from keras_seq.text.unicode import import_tensorflow_text
+
+ENDPOINT = "serving_default"
+PRINTED = ("text", "score", "label", "probabilities")
+ROWS = 64  # texts that `run` answers at a time
+
+
+def export_text_model(
+    model,
+    path,
+    *,
+    source_tokenizer,
+    target_tokenizer=None,
+    method=GREEDY,
+    max_length,
+    end_id=None,
+    source_start=False,
+    source_end=False,
+    attention=False,
+):
+    """Write a SavedModel that reads a text and writes one.
+
+    It gives the strings that these lines give in Python:
+
+        ids = source_tokenizer.tokenize(texts)
+        said = generate(model, ids, method, max_length=max_length)
+        target_tokenizer.detokenize(said.ids)
+
+    A translator so gives a translation, and a language model what it adds to
+    the prompt, without the prompt.
+
+    Args:
+        model: a built model with `start`, `step` and the tokenizers' `pad_id`.
+        path: str or Path, a folder; what it holds is replaced.
+        source_tokenizer: `Tokenizer` of what the model reads.
+        target_tokenizer: optional `Tokenizer` of what it says. Default: the
+            `source_tokenizer`.
+        method: `Greedy(...)`, the default, `Sampling(...)` or
+            `BeamSearch(...)`. A draw without a seed is a new one for each
+            request; one with a seed is always the same, and on the
+            TensorFlow backend that of `generate` (JAX draws other numbers).
+        max_length: int > 0, the most tokens to say, L.
+        end_id: optional int, the token that ends a row. Default: the model's
+            own `end_id`, or that of the `target_tokenizer`, which ends the
+            text.
+        source_start, source_end: bool, the marks put around a source, which
+            must be those of the training. Default False.
+        attention: bool, give the alignment as well. Default False.
+    Returns:
+        None. The signature "serving_default" takes `text`, string (B,), and
+        gives a dict of `text`, string (B,), `score`, float (B,), as
+        `Generated.scores`; and with `attention` of `attention`, float (B, L,
+        S), `source_tokens`, string (B, S), and `target_tokens`, string (B,
+        L), "[PAD]" where nothing is. With `BeamSearch(return_all=True)` an
+        axis W follows B in all but `source_tokens`.
+    Raises:
+        ValueError: if the backend is PyTorch, `model` is not built or cannot
+            generate, its vocabularies are not the tokenizers', `attention`
+            is wanted of a model that has none, or `max_length` is no int > 0.
+    """
+    target_tokenizer = target_tokenizer or source_tokenizer
+    checks.positive_int(max_length=max_length)
+    _check_model(model, ("start", "step"))
+    _check_source(model, "source_tokenizer", source_tokenizer)
+    _check_target(model, target_tokenizer)
+    if end_id is None:
+        end_id = getattr(model, "end_id", None)
+    if end_id is None:
+        end_id = target_tokenizer.end_id
+    import tensorflow as tf
+
+    def say(ids, noise):
+        with _portable_ops():
+            said = decode(model, ids, noise, method, max_length, end_id)
+        if not attention:
+            return {"ids": said.ids, "score": said.scores}
+        if said.attention is None:
+            raise ValueError(
+                "`attention` needs a model that looks at its source. Received "
+                f"attention=True, model={model!r}."
+            )
+        return dict(zip(("ids", "score", "attention"), said))
+
+    ids_spec = tf.TensorSpec([None, None], tf.int32, name="ids")
+    noise_spec = tf.TensorSpec([None, max_length], tf.float32, name="noise")
+    speak = _in_tensorflow(model, say, ids_spec, noise_spec)
+
+    def answer(text):
+        source = source_tokenizer.tokenize(
+            text, start=source_start, end=source_end
+        )
+        answers = speak(source, _noise(method, [tf.shape(text)[0], max_length]))
+        ids = answers.pop("ids")  # (B, L), or (B, W, L)
+        rows = tf.reshape(ids, [-1, max_length])
+        written = target_tokenizer.detokenize(rows)
+        answers["text"] = tf.reshape(written, tf.shape(ids)[:-1])
+        if attention:
+            names = target_tokenizer.tokens(rows)
+            answers["target_tokens"] = tf.reshape(names, tf.shape(ids))
+            answers["source_tokens"] = source_tokenizer.tokens(source)
+        return answers
+
+    _write(path, answer)
+
+
+def export_text_classifier(
+    model, path, *, tokenizer, labels, start=False, end=False
+):
+    """Write a SavedModel that reads a text and says what kind it is.
+
+    Args:
+        model: a built model, ids int (B, S) -> logits float (B, C).
+        path: str or Path, a folder; what it holds is replaced.
+        tokenizer: `Tokenizer` of the texts.
+        labels: list of C str, the names of the classes.
+        start, end: bool, the marks put around a text, which must be those of
+            the training. Default False.
+    Returns:
+        None. The signature "serving_default" takes `text`, string (B,), and
+        gives a dict of `label`, string (B,), the likeliest class, and
+        `probabilities`, float (B, C).
+    Raises:
+        ValueError: if the backend is PyTorch, `model` is not built, its
+            vocabulary is not the tokenizer's, or `labels` are not C names.
+    """
+    _check_model(model, ())
+    _check_source(model, "tokenizer", tokenizer)
+    labels = list(labels)
+    if not labels or not all(isinstance(name, str) for name in labels):
+        raise ValueError(
+            f"`labels` must be a str for each class. Received {labels!r}."
+        )
+    import tensorflow as tf
+
+    def odds(ids):
+        logits = ops.cast(model(ids, training=False), "float32")
+        if tuple(logits.shape[1:]) != (len(labels),):
+            raise ValueError(
+                "`labels` must be one for each class of the model. Received "
+                f"{len(labels)} labels, logits of shape {logits.shape}."
+            )
+        return ops.softmax(logits, axis=-1)
+
+    ids_spec = tf.TensorSpec([None, None], tf.int32, name="ids")
+    classify = _in_tensorflow(model, odds, ids_spec)
+
+    def answer(text):
+        p = classify(tokenizer.tokenize(text, start=start, end=end))
+        label = tf.gather(tf.constant(labels), tf.argmax(p, axis=-1))
+        return {"label": label, "probabilities": p}
+
+    _write(path, answer)
+
+
+def _check_model(model, methods):
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(
+            "The Keras backend must be tensorflow or jax, for Keras writes no "
+            f"SavedModel from another. Received backend={backend!r}; save the "
+            "model as .keras, and load it with KERAS_BACKEND=tensorflow."
+        )
+    if not all(hasattr(model, name) for name in methods):
+        raise ValueError(
+            "`model` must offer start(inputs) and step(ids, state). "
+            f"Received model={model!r}."
+        )
+    if not model.built:
+        raise ValueError(
+            "`model` must have weights: call it, fit it or load it first. "
+            f"Received model={model!r}, which is not built."
+        )
+
+
+def _check_source(model, name, tokenizer):
+    """Refuse a tokenizer whose ids or whose padding the model misreads."""
+    _check_tokenizer(name, tokenizer)
+    if getattr(model, "pad_id", tokenizer.pad_id) != tokenizer.pad_id:
+        raise ValueError(
+            f"`model` must know padding by the `pad_id` of `{name}`, or short "
+            "texts of a batch would be read with their padding. Received "
+            f"pad_id={model.pad_id}, and {tokenizer.pad_id} there."
+        )
+    size = _vocabulary(model, "source_vocab_size")
+    if size is not None and tokenizer.vocab_size > size:
+        raise ValueError(
+            f"`{name}` must give no id that the model does not know. Received "
+            f"{tokenizer.vocab_size} ids, and a model of {size}."
+        )
+
+
+def _check_target(model, tokenizer):
+    """Refuse a tokenizer that cannot write all that the model may say."""
+    _check_tokenizer("target_tokenizer", tokenizer)
+    size = _vocabulary(model, "target_vocab_size")
+    if size is not None and tokenizer.vocab_size < size:
+        raise ValueError(
+            "`target_tokenizer` must know every id that the model may say. "
+            f"Received {tokenizer.vocab_size} ids, and a model of {size}."
+        )
+
+
+def _check_tokenizer(name, tokenizer):
+    if not isinstance(tokenizer, Tokenizer):
+        raise ValueError(
+            f"`{name}` must be a Tokenizer. Received {name}={tokenizer!r}."
+        )
+
+
+def _vocabulary(model, name):
+    """Find out how many ids a model knows; None where it does not say."""
+    config = getattr(model, "config", None) or {}
+    return config.get(name, config.get("vocab_size"))
+
+
+def _in_tensorflow(model, function, *signature):
+    """Make a TensorFlow function of one in `keras.ops`, on either backend."""
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    return archive.add_endpoint("core", function, list(signature))
+
+
+def _portable_ops():
+    """Keep what is traced within this context to ops that TensorFlow reads.
+
+    `ops.top_k` of JAX 0.10 is an op newer than what TensorFlow 2.21 can load
+    ("unregistered operation 'vhlo.composite_v2'").
+    """
+    if keras.backend.backend() != "jax":
+        return contextlib.nullcontext()
+    return mock.patch.object(ops, "top_k", _top_k)
+
+
+def _top_k(x, k, sorted=True):
+    """Do as `ops.top_k`: k times the largest, or where k is large, sort."""
+    if k > 8:
+        places = ops.argsort(-x, axis=-1)[..., :k]
+        return ops.take_along_axis(x, places, axis=-1), places
+    left, places = ops.maximum(x, -3e38), []  # -inf is what has been taken
+    for _ in range(k):
+        place = ops.argmax(left, axis=-1)[..., None]
+        taken = ops.arange(x.shape[-1]) == place
+        left = ops.where(taken, -float("inf"), left)
+        places.append(place)
+    places = ops.concatenate(places, axis=-1)
+    return ops.take_along_axis(x, places, axis=-1), places
+
+
+def _noise(method, shape):
+    """Draw what `method.noise` would draw, in TensorFlow's graph."""
+    import tensorflow as tf
+
+    if not isinstance(method, Sampling):
+        return tf.zeros(shape)
+    if method.seed is not None:
+        return tf.random.stateless_uniform(shape, [method.seed, 0])
+    # tf.random.uniform would keep the seed that is set while exporting, and
+    # every server would begin with the same draws.
+    return tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32)
+
+
+def _write(path, answer):
+    """Save a function of strings, string (B,) -> dict of (B, ...)."""
+    import_tensorflow_text()
+    import tensorflow as tf
+
+    def serve(text):
+        rows = tf.shape(text)[0]
+        missing = tf.maximum(0, 1 - rows)  # no loop runs on no row
+        answers = answer(tf.pad(text, [[0, missing]], constant_values=""))
+        return {name: value[:rows] for name, value in answers.items()}
+
+    signature = [tf.TensorSpec([None], tf.string, name="text")]
+    served = tf.function(serve, input_signature=signature, autograph=False)
+    served.get_concrete_function()  # the archive wants it traced
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint(ENDPOINT, served)
+    # JAX has no gradient of a loop of unknown length, and none is needed.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    archive.write_out(str(path), options=options, verbose=False)
+
+
+def show(path):
+    """Say what a SavedModel takes and gives, without loading it.
+
+    Args:
+        path: str or Path, the folder.
+    Returns:
+        list of str, the lines: its signatures, the inputs and outputs of
+        each, and the ops that it needs beyond `tf.raw_ops`: those of
+        tensorflow_text, and XlaCallModule where JAX wrote it.
+    Raises:
+        ValueError: if there is no SavedModel at `path`.
+    """
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    _check_path(path)
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString(pathlib.Path(path, "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    lines = []
+    for name, signature in sorted(graph.signature_def.items()):
+        if name.startswith("__"):  # TensorFlow's own
+            continue
+        lines.append(name)
+        for kind, tensors in (
+            ("input", signature.inputs),
+            ("output", signature.outputs),
+        ):
+            for tensor, info in sorted(tensors.items()):
+                dtype = tf.dtypes.as_dtype(info.dtype).name
+                shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
+                lines.append(f"  {kind:6} {tensor}: {dtype} {shape}")
+    functions = {f.signature.name for f in graph.graph_def.library.function}
+    used = {op.name for op in graph.meta_info_def.stripped_op_list.op}
+    used = {op for op in used - functions if not hasattr(tf.raw_ops, op)}
+    return [*lines, f"ops beyond tf.raw_ops: {', '.join(sorted(used))}"]
+
+
+def run(path, texts):
+    """Load a SavedModel and answer.
+
+    Args:
+        path: str or Path, the folder.
+        texts: list of str, or of UTF-8 bytes.
+    Returns:
+        list of dict, for each text its answers by name: str, float, or nested
+        lists of them.
+    Raises:
+        ValueError: if there is no SavedModel at `path`.
+    """
+    _check_path(path)
+    import_tensorflow_text()  # its ops, or else the graph cannot be loaded
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(path)).signatures[ENDPOINT]
+    answers = []
+    for at in range(0, len(texts), ROWS):
+        found = served(text=tf.constant(texts[at : at + ROWS]))
+        columns = [map(_plain, column.numpy()) for column in found.values()]
+        answers += [dict(zip(found, row)) for row in zip(*columns)]
+    return answers
+
+
+def _check_path(path):
+    if not pathlib.Path(path, "saved_model.pb").is_file():
+        raise ValueError(
+            "`path` must be the folder of a SavedModel. Received "
+            f"path={str(path)!r}, where there is no saved_model.pb."
+        )
+
+
+def _plain(value):
+    """Make Python values of bytes, NumPy numbers and arrays."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    value = value.tolist()
+    return [_plain(v) for v in value] if _nested_bytes(value) else value
+
+
+def _nested_bytes(value):
+    return isinstance(value, list) and any(
+        isinstance(v, bytes) or _nested_bytes(v) for v in value
+    )
+
+
+def main(argv=None):
+    """Run `show` or `run` from the command line."""
+    options = _command_line().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # "?", not a crash
+    try:
+        _check_path(options.path)  # before anybody types a line
+        if options.command == "show":
+            lines = show(options.path)
+        else:
+            texts = options.text and [os.fsencode(t) for t in options.text]
+            texts = texts or sys.stdin.buffer.read().splitlines()
+            lines = map(_line, run(options.path, texts))
+    except ValueError as error:
+        raise SystemExit(f"keras_seq.export: {error}") from error
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def _line(answer):
+    shown = {name: answer[name] for name in PRINTED if name in answer}
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _command_line():
+    parser = argparse.ArgumentParser(
+        "python -m keras_seq.export", description="Look at a SavedModel."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shower = commands.add_parser("show", help="what it takes and gives")
+    runner = commands.add_parser(
+        "run", help="give it texts, print a JSON object for each"
+    )
+    for command in (shower, runner):
+        command.add_argument("path", help="the folder of the SavedModel")
+    runner.add_argument(
+        "--text",
+        action="append",
+        help="a text; may be given often. Default: the lines of stdin",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

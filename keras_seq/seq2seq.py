@@ -1,0 +1,309 @@
+"""Seq2Seq: one network reads the sentence, another writes from what is left.
+
+A language model goes on in the language it began in, and its output is as
+long as its input. Here an encoder reads the whole source into its state, and
+a decoder, a language model that begins at that state instead of at zero,
+writes the target until it says the end. The two lengths are free. All that
+the decoder ever learns of the source is one vector of fixed width.
+
+    c   = encoder(x_1 ... x_S)                        # its last state
+    h_0 = c                                           # of the decoder
+
+Shapes: B batch, S source length, T target length, V vocabulary, U units.
+Paper: Sutskever, Vinyals & Le (2014), arXiv:1409.3215.
+Differs from the paper: any cell; one layer, no reversed source by default.
+"""
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.attention import padding_mask
+from keras_seq.decoder import Decoder, with_schedule
+from keras_seq.language_model import CELLS, input_embedding
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class Encoder(keras.layers.Layer):
+    """Read a sentence: a vector for each token, and the state at the end.
+
+    Args:
+        vocab_size: int > 0, number of tokens V.
+        units: int > 0, width U of every layer and direction.
+        cell: "rnn", "gru" or "lstm". Default "gru".
+        num_layers: int > 0. Default 1.
+        embedding_dim: optional int > 0. Default None: `units`.
+        bidirectional: bool, read from both ends. Default False.
+        dropout: float in [0, 1), before every layer. Default 0.
+        reverse_source: bool, read the tokens of each row last to first, which
+            puts the first words of both languages near each other.
+        return_state: bool, give the final states as well. Default False.
+        pad_id: optional int, the id that means padding. Default 0.
+    Call arguments:
+        ids: int (B, S).
+    Returns:
+        float (B, S, U), in the order of `ids` however they were read; (B, S,
+        2 U) if bidirectional; with `return_state` also a list for each layer
+        of its states, float (B, U) or (B, 2 U) each, forward | backward.
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    def __init__(
+        self,
+        vocab_size,
+        units,
+        *,
+        cell="gru",
+        num_layers=1,
+        embedding_dim=None,
+        bidirectional=False,
+        dropout=0.0,
+        reverse_source=False,
+        return_state=False,
+        pad_id=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.one_of(CELLS, cell=cell)
+        checks.positive_int(num_layers=num_layers)
+        checks.fraction(dropout=dropout)
+        self.config = {
+            "vocab_size": vocab_size,
+            "units": units,
+            "cell": cell,
+            "num_layers": num_layers,
+            "embedding_dim": embedding_dim,
+            "bidirectional": bidirectional,
+            "dropout": dropout,
+            "reverse_source": reverse_source,
+            "return_state": return_state,
+            "pad_id": pad_id,
+        }
+        policy = self.dtype_policy
+        width = units if embedding_dim is None else embedding_dim
+        self.embedding = input_embedding(vocab_size, width, pad_id, policy)
+        self.recurrent = [
+            CELLS[cell](
+                units, return_sequences=True, return_state=True, dtype=policy
+            )
+            for _ in range(num_layers)
+        ]
+        self.width = units
+        if bidirectional:
+            self.width = 2 * units
+            self.recurrent = [
+                keras.layers.Bidirectional(layer, dtype=policy)
+                for layer in self.recurrent
+            ]
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.reverse_source = reverse_source
+        self.bidirectional = bidirectional
+        self.return_state = return_state
+
+    def build(self, ids_shape):
+        self.embedding.build(ids_shape)
+        width = self.embedding.units
+        for layer in self.recurrent:
+            layer.build((*ids_shape, width))
+            width = self.width
+
+    def call(self, ids, training=False):
+        # Padding then comes first; a masked step leaves the state alone.
+        ids = ops.flip(ids, axis=1) if self.reverse_source else ids
+        mask = padding_mask(ids, self.embedding.pad_id)
+        x, finals = self.embedding(ids), []
+        for layer in self.recurrent:
+            x = self.dropout(x, training=training)
+            x, *final = layer(x, mask=mask, training=training)
+            finals.append(self._both(final))
+        x = ops.flip(x, axis=1) if self.reverse_source else x
+        return (x, finals) if self.return_state else x
+
+    def _both(self, final):
+        if not self.bidirectional:
+            return final
+        half = len(final) // 2  # h (and c) forward, then h (and c) backward
+        return [
+            ops.concatenate(pair, axis=-1)
+            for pair in zip(final[:half], final[half:])
+        ]
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+class EncoderDecoder(keras.Model):
+    """Hold what all translators share: arguments, encoder, first state.
+
+    Args:
+        source_vocab_size: int > 0, number of source tokens.
+        target_vocab_size: int > 0, number of target tokens V.
+        units: int > 0, width U of every layer and direction.
+        cell: "rnn", "gru" or "lstm". Default "gru".
+        num_layers: int > 0, layers of the encoder, and of the decoder.
+            Default 1.
+        embedding_dim: optional int > 0, of both. Default None: `units`.
+        bidirectional: bool, let the encoder read from both ends; the decoder
+            then begins at tanh([forward | backward] W). Default False.
+        dropout: float in [0, 1), before every layer. Default 0.
+        reverse_source: bool, read each source last token first (Sutskever
+            2014, section 3.3). Default False.
+        start_id: int, the first id of every target. Default 2.
+        end_id: int, the last one. Default 3.
+        pad_id: optional int, the id that means padding in source and target,
+            where it stands at the end. Default 0.
+    """
+
+    def __init__(
+        self,
+        source_vocab_size,
+        target_vocab_size,
+        units,
+        *,
+        cell="gru",
+        num_layers=1,
+        embedding_dim=None,
+        bidirectional=False,
+        dropout=0.0,
+        reverse_source=False,
+        start_id=2,
+        end_id=3,
+        pad_id=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(
+            source_vocab_size=source_vocab_size,
+            target_vocab_size=target_vocab_size,
+        )
+        checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
+        self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
+        shared = {  # by encoder and decoder
+            "cell": cell,
+            "num_layers": num_layers,
+            "embedding_dim": embedding_dim,
+            "dropout": dropout,
+            "pad_id": pad_id,
+        }
+        reading = {
+            "bidirectional": bidirectional,
+            "reverse_source": reverse_source,
+        }
+        self.config = {
+            "source_vocab_size": source_vocab_size,
+            "target_vocab_size": target_vocab_size,
+            "units": units,
+            "start_id": start_id,
+            "end_id": end_id,
+            **shared,
+            **reading,
+        }
+        self.shared = {**shared, "dtype": self.dtype_policy}
+        self.encoder = Encoder(
+            source_vocab_size,
+            units,
+            return_state=True,
+            **reading,
+            **self.shared,
+        )
+        self.bridge = None
+        if self.bridge_width:
+            states = len(CELLS[cell].cell_class.state_names)
+            self.bridge = [
+                keras.layers.Dense(units, "tanh", dtype=self.dtype_policy)
+                for _ in range(num_layers * states)
+            ]
+
+    @property
+    def bridge_width(self):
+        """How much of the encoder's state the bridge reads; 0: no bridge."""
+        return 2 * self.config["units"] if self.config["bidirectional"] else 0
+
+    def build(self, inputs_shape):
+        self.encoder.build(inputs_shape["source"])
+        for dense in self.bridge or ():
+            dense.build((None, self.bridge_width))
+
+    def read(self, source, training=False):
+        """Encode: int (B, S) -> float (B, S, D), the decoder's first states."""
+        memory, finals = self.encoder(source, training=training)
+        if self.bridge is None:
+            return memory, finals
+        dense, width = iter(self.bridge), self.bridge_width
+        return memory, [
+            [next(dense)(state[:, -width:]) for state in layer]
+            for layer in finals
+        ]
+
+    def first_ids(self, source):
+        return ops.full((ops.shape(source)[0],), self.start_id, dtype="int32")
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class Seq2Seq(EncoderDecoder):
+    """Translate through one vector of fixed width.
+
+    Args: those of `EncoderDecoder`, which are
+        source_vocab_size, target_vocab_size, units: int > 0.
+        cell="gru", num_layers=1, embedding_dim=None, bidirectional=False,
+        dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
+        and
+        scheduled_sampling: optional `ScheduledSampling`, used in training.
+    Call arguments:
+        inputs: dict of "source", int (B, S), and "target", int (B, T), the
+            target from its start token on.
+    Returns:
+        float (B, T, target_vocab_size), logits of the token that follows each.
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    def __init__(self, *args, scheduled_sampling=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.scheduled_sampling = scheduled_sampling
+        self.decoder = Decoder(
+            self.config["target_vocab_size"],
+            self.config["units"],
+            scheduled_sampling=scheduled_sampling,
+            **self.shared,
+        )
+
+    def build(self, inputs_shape):
+        super().build(inputs_shape)
+        self.decoder.build(inputs_shape["target"])
+
+    def call(self, inputs, training=False):
+        _, states = self.read(inputs["source"], training)
+        return self.decoder(inputs["target"], states, training=training)
+
+    def encode(self, source):
+        """Give the context: all that the decoder learns of the source.
+
+        Args:
+            source: int (B, S).
+        Returns:
+            float (B, C), the first states of the decoder's layers side by
+            side; C is `units` for one layer of "rnn" or "gru".
+        """
+        _, states = self.read(source)
+        return ops.concatenate(keras.tree.flatten(states), axis=-1)
+
+    def start(self, source):
+        """Read the source: int (B, S) -> int (B,), the start token; state."""
+        return self.first_ids(source), self.read(source)[1]
+
+    def step(self, ids, state):
+        """Score the next token: int (B,) -> logits (B, V), new state."""
+        return self.decoder.step(ids, state)
+
+    def get_config(self):
+        schedule = keras.saving.serialize_keras_object(self.scheduled_sampling)
+        return {**super().get_config(), "scheduled_sampling": schedule}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**with_schedule(config))

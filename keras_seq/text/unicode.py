@@ -1,0 +1,63 @@
+"""Unicode: one normal form for a text, in Python and in a graph.
+
+The same word can be typed as different code points: a Korean syllable as one
+or as three jamo, an accented letter as one or as two. NFC makes them one, and
+bytes that are no UTF-8 become U+FFFD, so that every text has ids.
+
+Shapes: B batch.
+"""
+
+import re
+import sys
+import unicodedata
+
+UNKNOWN_GLYPH = "\N{REPLACEMENT CHARACTER}"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_tf_tensor(value):
+    """True for a tf.Tensor, without importing tensorflow to find out."""
+    tf = sys.modules.get("tensorflow")
+    return tf is not None and tf.is_tensor(value)
+
+
+def import_tensorflow_text():
+    """The one door to tensorflow_text, which not every platform has."""
+    try:
+        import tensorflow_text
+    except ImportError as error:
+        raise ImportError(
+            "String tensors and subword tokenizers need tensorflow-text, which "
+            'cannot be imported here: pip install "tensorflow-text>=2.21.1,'
+            '<2.22". It has wheels for Linux x86-64 and macOS arm64, none for '
+            "Windows and Linux arm64; there, give Python strings to a "
+            "CharTokenizer."
+        ) from error
+    return tensorflow_text
+
+
+def normalise(text):
+    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
+    if not isinstance(text, str):
+        raise ValueError(
+            "`texts` must be a str, a list of str or a tf.Tensor of strings. "
+            f"Received texts of {type(text).__name__}."
+        )
+    return unicodedata.normalize("NFC", text)
+
+
+def utf8(text):
+    """The same as bytes; half a surrogate pair becomes U+FFFD too."""
+    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text)).encode()
+
+
+def normalise_tensor(texts):
+    """The same in a graph: tf string (B,) to tf string (B,)."""
+    import tensorflow as tf
+
+    # normalize_utf8 leaves what follows a broken byte as it is, so broken
+    # bytes are replaced first.
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
+    return import_tensorflow_text().normalize_utf8(texts, "NFC")

@@ -1,0 +1,54 @@
+"""What surrounds a `fit`: losses, metrics, batches, baselines, results.
+
+No file here knows a chapter: every part works with any Keras model.
+"""
+
+from keras_seq.training.baselines import ngram_loss, ngram_probabilities
+from keras_seq.training.batching import BatchByLength, next_token_windows
+from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
+from keras_seq.training.gradients import gradient_by_lag, input_gradient
+from keras_seq.training.losses import TokenCrossEntropy
+from keras_seq.training.metrics import (
+    NatsPerToken,
+    Perplexity,
+    SequenceAccuracy,
+    TokenAccuracy,
+)
+from keras_seq.training.retrieval import nearest_answer
+from keras_seq.training.run import Run, write_results
+from keras_seq.training.scores import (
+    Score,
+    bleu,
+    chrf,
+    edit_distance,
+    exact_match,
+    rouge_l,
+)
+from keras_seq.training.timing import interleave, ratio
+
+__all__ = [
+    "BatchByLength",
+    "NatsPerToken",
+    "Perplexity",
+    "Run",
+    "SampleEachEpoch",
+    "Score",
+    "SequenceAccuracy",
+    "StopWhen",
+    "TokenAccuracy",
+    "TokenCrossEntropy",
+    "bleu",
+    "chrf",
+    "edit_distance",
+    "exact_match",
+    "gradient_by_lag",
+    "input_gradient",
+    "interleave",
+    "nearest_answer",
+    "next_token_windows",
+    "ngram_loss",
+    "ngram_probabilities",
+    "ratio",
+    "rouge_l",
+    "write_results",
+]

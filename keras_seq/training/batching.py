@@ -1,0 +1,201 @@
+"""Batches of sequences: rows of like length together, or one long text cut up.
+
+Padded to the longest row of all, most of a batch is padding; padded each to
+its own longest row, every batch has a new shape, and JAX and XLA compile
+anew for every shape. Between the two stand a few boundaries:
+
+    8, 12, 16, 24, 32, 48, ...    # powers of two and the steps halfway
+
+Shapes: N rows or windows, B batch, T length.
+"""
+
+import keras
+import numpy as np
+
+from keras_seq import checks
+
+
+class BatchByLength(keras.utils.PyDataset):
+    """Serve batches of rows of similar length, each row once an epoch.
+
+    A row is as long as its longest sequence, inputs and targets alike, and
+    every array of a batch is padded to one boundary. So there are at most
+    two shapes per boundary: full batches, and one smaller rest.
+
+    Args:
+        inputs: N int sequences, or a dict of such lists.
+        targets: N int sequences, or N labels, one a row.
+        batch_size: int > 0, rows per batch.
+        buckets: optional rising ints > 0, the boundaries. Default: those
+            above, up to the first that holds the longest row.
+        pad_id: int, default 0, fills the rest of a row.
+        shuffle: bool, default True: other batches in another order each
+            epoch. False: the rows of a bucket stay in the order given.
+        seed: int >= 0, default 0. The same seed gives the same epochs.
+    Returns:
+        item i: (inputs, targets), int32 (B, T) each, the inputs a dict if
+        they were one; labels stay (B,) and keep their dtype.
+    Raises:
+        ValueError: if the lists differ in length, hold anything but int
+            sequences, or one is longer than the last of `buckets`.
+    """
+
+    def __init__(
+        self,
+        inputs,
+        targets,
+        batch_size,
+        *,
+        buckets=None,
+        pad_id=0,
+        shuffle=True,
+        seed=0,
+    ):
+        super().__init__()
+        checks.positive_int(batch_size=batch_size)
+        self.batch_size, self.pad_id = batch_size, pad_id
+        self.shuffle, self.seed, self.epoch = shuffle, seed, 0
+        if isinstance(inputs, dict):
+            self.inputs = {
+                k: checked(f"inputs[{k!r}]", inputs[k]) for k in inputs
+            }
+            columns = [*self.inputs.values()]
+        else:
+            self.inputs = checked("inputs", inputs)
+            columns = [self.inputs]
+        self.targets = checked("targets", targets, labels=True)
+        lengths = row_lengths([*columns, self.targets])
+        self.buckets = boundaries(buckets, lengths)
+        self.bucket_of_row = np.searchsorted(self.buckets, lengths)
+        self.batches = self.plan()
+
+    def plan(self):
+        """Return this epoch's batches, as (boundary, the rows' numbers)."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        batches = []
+        for bucket in np.unique(self.bucket_of_row):
+            rows = np.flatnonzero(self.bucket_of_row == bucket)
+            if self.shuffle:
+                random.shuffle(rows)
+            for start in range(0, len(rows), self.batch_size):
+                some = rows[start : start + self.batch_size]
+                batches.append((self.buckets[bucket], some))
+        if self.shuffle:
+            batches = [batches[i] for i in random.permutation(len(batches))]
+        # On TensorFlow, Keras looks at the first two batches and takes every
+        # axis on which they agree for fixed. So they must not agree on T.
+        other = [i for i, b in enumerate(batches) if b[0] != batches[0][0]]
+        if other:
+            i = other[0]
+            batches[1], batches[i] = batches[i], batches[1]
+        return batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        boundary, rows = self.batches[index]
+
+        def take(column):
+            return gather(column, rows, boundary, self.pad_id)
+
+        if isinstance(self.inputs, dict):
+            inputs = {k: take(column) for k, column in self.inputs.items()}
+        else:
+            inputs = take(self.inputs)
+        return inputs, take(self.targets)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        self.batches = self.plan()
+
+
+def checked(name, rows, labels=False):
+    """Check one list of sequences; return it as a list of int32 (T,).
+
+    With `labels=True` a list of scalars is fine too, and comes back as one
+    array (N,).
+    """
+    if labels and len(rows) and np.ndim(rows[0]) == 0:
+        return np.asarray(rows)
+    arrays = [np.asarray(row) for row in rows]
+    for i, array in enumerate(arrays):
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise ValueError(
+                f"`{name}` must hold int sequences. Received {array.dtype} of "
+                f"shape {array.shape} as row {i}."
+            )
+    return [array.astype("int32") for array in arrays]
+
+
+def row_lengths(columns):
+    """Return int (N,), each row's longest sequence; labels have none."""
+    sizes = [len(column) for column in columns]
+    if len(set(sizes)) > 1 or 0 in sizes:
+        raise ValueError(
+            "`inputs` and `targets` must have the same number of rows > 0. "
+            f"Received {sizes} rows."
+        )
+    padded = [column for column in columns if isinstance(column, list)]
+    return np.max([[len(row) for row in column] for column in padded], axis=0)
+
+
+def boundaries(buckets, lengths):
+    """Return int (K,): the given boundaries, checked, or the default ones."""
+    longest = lengths.max()
+    if buckets is None:
+        steps = [n for k in range(3, 31) for n in (2**k, 3 * 2 ** (k - 1))]
+        return np.array(steps[: np.searchsorted(steps, longest) + 1])
+    buckets = np.array(buckets)
+    if buckets.dtype.kind == "u":  # a difference of these cannot be negative
+        buckets = buckets.astype("int64")
+    rising = buckets.ndim == 1 and np.all(np.diff(buckets, prepend=0) > 0)
+    if not buckets.size or buckets.dtype.kind != "i" or not rising:
+        raise ValueError(
+            "`buckets` must be rising ints > 0. "
+            f"Received buckets={buckets.tolist()}."
+        )
+    if longest > buckets[-1]:
+        raise ValueError(
+            f"`buckets` must hold the longest row. Received {buckets[-1]} as "
+            f"the last, and row {lengths.argmax()} of length {longest}."
+        )
+    return buckets
+
+
+def gather(column, rows, length, pad_id):
+    """Return labels (B,), or sequences padded to int32 (B, length)."""
+    if isinstance(column, np.ndarray):
+        return column[rows]
+    batch = np.full((len(rows), length), pad_id, "int32")
+    for i, row in enumerate(rows):
+        batch[i, : len(column[row])] = column[row]
+    return batch
+
+
+def next_token_windows(ids, length, stride=None):
+    """Cut one long text into windows, and the same windows one token later.
+
+    The tail that fills no window is left out: fewer than `stride` tokens.
+
+    Args:
+        ids: int (N,), the text.
+        length: int > 0, tokens per window.
+        stride: int > 0, from one window's start to the next one's. Default
+            `length`: each token is a target once. Less: windows overlap.
+    Returns:
+        x, y: int32 (windows, T), where y[:, t] is the token after x[:, t].
+    Raises:
+        ValueError: if `ids` is no int (N,) of at least length + 1.
+    """
+    stride = length if stride is None else stride
+    checks.positive_int(length=length, stride=stride)
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) <= length:
+        raise ValueError(
+            "`ids` must be int (N,) with N > `length`. Received "
+            f"{ids.dtype} of shape {ids.shape}, length={length}."
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(ids, length + 1)
+    windows = windows[::stride].astype("int32")
+    return windows[:, :-1].copy(), windows[:, 1:].copy()

@@ -1,0 +1,85 @@
+"""What vanishes: the gradient of the last state by the age of the input.
+
+Trained by gradients, a network can only learn to use an input whose effect
+on the last state still has a gradient. Between the two lies a product of k
+Jacobians, which shrinks or grows like a power of k:
+
+    dh_T / dx_{T-k} = J_T J_{T-1} ... J_{T-k+1} dh_{T-k} / dx_{T-k}
+    lag k = sqrt(mean_b |d(v_b . h_T) / dx_{T-k}|^2),   |v_b| = 1, random
+
+Shapes: B batch, T length, D input width.
+Papers: Bengio, Simard & Frasconi (1994), "Learning long-term dependencies
+    with gradient descent is difficult", IEEE Trans. Neural Networks 5(2),
+    section III; Pascanu, Mikolov & Bengio (2013), arXiv:1211.5063, eq. (5).
+Differs from the papers: one random direction per row stands for the whole
+    Jacobian, whose Frobenius norm is sqrt(units) times as large on average.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def gradient_by_lag(layer, x, seed=0):
+    """Measure how strongly the last state depends on each earlier input.
+
+    Args:
+        layer: callable, float (B, T, D) -> float (B, units): a recurrent
+            layer that returns its last state (not a stateful one), or a
+            function of yours. Called once to build, once for the gradient.
+        x: float (B, T, D), inputs; B of them are averaged.
+        seed: int >= 0, default 0, draws the directions v.
+    Returns:
+        float32 numpy (T,): entry k is the root mean square norm of the
+        gradient with respect to x_{T-k}; entry 0 belongs to the last input.
+    Raises:
+        ValueError: if `x` is not (B, T, D) or `layer` does not give (B, units).
+    """
+    x = np.asarray(x, "float32")
+    if x.ndim != 3 or 0 in x.shape:
+        raise ValueError(f"`x` must be (B, T, D). Received shape={x.shape}.")
+    shape = tuple(layer(ops.convert_to_tensor(x)).shape)
+    if len(shape) != 2 or shape[0] != len(x):
+        raise ValueError(
+            "`layer` must give the last state (B, units). Received an output "
+            f"of shape={shape} for x of shape={x.shape}."
+        )
+    v = np.random.default_rng(seed).normal(size=shape).astype("float32")
+    v /= np.linalg.norm(v, axis=-1, keepdims=True)
+    v = ops.convert_to_tensor(v)
+
+    def along_v(x):  # the rows do not mix: each has its own v_b . h_T
+        return ops.sum(v * ops.cast(layer(x), "float32"))
+
+    gradient = input_gradient(along_v, x)  # (B, T, D)
+    square = np.sum(np.square(gradient, dtype="float64"), axis=-1)
+    return np.sqrt(np.mean(square, axis=0))[::-1].astype("float32")
+
+
+def input_gradient(function, x):
+    """Return d function(x) / d x, the one thing each backend spells its way.
+
+    Args:
+        function: callable, float tensor -> float scalar tensor.
+        x: float array.
+    Returns:
+        numpy array in the shape of x.
+    """
+    x = ops.convert_to_tensor(x)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        gradient = tape.gradient(y, x)
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        gradient = jax.grad(function)(x)
+    else:
+        import torch
+
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(x), x)
+    return ops.convert_to_numpy(gradient)

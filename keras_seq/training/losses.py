@@ -1,0 +1,120 @@
+"""Token cross entropy: nats per real token, whatever the padding.
+
+A batch of sentences is padded to one length, and Keras's cross entropy
+averages over the padding too: the same model gets a better loss for longer
+padding. Here a position whose label is `pad_id` is not counted.
+
+    nats_bt = -log softmax(logits_bt)[y_bt]
+    loss = sum_bt w_bt nats_bt / (number of real tokens)
+
+Whether a token is real is read off the labels, not off Keras's implicit
+mask, which any raw arithmetic inside a model silently drops.
+
+Shapes: B batch, T length, V vocabulary.
+"""
+
+import numbers
+
+import keras
+from keras import ops
+
+
+def token_nats(y_true, y_pred, pad_id):
+    """Return the cross entropy of each token, and which tokens are real.
+
+    The one place where labels meet logits: the loss and every metric of
+    nats stand on it.
+
+    Args:
+        y_true: int (B, T) or (B,), labels.
+        y_pred: float (B, T, V) or (B, V), finite logits of any float type.
+        pad_id: int label that is not counted, or None to count them all.
+    Returns:
+        float32 nats, 0 where not real, and bool real, in the shape of y_true.
+    """
+    labels, real = real_tokens(y_true, pad_id)
+    # A half-precision sum of exponentials overflows at e^11. The pad id may
+    # be no row of the vocabulary (-100), so padding looks up row 0.
+    nats = ops.sparse_categorical_crossentropy(
+        ops.where(real, labels, 0),
+        ops.cast(y_pred, "float32"),
+        from_logits=True,
+    )
+    return ops.where(real, nats, 0.0), real
+
+
+def real_tokens(y_true, pad_id):
+    """Return the labels as int32 and a bool of their shape, True if real."""
+    labels = ops.cast(y_true, "int32")
+    if pad_id is None:
+        return labels, ops.ones_like(labels, dtype="bool")
+    return labels, ops.not_equal(labels, pad_id)
+
+
+def token_weights(sample_weight, y_true):
+    """Spread weights (B,) or (B, T) over labels (B, T), as float32."""
+    weights = ops.cast(sample_weight, "float32")
+    if len(weights.shape) > len(y_true.shape):
+        raise ValueError(
+            "`sample_weight` must have a value per row or per label. "
+            f"Received sample_weight.shape={tuple(weights.shape)} for "
+            f"{tuple(y_true.shape)}."
+        )
+    if len(weights.shape) < len(y_true.shape):
+        weights = ops.expand_dims(weights, -1)
+    return ops.broadcast_to(weights, ops.shape(y_true))
+
+
+def check_pad_id(pad_id):
+    """Raise a ValueError unless `pad_id` is an int or None."""
+    whole = isinstance(pad_id, numbers.Integral)
+    if pad_id is not None and (not whole or isinstance(pad_id, bool)):
+        raise ValueError(
+            f"`pad_id` must be an int or None. Received pad_id={pad_id!r}."
+        )
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class TokenCrossEntropy(keras.losses.Loss):
+    """Average the cross entropy of logits over the real tokens of a batch.
+
+    Computed in float32 under any precision policy. A batch that is all
+    padding has loss 0 and gradient 0.
+
+    Args:
+        pad_id: int label that is not counted, default 0; None counts all.
+        name: str.
+    Call arguments:
+        y_true: int (B, T) or (B,), labels.
+        y_pred: float (B, T, V) or (B, V), logits.
+        sample_weight: optional float (B,) or (B, T). It multiplies a token's
+            nats and leaves the number of tokens as it is, Keras's custom: to
+            leave a token out of the mean, give it the label `pad_id`.
+    Returns:
+        float32 scalar, nats per real token.
+    Raises:
+        ValueError: if `pad_id` is neither an int nor None.
+    """
+
+    def __init__(self, pad_id=0, name="token_cross_entropy"):
+        check_pad_id(pad_id)
+        super().__init__(name=name, dtype="float32")
+        self.pad_id = pad_id
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        # Keras would weight the loss by a `_keras_mask` on the logits once
+        # more. A copy carries none.
+        y_pred = ops.copy(ops.convert_to_tensor(y_pred))
+        y_true = ops.convert_to_tensor(y_true)
+        if sample_weight is not None:
+            sample_weight = token_weights(sample_weight, y_true)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        """Return float32 (B, T) whose plain mean is the loss."""
+        nats, real = token_nats(y_true, y_pred, self.pad_id)
+        share_real = ops.mean(ops.cast(real, "float32"))
+        return ops.divide_no_nan(nats, share_real)
+
+    def get_config(self):
+        return {"pad_id": self.pad_id, "name": self.name}

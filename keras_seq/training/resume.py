@@ -1,0 +1,141 @@
+"""What a stopped run needs to go on: its log, its weights, its clock.
+
+    folder/run.json       options, seconds so far, the stages begun
+    folder/STAGE.csv      a line per finished epoch
+    folder/STAGE/         weights, optimizer and epoch (Keras's backup)
+
+A stage is one `fit`. Keras's BackupAndRestore does the work; this file adds
+what it lacks: curves and clock over all parts, several fits in one script.
+"""
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import keras
+
+
+class Progress:
+    """Keep the state of a run in a folder, and find it again.
+
+    Args:
+        folder: Path, made when the first stage begins.
+        options: dict of str, int or bool, what makes two runs the same.
+        resume: bool. False: what an earlier run noted here is deleted.
+    Raises:
+        ValueError: if `resume` finds a run with other options.
+    """
+
+    def __init__(self, folder, options, resume):
+        self.folder, self.resume, self.begun = folder, resume, set()
+        self.page = {
+            "options": options,
+            "seconds": 0.0,
+            "stages": [],
+            "done": {},  # stage -> epochs asked for
+        }
+        self.start = time.perf_counter()
+        if not (folder / "run.json").exists():
+            return
+        past = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if not resume:
+            forget(folder, past["stages"])
+        elif past["options"] != options:
+            raise ValueError(
+                "`resume` must go on with the same run. Received "
+                f"{options}, but {folder} holds {past['options']}."
+            )
+        else:
+            self.page = past
+
+    @property
+    def seconds(self):
+        """float, the time since the start, earlier parts included."""
+        return self.page["seconds"] + time.perf_counter() - self.start
+
+    def callbacks(self, stage):
+        """Return the callbacks that make a `fit` resumable."""
+        if not isinstance(stage, str) or Path(stage).name != stage:
+            raise ValueError(
+                f"`stage` must be a file name. Received stage={stage!r}."
+            )
+        if stage in self.begun:  # it would restore the first fit's weights
+            raise ValueError(
+                f"`stage` must be new for each fit. Received stage={stage!r}."
+            )
+        self.begun.add(stage)
+        self.page["stages"] = sorted(self.begun.union(self.page["stages"]))
+        self.write()
+        # The log first: a run killed between the two repeats an epoch, which
+        # `history` sees; the other way round the log would lack one.
+        log = self.folder / f"{stage}.csv"
+        return [
+            keras.callbacks.CSVLogger(log, append=self.resume),
+            Backup(self, stage),
+        ]
+
+    def history(self, stage):
+        """Return the curves of a stage, each epoch once, in order."""
+        with open(self.folder / f"{stage}.csv", newline="") as file:
+            rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
+        rows = [rows[epoch] for epoch in sorted(rows)]
+        # CSVLogger invents val_ columns, full of "NA", where there are none.
+        names = rows and [
+            name for name in rows[0] if any(row[name] != "NA" for row in rows)
+        ]
+        return {
+            name: [float(row[name].replace("NA", "nan")) for row in rows]
+            for name in names
+        }
+
+    def write(self):
+        """Note the clock and the stages, in one stroke."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        page = json.dumps({**self.page, "seconds": self.seconds})
+        (self.folder / "run.tmp").write_text(page, encoding="utf-8")
+        (self.folder / "run.tmp").replace(self.folder / "run.json")
+
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """Save the state of a fit each epoch, and the run's clock with it."""
+
+    def __init__(self, progress, stage):
+        super().__init__(
+            progress.folder / stage,
+            double_checkpoint=True,
+            delete_checkpoint=False,
+        )
+        self.progress = progress
+        self.stage = stage
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        epochs = self.params["epochs"]
+        if self.progress.page["done"].get(self.stage) == epochs:
+            self.model._initial_epoch = epochs  # it had stopped early
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self.progress.write()
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.progress.page["done"][self.stage] = self.params["epochs"]
+        self.progress.write()
+        # Keras leaves the restored epoch on the model, and the model's next
+        # fit, another stage, would start there.
+        self.model._initial_epoch = None
+
+
+def forget(folder, stages):
+    """Delete what `Progress` and its backups wrote, and no other file."""
+    weights, epoch = "latest.weights.h5", "training_metadata.json"
+    for stage in stages:
+        for file in (weights, f"{weights}.bkp", epoch, f"{epoch}.bkp"):
+            (folder / stage / file).unlink(missing_ok=True)
+        (folder / f"{stage}.csv").unlink(missing_ok=True)
+    (folder / "run.json").unlink()
+    for path in [*(folder / stage for stage in stages), folder]:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

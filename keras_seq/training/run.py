@@ -1,0 +1,208 @@
+"""One run of a tutorial: its options, folder, clock and results file.
+
+    run = Run("01_hello_rnn", data=("pydocs", "tinyshakespeare"), epochs=3)
+    model.fit(x, y, epochs=run.epochs, callbacks=run.callbacks("lstm"))
+    run.save(figure, "curves")
+    run.finish(model, metrics={"loss_lstm": 1.6}, baselines={})
+
+A script may be stopped anywhere and run again with --resume: each `fit` is a
+stage that goes on at the epoch where it stopped, or is skipped when done.
+"""
+
+import argparse
+import json
+import math
+import numbers
+import platform
+import sys
+from pathlib import Path
+
+import keras
+
+from keras_seq import checks
+from keras_seq.training.resume import Progress
+
+
+class Run:
+    """Read a tutorial's command line, and keep its folder.
+
+    Sets the seed of Python, NumPy and the backend. Without --resume, the
+    state that an earlier run left in the folder is deleted, nothing else.
+
+    Args:
+        name: str, the tutorial, e.g. "01_hello_rnn".
+        data: tuple of str, the choices of --data; the first is the default.
+        epochs: int > 0, default 1, the default of --epochs (1 if --quick);
+            or a dict, name of the data -> int > 0.
+        argv: optional list of str, the command line. Default: the process's.
+    Attributes:
+        quick: bool. data: str. epochs: int > 0. seed: int >= 0, default 0.
+        resume: bool. out: Path, default runs/NAME, created.
+        jit_compile: for `compile`. True, with which small recurrent
+            networks train faster, once compiled; "auto" on
+            PyTorch and in a trial run.
+    Raises:
+        ValueError: if --resume meets a folder that holds another run, or
+            `data` is no tuple of names.
+        SystemExit: from argparse, if the command line is wrong.
+    """
+
+    def __init__(self, name, data, *, epochs=1, argv=None):
+        if isinstance(data, str) or not data:
+            raise ValueError(f"`data` must be names. Received data={data!r}.")
+        if not isinstance(epochs, dict):
+            epochs = dict.fromkeys(data, epochs)
+        for each in epochs.values():
+            checks.positive_int(epochs=each)
+        options = command_line(name, data).parse_args(argv)
+        self.name = name
+        self.quick, self.data = options.quick, options.data
+        usual = 1 if self.quick else epochs[self.data]
+        self.epochs = options.epochs or usual
+        self.seed, self.resume = options.seed, options.resume
+        self.out = options.out
+        torch = keras.backend.backend() == "torch"
+        self.jit_compile = "auto" if torch or self.quick else True
+        self.out.mkdir(parents=True, exist_ok=True)
+        same = {k: vars(self)[k] for k in ("name", "data", "quick", "seed")}
+        self.progress = Progress(self.out / "resume", same, self.resume)
+        keras.utils.set_random_seed(self.seed)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # "?", not a crash
+
+    def callbacks(self, stage):
+        """Return the callbacks that make one `fit` resumable.
+
+        Args:
+            stage: str, a name for this `fit`, another one for each. Its
+                model must be built (call it on a batch) before `fit`, and
+                made and compiled alike in every part of the run.
+        Returns:
+            list of callbacks. With --resume, an unfinished stage goes on
+            after its last whole epoch; a finished one gets its weights and
+            optimizer back and trains no more.
+        """
+        return self.progress.callbacks(stage)
+
+    def history(self, stage):
+        """Return the curves of a stage over all parts of the run.
+
+        Args:
+            stage: str, as given to `callbacks`, after its `fit`.
+        Returns:
+            dict: "epoch" and each logged quantity -> list of float, an entry
+            per epoch; NaN where an epoch did not measure it.
+        """
+        return self.progress.history(stage)
+
+    def save(self, figure, name):
+        """Write a matplotlib figure to NAME.png in the run's folder."""
+        figure.savefig(self.out / f"{name}.png", dpi=150, bbox_inches="tight")
+
+    def finish(self, model, metrics, baselines, expected=None):
+        """Save the model, write results.json and print the table.
+
+        Args:
+            model: keras.Model, built, saved as model.keras; or None.
+            metrics: dict, str -> finite number, the held-out results.
+            baselines: dict alike; a metric's own name puts it beside that.
+            expected: optional dict, str -> number or str, what to hope for.
+        Raises:
+            ValueError: if a number is NaN or infinite, by its name.
+        """
+        if model is not None:
+            model.save(self.out / "model.keras")
+        results = {
+            "tutorial": self.name,
+            "data": self.data,
+            "backend": keras.backend.backend(),
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "quick": self.quick,
+            "seconds": round(self.progress.seconds, 1),
+            "params": None if model is None else model.count_params(),
+            "versions": versions(),
+            "metrics": metrics,
+            "baselines": baselines,
+        }
+        write_results(self.out / "results.json", results)
+        print(table(metrics, baselines, expected or {}))
+
+
+def command_line(name, data):
+    """Return the argparse parser of a tutorial."""
+    parser = argparse.ArgumentParser(name)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="a trial run, under 30 s")
+    add("--data", choices=data, default=data[0])
+    add("--epochs", type=int_from(1), metavar="N")
+    add("--seed", type=int_from(0), default=0, metavar="N")
+    add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
+    add("--resume", action="store_true", help="go on with a stopped run")
+    return parser
+
+
+def int_from(least):
+    """Return an argparse type: an int of at least `least`."""
+
+    def integer(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return int(text)
+
+    return integer
+
+
+def versions():
+    """Return dict of str: the releases of Python, Keras and the backend."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": sys.modules[keras.backend.backend()].__version__,
+    }
+
+
+def write_results(path, results):
+    """Write results as UTF-8 JSON, floats to six significant digits.
+
+    Args:
+        path: Path or str of the file.
+        results: dict of str, bool, None, finite numbers, and such dicts.
+    Raises:
+        ValueError: if a value is something else, NaN or infinity included.
+    """
+    clean = {key: rounded(key, value) for key, value in results.items()}
+    text = json.dumps(clean, ensure_ascii=False, indent=2)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def rounded(name, value):
+    """Return a value of the results as JSON should show it."""
+    if isinstance(value, dict):
+        return {k: rounded(f"{name}[{k!r}]", v) for k, v in value.items()}
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real) and math.isfinite(value):
+        return float(f"{value:.6g}")
+    raise ValueError(
+        f"`{name}` must be a finite number. Received {name}={value!r}."
+    )
+
+
+def table(*columns):
+    """Lay out dicts of metrics, baselines, expectations as aligned text."""
+    rows = [("metric", "value", "baseline", "expected")]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        rows.append((name, *(shown(column.get(name)) for column in columns)))
+    w = [max(len(row[i]) for row in rows) for i in range(4)]
+    line = f"{{:<{w[0]}}}  {{:>{w[1]}}}  {{:>{w[2]}}}  {{:>{w[3]}}}"
+    return "\n".join(line.format(*row).rstrip() for row in rows)
+
+
+def shown(value):
+    """Return a cell of the table: five digits of a float, "" for nothing."""
+    exact = isinstance(value, (str, numbers.Integral))
+    return "" if value is None else str(value) if exact else f"{value:.5g}"

@@ -1,0 +1,202 @@
+"""One line per public layer and model: how to make it, what to feed it.
+
+Every axis is a different prime, so that a swapped axis cannot pass.
+"""
+
+import dataclasses
+import typing
+
+import keras
+import numpy as np
+
+import keras_seq
+
+BATCH, LENGTH, WIDTH, UNITS, VOCAB = 3, 5, 7, 11, 13
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A layer or model, its input, and arguments that it must refuse.
+
+    Attributes:
+        make: () -> layer; takes keyword arguments such as `dtype` too.
+        inputs: () -> array or nest of arrays.
+        shape: tuple, the shape of the output.
+        bad: list of (arguments, name that the error must say).
+    """
+
+    name: str
+    make: typing.Callable
+    inputs: typing.Callable
+    shape: tuple
+    bad: tuple = ()
+
+    def __repr__(self):
+        return self.name
+
+
+def floats():
+    x = np.random.default_rng(0).normal(size=(BATCH, LENGTH, WIDTH))
+    return x.astype("float32")
+
+
+def ids():
+    """Draw token ids; the second row ends and the third begins in padding."""
+    x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH))
+    x[1, 3:] = 0
+    x[2, :2] = 0
+    return x.astype("int32")
+
+
+def sentences():
+    """Draw sources and targets; both end in padding in the second row."""
+    source = ids()
+    source[2, :2] = 1
+    target = np.random.default_rng(1).integers(1, VOCAB, (BATCH, 3))
+    target[1, 2:] = 0
+    return {"source": source, "target": target.astype("int32")}
+
+
+def query_and_memory():
+    """Draw float queries (B, 2, UNITS) and a memory (B, LENGTH, UNITS)."""
+    rng = np.random.default_rng(0)
+    shapes = (BATCH, 2, UNITS), (BATCH, LENGTH, UNITS)
+    return tuple(rng.normal(size=s).astype("float32") for s in shapes)
+
+
+def layer(name, inputs, shape, bad=(), **arguments):
+    cls = getattr(keras_seq, name)
+    return Case(
+        name, lambda **more: cls(**{**arguments, **more}), inputs, shape, bad
+    )
+
+
+def cell(name, bad=()):
+    cls = getattr(keras_seq, name)
+
+    def make(**more):
+        policy = {k: more[k] for k in ("dtype",) if k in more}
+        return keras.layers.RNN(cls(**{"units": UNITS, **more}), **policy)
+
+    return Case(name, make, floats, (BATCH, UNITS), bad)
+
+
+SEQUENCE = (BATCH, LENGTH, UNITS)
+BAD_UNITS = ({"units": 0}, "units"), ({"units": 2.5}, "units")
+BAD_CELL = (
+    *BAD_UNITS,
+    ({"dropout": 1.0}, "dropout"),
+    ({"recurrent_dropout": -0.1}, "recurrent_dropout"),
+)
+BAD_VOCAB = ({"vocab_size": 0}, "vocab_size"), ({"pad_id": VOCAB}, "pad_id")
+
+CASES = [
+    layer("OneHot", ids, (BATCH, LENGTH, VOCAB), BAD_VOCAB, vocab_size=VOCAB),
+    layer(
+        "TokenEmbedding",
+        ids,
+        SEQUENCE,
+        (*BAD_UNITS, *BAD_VOCAB),
+        vocab_size=VOCAB,
+        units=UNITS,
+    ),
+    cell("SimpleRNNCell", BAD_CELL),
+    cell("LSTMCell", BAD_CELL),
+    cell("GRUCell", BAD_CELL),
+    *[
+        layer(
+            name,
+            floats,
+            SEQUENCE,
+            (*BAD_CELL, ({"units_": 3}, "units_")),
+            units=UNITS,
+            return_sequences=True,
+        )
+        for name in ("SimpleRNN", "LSTM", "GRU")
+    ],
+    layer(
+        "RecurrentLM",
+        ids,
+        (BATCH, LENGTH, VOCAB),
+        (
+            *BAD_UNITS,
+            *BAD_VOCAB,
+            ({"cell": "elman"}, "cell"),
+            ({"num_layers": 0}, "num_layers"),
+            ({"dropout": 1.5}, "dropout"),
+            ({"embedding_dim": 0}, "embedding_dim"),
+            ({"tied": True, "embedding_dim": 2}, "tied"),
+        ),
+        vocab_size=VOCAB,
+        units=UNITS,
+        num_layers=2,
+    ),
+]
+
+TRANSLATED = (BATCH, 3, VOCAB)
+BAD_TRANSLATOR = (
+    *BAD_UNITS,
+    ({"source_vocab_size": 0}, "source_vocab_size"),
+    ({"target_vocab_size": 0}, "target_vocab_size"),
+    ({"cell": "elman"}, "cell"),
+    ({"num_layers": 0}, "num_layers"),
+    ({"dropout": 1.5}, "dropout"),
+    ({"end_id": VOCAB}, "end_id"),
+)
+CASES += [
+    layer(
+        "Encoder",
+        ids,
+        SEQUENCE,
+        (*BAD_UNITS, ({"cell": "elman"}, "cell")),
+        vocab_size=VOCAB,
+        units=UNITS,
+    ),
+    layer(
+        "Decoder",
+        ids,
+        (BATCH, LENGTH, VOCAB),
+        (*BAD_UNITS, ({"dropout": 1.5}, "dropout")),
+        vocab_size=VOCAB,
+        units=UNITS,
+    ),
+    layer(
+        "AdditiveAttention",
+        query_and_memory,
+        (BATCH, 2, UNITS),
+        BAD_UNITS,
+        units=UNITS,
+    ),
+    layer(
+        "LuongAttention",
+        query_and_memory,
+        (BATCH, 2, UNITS),
+        (({"score": "cosine"}, "score"),),
+    ),
+    *[
+        layer(
+            name,
+            sentences,
+            TRANSLATED,
+            BAD_TRANSLATOR,
+            source_vocab_size=VOCAB,
+            target_vocab_size=VOCAB,
+            units=UNITS,
+        )
+        for name in ("Seq2Seq", "BahdanauSeq2Seq", "LuongSeq2Seq")
+    ],
+]
+
+# Public names that are no layers; each has tests of its own.
+PLAIN = {
+    "BeamSearch",
+    "ChronoInitializer",
+    "Generated",
+    "Greedy",
+    "Sampling",
+    "ScheduledSampling",
+    "attend",
+    "causal_mask",
+    "generate",
+    "padding_mask",
+}

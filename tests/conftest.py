@@ -1,0 +1,58 @@
+"""What every test starts from: a backend, a seed, no window, no network."""
+
+import os
+import pathlib
+
+# Before keras is imported: a backend chosen here, not in somebody's ~/.keras.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# The tests' tensors are tiny: PyTorch's threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import keras
+import pytest
+
+TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
+
+
+def pytest_report_header():
+    """Say above the results which backend they are of."""
+    return f"keras: {keras.__version__} on {keras.backend.backend()}"
+
+
+def pytest_collection_modifyitems(items):
+    """Skip on other backends what is marked for TensorFlow."""
+    if keras.backend.backend() == "tensorflow":
+        return
+    skip = pytest.mark.skip(reason="runs on the TensorFlow backend alone")
+    for item in items:
+        if any(item.get_closest_marker(name) for name in TENSORFLOW_ONLY):
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def same_start():
+    """Give every test the same seed, and the next one float32 again."""
+    keras.utils.set_random_seed(7)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def real_data():
+    """Give a function from a path below KERAS_SEQ_DATA to that Path.
+
+    It skips the test, and says why, where the data set is not at hand.
+    """
+
+    def find(name):
+        root = os.environ.get("KERAS_SEQ_DATA")
+        if not root:
+            pytest.skip(f"needs {name}: KERAS_SEQ_DATA is not set")
+        path = pathlib.Path(root, name)
+        if not path.exists():
+            pytest.skip(f"needs {name}: not in KERAS_SEQ_DATA")
+        return path
+
+    return find

@@ -1,0 +1,88 @@
+"""The benchmark's machinery: fair turns, true ratios, the same networks."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks import contenders, recurrent, report
+from keras_seq.training import interleave, ratio
+
+SHAPE = (2, 3, 5, 7)  # B, T, D, U
+
+
+def test_every_function_runs_once_a_round():
+    calls = []
+    functions = {name: lambda n=name: calls.append(n) for name in "abc"}
+    interleave(functions, rounds=11, warmup=2)
+    assert all(
+        sorted(calls[i : i + 3]) == ["a", "b", "c"]
+        for i in range(0, 3 * (11 + 2), 3)
+    )
+
+
+def test_the_order_changes_from_round_to_round():
+    calls = []
+    functions = {name: lambda n=name: calls.append(n) for name in "ab"}
+    interleave(functions, rounds=11, warmup=0)
+    assert len({tuple(calls[i : i + 2]) for i in range(0, 22, 2)}) == 2
+
+
+def test_the_warm_up_is_not_timed():
+    seconds = interleave({"a": lambda: None}, rounds=5, warmup=3)
+    assert len(seconds["a"]) == 5
+
+
+def test_what_sleeps_is_measured_in_seconds():
+    seconds = interleave({"a": lambda: time.sleep(0.02)}, 3, 0)
+    assert 0.02 <= report.summary(seconds["a"])["median"] < 1
+
+
+def test_a_slow_round_does_not_change_the_ratio():
+    assert ratio([1, 1, 100], [2, 2, 200]) == 0.5
+
+
+def test_a_table_has_every_value_under_its_name():
+    lines = report.table([{"a": 1, "long": 2}, {"a": 333, "long": 4}])
+    assert lines.splitlines()[0::2] == ["  a  long", "  1     2"]
+
+
+def test_the_file_says_when_and_on_what_machine(tmp_path):
+    path = tmp_path / "new" / "results.json"
+    report.write(path, answer=42)
+    assert list(json.loads(path.read_text())) == ["date", "machine", "answer"]
+
+
+@pytest.mark.parametrize("kind", recurrent.OURS)
+def test_pytorch_with_the_same_weights_gives_the_same_outputs(kind):
+    pytest.importorskip("torch")
+    found = recurrent.rivals(kind, SHAPE, peers=("torch",))
+    assert recurrent.largest_difference(found) < 1e-5
+
+
+def test_other_outputs_are_not_timed():
+    h = np.zeros((2, 3, 7))
+    found = {
+        "keras_seq": contenders.Contender(lambda: h, None),
+        "keras": contenders.Contender(lambda: h + 2e-4, None),
+    }
+    with pytest.raises(ValueError, match="`keras` must give our outputs"):
+        recurrent.largest_difference(found)
+
+
+def test_a_training_step_changes_the_outputs():
+    (ours,) = recurrent.rivals("LSTM", SHAPE, peers=()).values()
+    before = np.array(ours.forward())
+    ours.step()
+    assert np.abs(np.asarray(ours.forward()) - before).max() > 1e-5
+
+
+def test_training_and_inference_are_each_compared_with_each_peer():
+    results = recurrent.measure("GRU", SHAPE, peers=("keras",), rounds=1)
+    assert [result["mode"] for result in results] == [
+        "training step",
+        "inference",
+    ]
+    assert all(math.isfinite(r["ratio"]["keras"]) for r in results)

@@ -1,0 +1,126 @@
+"""What every public layer and model must do, whatever it computes."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from cases import CASES, PLAIN
+from keras import ops
+
+import keras_seq
+
+every_layer = pytest.mark.parametrize("case", CASES, ids=repr)
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def functional(case, **arguments):
+    """Wrap the layer in a model with an Input of unknown batch size."""
+    x = case.inputs()
+    if isinstance(x, dict):
+        inputs = {
+            name: keras.Input(value.shape[1:], dtype="int32", name=name)
+            for name, value in x.items()
+        }
+    else:
+        inputs = keras.tree.map_structure(
+            lambda x: keras.Input(x.shape[1:], dtype=x.dtype.name), x
+        )
+    return keras.Model(inputs, called(case.make(**arguments), inputs))
+
+
+def called(layer, x):
+    """Call a layer on its input, or on several where they are a tuple."""
+    return layer(*x) if isinstance(x, tuple) else layer(x)
+
+
+def test_every_public_name_has_a_case():
+    names = {n for names in keras_seq.READING_ORDER.values() for n in names}
+    assert names == {case.name for case in CASES} | PLAIN
+
+
+@every_layer
+def test_symbolic_shapes_are_eager_shapes(case):
+    model = functional(case)
+    assert model.output_shape == (None, *case.shape[1:])
+    assert called(case.make(), case.inputs()).shape == case.shape
+
+
+@every_layer
+def test_config_makes_the_same_layer_again(case):
+    first = case.make()
+    second = type(first).from_config(first.get_config())
+    assert second.get_config() == first.get_config()
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_reloaded_model_gives_the_same_numbers(case, dtype, tmp_path):
+    model = functional(case, dtype=dtype)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    x = case.inputs()
+    assert np.array_equal(numbers(again(x)), numbers(model(x)))
+
+
+@every_layer
+def test_mixed_bfloat16_is_finite_and_near_float32(case):
+    x, single = case.inputs(), case.make()
+    y = called(single, x)
+    half = case.make(dtype="mixed_bfloat16")
+    called(half, x)
+    half.set_weights(single.get_weights())
+    z = called(half, x)
+    assert keras.backend.standardize_dtype(z.dtype) == "bfloat16"
+    assert all(w.dtype == "float32" for w in half.weights)
+    assert np.allclose(numbers(z), numbers(y), atol=0.05)
+
+
+@every_layer
+def test_inference_is_deterministic(case):
+    made, x = case.make(), case.inputs()
+    first, second = called(made, x), called(made, x)
+    assert np.array_equal(numbers(first), numbers(second))
+
+
+@every_layer
+def test_one_fit_moves_every_weight_and_lowers_the_loss(case):
+    keras.utils.set_random_seed(0)
+    model, x = functional(case), case.inputs()
+    if not model.trainable_weights:
+        pytest.skip(f"{case.name} has no weights to train")
+    y = np.random.default_rng(1).normal(size=case.shape)
+    model.compile(keras.optimizers.Adam(1e-2), "mse")
+    before = [w.copy() for w in model.get_weights()]
+    losses = model.fit(x, y, epochs=3, batch_size=3, verbose=0).history
+    moved = [
+        not np.array_equal(a, b) for a, b in zip(before, model.get_weights())
+    ]
+    assert all(moved)
+    assert losses["loss"][-1] < losses["loss"][0]
+
+
+@pytest.mark.parametrize(
+    "case, arguments, name",
+    [(case, *bad) for case in CASES for bad in case.bad],
+    ids=lambda value: repr(value).replace(" ", ""),
+)
+def test_bad_argument_is_refused_by_name(case, arguments, name):
+    with pytest.raises(ValueError, match=name):
+        case.make(**arguments)
+
+
+@pytest.mark.parametrize("name", sorted({case.name for case in CASES} | PLAIN))
+def test_docstring_says_what_goes_in_and_out(name):
+    public = getattr(keras_seq, name)
+    text = inspect.getdoc(public)
+    assert text.split("\n")[0].endswith(".")
+    if inspect.isclass(public) and issubclass(public, keras.layers.RNN):
+        assert "see `Recurrent`" in text  # one docstring for the template
+    elif name not in ("Greedy", "Generated"):
+        assert "Args:" in text and "Raises:" in text
+    if inspect.isfunction(public) or any(name == c.name for c in CASES):
+        assert "Returns:" in text or "see `Recurrent`" in text

@@ -1,0 +1,542 @@
+"""The data sets keep their word: shapes, ranges, splits, seeds, answers."""
+
+import sys
+import unicodedata
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seq import data
+
+SEEDED = {
+    "adding": lambda seed: data.adding(7, 11, seed=seed),
+    "copying": lambda seed: data.copying(7, 11, seed=seed),
+    "recall": lambda seed: data.recall(7, 5, seed=seed),
+    "addition": lambda seed: data.addition(7, seed=seed),
+    "moving_digits": lambda seed: data.moving_digits(3, 7, seed=seed),
+}
+SPLIT = {
+    "addition": lambda split: data.addition(7, split=split),
+    "pydocs": data.pydocs,
+    "pydocs_text": data.pydocs_text,
+    "names": data.names,
+    "digits": data.digits,
+    "moving_digits": lambda split: data.moving_digits(3, 7, split),
+    "tinyshakespeare": data.tinyshakespeare,
+    "nsmc": data.nsmc,
+}
+
+
+def real(loader, *arguments):
+    """Load a real data set, or skip where its files are not at hand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.utils, "get_file", no_network)
+        try:
+            return loader(*arguments)
+        except FileNotFoundError as missing:
+            pytest.skip(str(missing))
+
+
+def no_network(*args, **kwargs):
+    raise OSError("no network here")
+
+
+def same(one, other):
+    return all(map(np.array_equal, one, other))
+
+
+# Every set
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_seed_gives_the_same_set_again(name):
+    assert same(SEEDED[name](13), SEEDED[name](13))
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_another_seed_gives_another_set(name):
+    assert not same(SEEDED[name](13), SEEDED[name](17))
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_an_unknown_split_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=r"`split` must be one of .*'dev'"):
+        SPLIT[name]("dev")
+
+
+@pytest.mark.parametrize("name", data.__all__)
+def test_every_public_name_is_there_and_explained(name):
+    value = getattr(data, name)
+    assert not callable(value) or value.__doc__
+
+
+@pytest.mark.parametrize(
+    "refused, call",
+    [
+        ("count", lambda: data.adding(0, 11)),
+        ("length", lambda: data.adding(3, 1)),
+        ("delay", lambda: data.copying(3, 0)),
+        ("symbols", lambda: data.copying(3, 5, symbols=0)),
+        ("length", lambda: data.copying(3, 5, length=2.5)),
+        ("pairs", lambda: data.recall(3, 27)),
+        ("digits", lambda: data.addition(3, digits=0)),
+        ("count", lambda: data.addition(-3)),
+        ("frames", lambda: data.moving_digits(3, 2)),
+        ("size", lambda: data.moving_digits(3, 7, size=8)),
+        ("hidden", lambda: data.moving_digits(3, 7, hidden=1)),
+        ("labels", lambda: data.digit_captions([-1])),
+        ("language", lambda: data.digit_captions([1], "xx")),
+        ("languages", lambda: data.names("train", ["de", "xx"])),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(refused, call):
+    with pytest.raises(ValueError, match=f"`{refused}` must .* Received"):
+        call()
+
+
+@pytest.mark.parametrize(
+    "module, load",
+    [("babel", data.names), ("sklearn.datasets", data.digits)],
+)
+def test_a_missing_package_is_named_with_its_extra(module, load, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=r'"keras_seq\[tutorials\]"'):
+        load("train")
+
+
+# Toys
+
+
+def test_hello_asks_for_the_next_letter():
+    source, target = data.hello()
+    assert source[1:] == target[:-1]
+
+
+def test_hello_uses_its_vocabulary():
+    assert set("".join(data.hello())) == set(data.HELLO_VOCABULARY)
+
+
+def test_additions_add_up():
+    problems, answers = data.addition(997)
+    sums = [sum(map(int, problem.split("+"))) for problem in problems]
+    assert answers == list(map(str, sums))
+
+
+def test_additions_have_the_asked_number_and_no_repeats():
+    problems, _ = data.addition(997, digits=2)
+    assert len(problems) == len(set(problems)) == 997
+
+
+def test_additions_have_short_numbers_and_no_longer_ones():
+    problems, _ = data.addition(997)
+    lengths = {len(n) for problem in problems for n in problem.split("+")}
+    assert lengths == {1, 2, 3}
+
+
+def test_no_addition_is_tested_that_was_trained_even_mirrored():
+    train, _ = data.addition(4999, digits=2)
+    test, _ = data.addition(997, digits=2, split="test")
+    mirrored = {"+".join(problem.split("+")[::-1]) for problem in train}
+    assert not (set(train) | mirrored) & set(test)
+
+
+def test_the_two_splits_are_all_additions_that_exist():
+    counts = {}
+    for split in ("train", "test"):
+        with pytest.raises(ValueError, match="`count` must be at most") as e:
+            data.addition(101, digits=1, split=split)
+        counts[split] = int(str(e.value).split("at most ")[1].split(",")[0])
+    found = [
+        problem
+        for split, count in counts.items()
+        for problem in data.addition(count, digits=1, split=split)[0]
+    ]
+    assert len(set(found)) == 100
+
+
+# Long memory
+
+
+def test_adding_sums_the_two_marked_numbers():
+    x, y = data.adding(5, 11)
+    for row, answer in zip(x, y, strict=True):
+        first, second = (number for number, mark in row if mark == 1)
+        assert answer == pytest.approx([first + second])
+
+
+def test_adding_has_one_mark_in_each_half():
+    x, _ = data.adding(101, 11)
+    marks = x[:, :, 1]
+    assert (marks[:, :5].sum(1) == 1).all()
+    assert (marks[:, 5:].sum(1) == 1).all()
+
+
+def test_adding_has_float32_of_the_stated_shapes():
+    x, y = data.adding(5, 11)
+    assert (x.shape, y.shape) == ((5, 11, 2), (5, 1))
+    assert x.dtype == y.dtype == "float32"
+
+
+def test_predicting_the_mean_of_adding_costs_a_sixth():
+    _, y = data.adding(20011, 2)
+    assert np.mean((y - 1) ** 2) == pytest.approx(1 / 6, abs=0.005)
+
+
+def test_copying_repeats_the_symbols_after_the_delimiter():
+    x, y = data.copying(5, 7, symbols=3, length=2)
+    for row, answer in zip(x.tolist(), y.tolist(), strict=True):
+        symbols = row[:2]
+        assert row == symbols + [0] * 6 + [4] + [0] * 2
+        assert answer == [0] * 9 + symbols
+
+
+def test_copying_draws_every_symbol_and_no_other_id():
+    x, _ = data.copying(101, 7, symbols=5)
+    assert set(x[:, :10].ravel().tolist()) == {1, 2, 3, 4, 5}
+
+
+def test_copying_has_int32_of_the_stated_shape():
+    x, y = data.copying(5, 7)
+    assert x.shape == y.shape == (5, 27)
+    assert x.dtype == y.dtype == "int32"
+
+
+def test_recall_reads_like_the_paper_and_its_answer_can_be_looked_up():
+    x, y = data.recall(101, 5)
+    for ids, answer in zip(x, y, strict=True):
+        row = "".join(data.RECALL_VOCABULARY[i] for i in ids)
+        told = dict(zip(row[:10:2], row[1:10:2], strict=True))
+        assert row[10:12] == "??"
+        assert int(told[row[-1]]) == answer
+
+
+def test_recall_never_uses_a_letter_twice_in_a_row():
+    x, _ = data.recall(101, 26)
+    assert all(len(set(row)) == 26 for row in x[:, :52:2].tolist())
+
+
+def test_recall_has_int32_of_the_stated_shapes():
+    x, y = data.recall(7, 5)
+    assert (x.shape, y.shape) == ((7, 13), (7,))
+    assert x.dtype == y.dtype == "int32"
+
+
+# Python's documents
+
+
+def test_documents_are_held_out_whole():
+    train, test = data.pydocs("train"), data.pydocs("test")
+    assert train
+    assert test
+    assert not set(train) & set(test)
+
+
+def test_all_documents_hold_both_splits():
+    both = set(data.pydocs("train")) | set(data.pydocs("test"))
+    assert both <= set(data.pydocs())
+
+
+def test_no_paragraph_is_tested_that_was_trained():
+    train, test = (
+        {
+            text
+            for d in data.pydocs(split).values()
+            for text in data.paragraphs(d)
+        }
+        for split in ("train", "test")
+    )
+    assert not train & test
+
+
+def test_the_text_of_the_documents_is_nfc_without_repeats():
+    text = data.pydocs_text("test")
+    lines = text.splitlines()
+    assert unicodedata.is_normalized("NFC", text)
+    assert len(lines) == len(set(lines)) > 50
+
+
+def test_paragraphs_leave_titles_code_and_bullets_out():
+    document = (
+        'The "if" statement\n******************\n\nIt is used\nto choose:\n\n'
+        "   if_stmt ::= suite\n\n   >>> if x:\n   ...     f(x)\n\n"
+        "object.__len__(self)\n\n   * Called by *len()*.\n\n[1] A footnote.\n"
+    )
+    assert data.paragraphs(document) == [
+        "It is used to choose:",
+        "Called by *len()*.",
+        "A footnote.",
+    ]
+
+
+def test_sentences_end_at_full_stops_but_not_at_abbreviations():
+    document = 'Use it, e.g. "x.y". (See below.) Is it\nso? "None" is.'
+    assert data.sentences(document) == [
+        'Use it, e.g. "x.y".',
+        "(See below.)",
+        "Is it so?",
+        '"None" is.',
+    ]
+
+
+# Names
+
+
+def test_names_are_held_out_and_never_ambiguous():
+    both = data.names("train")[0] + data.names("test")[0]
+    assert len(both) == len(set(both))
+
+
+def test_names_are_nfc_text_with_int32_labels():
+    texts, labels = data.names("test")
+    assert all(unicodedata.is_normalized("NFC", text) for text in texts)
+    assert labels.shape == (len(texts),)
+    assert labels.dtype == "int32"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_no_language_has_most_or_few_of_the_names(split):
+    _, labels = data.names(split)
+    shares = np.bincount(labels, minlength=len(data.LANGUAGES)) / len(labels)
+    assert shares.min() > 0.05
+    assert shares.max() < 0.2
+
+
+def test_one_name_in_five_is_held_out():
+    train, test = (len(data.names(split)[0]) for split in ("train", "test"))
+    assert test / (train + test) == pytest.approx(0.2, abs=0.01)
+
+
+def test_names_know_their_language():
+    texts, labels = data.names("train")
+    texts += data.names("test")[0]
+    labels = np.concatenate([labels, data.names("test")[1]])
+    language = dict(zip(texts, labels, strict=True))
+    assert data.LANGUAGES[language["Deutschland"]] == "de"
+    assert data.LANGUAGES[language["한국어"]] == "ko"
+
+
+def test_a_name_stays_in_its_split_whatever_the_languages():
+    few, _ = data.names("train", ("de", "ko"))
+    assert not set(few) & set(data.names("test")[0])
+
+
+# Digits
+
+
+def test_digits_are_float32_images_with_int32_labels():
+    images, labels = data.digits("test")
+    assert images.shape == (355, 8, 8)
+    assert images.dtype == "float32"
+    assert labels.shape == (355,)
+    assert labels.dtype == "int32"
+
+
+def test_digits_use_the_whole_range_of_ink():
+    images, _ = data.digits("train")
+    assert images.min() == 0
+    assert images.max() == 1
+
+
+def test_no_digit_is_in_both_splits():
+    both = np.concatenate([data.digits("train")[0], data.digits("test")[0]])
+    assert len(np.unique(both.reshape(-1, 64), axis=0)) == len(both) == 1797
+
+
+def test_each_digit_is_held_out_equally_often():
+    counts = np.bincount(data.digits("test")[1])
+    assert counts.min() >= 34
+    assert counts.max() <= 36
+
+
+@pytest.mark.parametrize("language, seven", [("en", "seven"), ("ko", "칠")])
+def test_digits_are_spelled_in_two_languages(language, seven):
+    labels = np.array([7, 0], dtype="int32")
+    captions = data.digit_captions(labels, language)
+    assert captions == [seven, data.CAPTIONS[language][0]]
+
+
+@pytest.mark.parametrize("language", data.CAPTIONS)
+def test_ten_digits_have_ten_names(language):
+    assert len(set(data.CAPTIONS[language])) == 10
+
+
+@pytest.mark.parametrize(
+    "problem, count",
+    [("123+456", 0), ("5+5", 1), ("95+7", 2), ("999+1", 3), ("1+999", 3)],
+)
+def test_carries_are_counted_column_by_column(problem, count):
+    assert data.carries(problem) == count
+
+
+# Moving digits
+
+
+def covered_and_plain(hidden=0.7):
+    """Film the same clips with and without covers; True where covered."""
+    clips, labels = data.moving_digits(101, 13, seed=3, hidden=hidden)
+    plain, _ = data.moving_digits(101, 13, seed=3, hidden=0)
+    return (clips != plain).any(axis=(2, 3)), labels
+
+
+def test_clips_have_a_label_for_every_frame():
+    clips, labels = data.moving_digits(3, 7, size=17)
+    assert clips.shape == (3, 7, 17, 17)
+    assert clips.dtype == "float32"
+    assert labels.shape == (3, 7)
+    assert labels.dtype == "int32"
+
+
+def test_pixels_of_clips_lie_between_zero_and_one():
+    clips, _ = data.moving_digits(11, 13)
+    assert clips.min() >= 0
+    assert clips.max() <= 1
+
+
+def test_a_digit_changes_once_or_twice_a_clip():
+    _, labels = data.moving_digits(101, 13)
+    changes = (np.diff(labels, axis=1) != 0).sum(axis=1)
+    assert set(changes.tolist()) == {1, 2}
+
+
+def test_a_new_digit_is_never_covered():
+    covered, labels = covered_and_plain()
+    new = np.diff(labels, axis=1, prepend=-1) != 0
+    assert not covered[new].any()
+
+
+def test_other_frames_are_covered_as_often_as_asked():
+    covered, labels = covered_and_plain(hidden=0.7)
+    new = np.diff(labels, axis=1, prepend=-1) != 0
+    assert covered[~new].mean() == pytest.approx(0.7, abs=0.05)
+
+
+def test_covers_and_their_absence_leave_the_labels_alone():
+    _, labels = covered_and_plain()
+    assert (labels == data.moving_digits(101, 13, seed=3, hidden=0)[1]).all()
+
+
+def test_a_clip_shows_the_labelled_digit_of_its_split():
+    clips, labels = data.moving_digits(5, 7, "test", hidden=0)
+    images, classes = data.digits("test")
+    windows = np.lib.stride_tricks.sliding_window_view(clips, (8, 8), (2, 3))
+    windows = windows.reshape(35, 81, 64)
+    known = 0.8 * images.reshape(-1, 64)  # a fifth of each pixel is noise
+    for frame, label in zip(windows, labels.ravel(), strict=True):
+        fits = [((w >= known) & (w <= known + 0.2)).all(1) for w in frame]
+        assert label in classes[np.any(fits, axis=0)]
+
+
+def test_a_digit_moves_at_most_two_pixels_a_frame():
+    clips, labels = data.moving_digits(11, 13, hidden=0)
+    bright = clips > 0.3  # no noise alone gets so far
+    top = bright.any(axis=3).argmax(axis=2)
+    same_digit = np.diff(labels, axis=1) == 0
+    assert np.abs(np.diff(top, axis=1))[same_digit].max() <= 2
+
+
+# Real data
+
+
+def test_shakespeare_is_cut_at_nine_tenths():
+    train, test = real(data.tinyshakespeare), real(data.tinyshakespeare, "test")
+    assert (len(train), len(test)) == (1003854, 111540)
+
+
+def test_shakespeare_begins_with_the_first_citizen():
+    assert real(data.tinyshakespeare).startswith("First Citizen:\n")
+
+
+@pytest.mark.parametrize("split, rows", [("train", 40000), ("test", 8000)])
+def test_reviews_are_balanced_nfc_korean(split, rows):
+    texts, labels = real(data.nsmc, split)
+    assert np.bincount(labels).tolist() == [rows // 2, rows // 2]
+    assert all(unicodedata.is_normalized("NFC", text) for text in texts)
+    assert labels.dtype == "int32"
+    assert all(texts)
+    assert len(texts) == rows
+
+
+# Files
+
+# The checksum of a file without a byte.
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Give an empty KERAS_SEQ_DATA, an empty cache and no network."""
+    monkeypatch.setenv("KERAS_SEQ_DATA", str(tmp_path / "own"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(keras.utils, "get_file", no_network)
+    return tmp_path
+
+
+def put(path, content=b""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_in_the_own_folder_comes_first(folder):
+    put(folder / "keras/datasets/set/a.txt")
+    own = put(folder / "own/set/a.txt")
+    assert data.find_file("set/a.txt", None, EMPTY) == own
+
+
+def test_a_file_without_url_is_found_in_the_cache_of_keras(folder):
+    cached = put(folder / "keras/datasets/set/a.txt")
+    assert data.find_file("set/a.txt", None, EMPTY) == cached
+
+
+def test_a_file_with_url_is_left_to_keras_and_its_checksum(folder, monkeypatch):
+    asked = {}
+
+    def get_file(fname, **options):
+        asked.update(options, fname=fname)
+        return "somewhere/a.txt"
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    path = data.find_file("set/a.txt", "https://example.org/a.txt", EMPTY)
+    assert str(path) == "somewhere/a.txt"
+    assert asked == {
+        "fname": "a.txt",
+        "origin": "https://example.org/a.txt",
+        "cache_subdir": "datasets/set",
+        "file_hash": EMPTY,
+        "hash_algorithm": "sha256",
+    }
+
+
+def test_a_damaged_file_is_refused_by_name(folder):
+    put(folder / "own/tinyshakespeare/input.txt", b"First Citizen:\n")
+    with pytest.raises(ValueError, match=r"`tinyshakespeare/input\.txt`"):
+        data.tinyshakespeare()
+
+
+def test_a_missing_file_is_named_with_the_places_and_its_origin(folder):
+    with pytest.raises(FileNotFoundError) as missing:
+        data.tinyshakespeare()
+    message = str(missing.value)
+    assert "tinyshakespeare/input.txt" in message
+    assert str(folder / "own") in message
+    assert str(folder / "keras") in message
+    assert "karpathy/char-rnn" in message
+    assert "no network here" in message
+
+
+def test_missing_reviews_say_how_they_were_drawn(folder):
+    with pytest.raises(FileNotFoundError) as missing:
+        data.nsmc("test")
+    message = str(missing.value)
+    assert "nsmc/ratings_test.txt" in message
+    assert "no public copy" in message
+    assert "drawn from" in message
+    assert "github.com/e9t/nsmc" in message
+
+
+def test_without_the_variable_only_the_cache_is_searched(folder, monkeypatch):
+    monkeypatch.delenv("KERAS_SEQ_DATA")
+    with pytest.raises(FileNotFoundError) as missing:
+        data.find_file("set/a.txt", None, EMPTY)
+    assert str(folder / "own") not in str(missing.value)

@@ -1,0 +1,476 @@
+"""Pairs of texts keep their word: dates, docstrings, small talk, captions."""
+
+import datetime
+import sys
+import time
+import unicodedata
+from importlib.resources import files
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seq import data
+from keras_seq.data import package_docs, written_dates
+from keras_seq.training import nearest_answer
+
+SPLIT = {
+    "dates": lambda split: data.dates(7, split=split),
+    "docstrings": data.docstrings,
+    "dialogues": lambda split: data.dialogues(split=split),
+    "multi30k": data.multi30k,
+    "chatbot_ko": data.chatbot_ko,
+}
+
+
+def real(loader, *arguments):
+    """Load a real data set, or skip where its files are not at hand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.utils, "get_file", no_network)
+        try:
+            return loader(*arguments)
+        except FileNotFoundError as missing:
+            pytest.skip(str(missing))
+
+
+def no_network(*args, **kwargs):
+    raise OSError("no network here")
+
+
+def is_nfc(texts):
+    return all(unicodedata.is_normalized("NFC", text) for text in texts)
+
+
+@pytest.fixture(scope="module")
+def small_package(tmp_path_factory):
+    """Give an importable package of which every file is known."""
+    home = tmp_path_factory.mktemp("site") / "smallpackage"
+    for folder in (home / "tests", home / "numpy"):
+        folder.mkdir(parents=True)
+    (home / "__init__.py").write_text("raise RuntimeError('was imported')\n")
+    (home / "good.py").write_text(GOOD, "utf-8")
+    (home / "broken.py").write_text("def (:\n")
+    (home / "tests" / "lost.py").write_text(GOOD.replace("Add", "Test"))
+    (home / "numpy" / "copy.py").write_text(GOOD.replace("Add", "Copy"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(home.parent))
+        yield home.name
+    package_docs._pairs.cache_clear()
+
+
+GOOD = '''
+def add(a, b):
+    """Add two numbers, as one does
+    at school.
+
+    The first number comes first. The
+    second one, e\u0301tendue, is added to it.
+
+    Both may be negative, and both may be zero.
+
+    Args:
+        a: the first number.
+    """
+    def inner():
+        """Add nothing at all here.
+
+        This body is exactly long enough for a pair.
+
+            code = 1
+
+        This stands after code and is left out.
+        """
+
+
+class Short:
+    """Too short a body.
+
+    Only this.
+    """
+
+    def method(self):
+        """Has no end
+
+        although the body is long enough for a pair.
+        """
+'''
+
+
+# Every set
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_an_unknown_split_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=r"`split` must be one of .*'dev'"):
+        SPLIT[name]("dev")
+
+
+@pytest.mark.parametrize(
+    "refused, call",
+    [
+        ("count", lambda: data.dates(0)),
+        ("count", lambda: data.dates(200_000, split="test")),
+        ("language", lambda: data.dialogues("de")),
+        ("source", lambda: data.multi30k("test", "ko")),
+        ("target", lambda: data.multi30k("test", "de", "cs")),
+        ("target", lambda: data.multi30k("test", "en", "en")),
+        ("max_body", lambda: data.docstrings(max_body=0)),
+        ("max_summary", lambda: data.docstrings(max_summary=2.5)),
+        ("train_answers", lambda: nearest_answer([], [], ["?"])),
+        ("train_answers", lambda: nearest_answer(["a", "b"], ["c"], ["?"])),
+        ("n", lambda: nearest_answer(["a"], ["b"], ["?"], n=0)),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(refused, call):
+    with pytest.raises(ValueError, match=f"`{refused}` must .*Received"):
+        call()
+
+
+@pytest.mark.parametrize(
+    "module, call",
+    [
+        ("babel", lambda: data.dates(3)),
+        (
+            "sklearn.feature_extraction.text",
+            lambda: nearest_answer(["a"], ["b"], ["a"]),
+        ),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(module, call, monkeypatch):
+    written_dates._formats.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=r'"keras_seq\[tutorials\]"'):
+        call()
+
+
+# Dates
+
+
+def test_dates_have_the_asked_number_and_no_text_twice():
+    texts, answers, spans = data.dates(997)
+    assert len(set(texts)) == len(texts) == len(answers) == 997
+    assert spans.shape == (997, 10, 2)
+    assert spans.dtype == "int32"
+
+
+def test_a_seed_gives_the_same_dates_again_and_another_gives_others():
+    texts, answers, spans = data.dates(101, seed=3)
+    again = data.dates(101, seed=3)
+    assert (texts, answers) == again[:2]
+    assert (spans == again[2]).all()
+    assert texts != data.dates(101, seed=5)[0]
+
+
+def test_no_date_is_in_both_splits():
+    train, test = (data.dates(4999, split=s)[1] for s in ("train", "test"))
+    assert not set(train) & set(test)
+
+
+def test_dates_cover_the_years_and_every_language():
+    texts, answers, _ = data.dates(4999)
+    years = {int(answer[:4]) for answer in answers}
+    assert years == set(range(1900, 2100))
+    # A word for a day of the week or a month from each language.
+    words = ["Sonntag", "Sunday", "domingo", "sunnuntai", "dimanche"]
+    words += ["domenica", "일요일", "zondag", "niedziela", "Pazar"]
+    for word in words:
+        assert any(word in text for text in texts), word
+
+
+def test_every_format_is_written_as_babel_writes_it():
+    from babel import Locale
+    from babel.dates import format_date
+
+    date = datetime.date(1950, 3, 5)
+    for language in data.LANGUAGES:
+        wanted = {
+            unicodedata.normalize("NFC", format_date(date, name, language))
+            for name in Locale.parse(language).date_formats
+        }
+        known = written_dates._formats()[language]
+        ours = {written_dates._write(date, language, p)[0] for p in known}
+        # What is missing has two digits of the year, or slashes.
+        missing = {text for text in wanted - ours if "1950" in text}
+        assert all("/" in text for text in missing)
+
+
+def test_no_text_of_any_format_means_two_dates():
+    meaning = {}
+    for date in written_dates._days("test")[::7]:
+        for language, formats in written_dates._formats().items():
+            for pattern in formats:
+                text, _ = written_dates._write(date, language, pattern)
+                assert meaning.setdefault(text, date) == date
+
+
+def test_no_format_has_slashes_or_a_short_year():
+    texts, answers, _ = data.dates(1999, seed=11)
+    assert not any("/" in text for text in texts)
+    assert all(answer[:4] in text for text, answer in zip(texts, answers))
+
+
+def test_spans_hold_the_year_and_the_day_of_the_answer():
+    for text, answer, spans in zip(*data.dates(1999, seed=13)):
+        fields = [text[begin:end] for begin, end in spans]
+        assert fields[:4] == [answer[:4]] * 4
+        assert [int(day) for day in fields[8:]] == [int(answer[8:])] * 2
+
+
+def test_spans_hold_one_name_or_number_of_the_month():
+    for text, answer, spans in zip(*data.dates(1999, seed=17)):
+        first, second = (text[begin:end] for begin, end in spans[5:7])
+        assert first == second
+        number = first.removesuffix("월")
+        assert first[0].isalpha() or int(number) == int(answer[5:7])
+
+
+def test_spans_of_hyphens_are_empty_and_fields_never_overlap():
+    texts, _, spans = data.dates(499)
+    assert (spans[:, [4, 7]] == 0).all()
+    fields = np.sort(spans[:, [0, 5, 8]], axis=1)
+    assert (fields[:, 1:, 0] >= fields[:, :-1, 1]).all()
+    assert (spans[..., 1] <= np.array([[len(text)] for text in texts])).all()
+
+
+def test_texts_of_dates_are_nfc_and_of_many_lengths():
+    texts, _, _ = data.dates(4999)
+    lengths = [len(text) for text in texts]
+    assert is_nfc(texts)
+    assert min(lengths) == 8
+    assert np.percentile(lengths, 200 / 3) > np.percentile(lengths, 100 / 3) + 5
+    assert max(lengths) > 50
+
+
+def test_korean_dates_are_written_in_hangul():
+    texts, answers, _ = data.dates(997)
+    written = dict(zip(answers, texts))
+    korean = [text for text in written.values() if "년" in text]
+    assert korean
+    assert all("월" in text and "일" in text for text in korean)
+
+
+# Docstrings
+
+
+def test_a_docstring_is_divided_into_body_and_summary(small_package):
+    found = {}
+    for split in ("train", "test"):
+        bodies, summaries = data.docstrings(split, packages=[small_package])
+        found |= dict(zip(summaries, bodies))
+    assert found == {
+        "Add two numbers, as one does at school.": (
+            "The first number comes first. The second one, \u00e9tendue, is "
+            "added to it. Both may be negative, and both may be zero."
+        ),
+        "Add nothing at all here.": (
+            "This body is exactly long enough for a pair."
+        ),
+    }
+
+
+def test_lengths_of_docstrings_are_limited_as_asked(small_package):
+    kept = [
+        body
+        for split in ("train", "test")
+        for body in data.docstrings(split, 50, 24, [small_package])[0]
+    ]
+    assert kept == ["This body is exactly long enough for a pair."]
+
+
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(ImportError, match="nosuchpackage"):
+        data.docstrings(packages=["nosuchpackage"])
+
+
+def test_docstrings_are_clean_and_split_by_their_summary():
+    chosen = ("keras", "numpy", "stdlib")
+    train = data.docstrings("train", packages=chosen)
+    test = data.docstrings("test", packages=chosen)
+    for bodies, summaries in (train, test):
+        assert len(set(bodies)) == len(bodies) == len(summaries)
+        assert bodies == sorted(bodies)
+        assert is_nfc(bodies + summaries)
+        assert all(40 <= len(body) <= 400 for body in bodies)
+        assert all(10 <= len(summary) <= 100 for summary in summaries)
+        assert not any("\n" in text for text in bodies + summaries)
+    assert not set(train[0]) & set(test[0])
+    assert not set(train[1]) & set(test[1])
+    assert len(train[0]) > 1000
+    assert len(test[0]) > 200
+
+
+def test_docstrings_of_all_packages_are_read_in_time():
+    begin = time.process_time()
+    bodies, _ = data.docstrings()
+    assert time.process_time() - begin < 20
+    assert len(bodies) > 4000
+
+
+# Small talk
+
+
+def rows(language):
+    """Read every intent, question and answer as they stand in the file."""
+    path = files("keras_seq.data") / f"dialogues_{language}.tsv"
+    header, *lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    assert header == "intent\tquestion\tanswer"
+    return [line.split("\t") for line in lines]
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_there_are_three_hundred_dialogues_or_more(language):
+    assert all(len(row) == 3 and all(row) for row in rows(language))
+    assert len(rows(language)) >= 300
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_no_question_stands_twice_even_with_other_punctuation(language):
+    asked = [
+        "".join(c for c in question.lower() if c.isalnum())
+        for _, question, _ in rows(language)
+    ]
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_dialogues_are_trimmed_nfc_and_short_enough(language):
+    texts = [text for row in rows(language) for text in row]
+    assert is_nfc(texts)
+    assert all(text == " ".join(text.split()) for text in texts)
+    assert max(map(len, texts)) <= 70
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_an_intent_has_one_answer_and_an_answer_one_intent(language):
+    answers = {(intent, answer) for intent, _, answer in rows(language)}
+    assert len({intent for intent, _ in answers}) == len(answers)
+    assert len({answer for _, answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_the_two_splits_are_all_dialogues_and_share_no_question(language):
+    train, test = (data.dialogues(language, s) for s in ("train", "test"))
+    both = set(zip(*train)) | set(zip(*test))
+    assert both == {(q, a) for _, q, a in rows(language)}
+    assert not set(train[0]) & set(test[0])
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_every_intent_is_trained_in_two_wordings_at_least(language):
+    trained = data.dialogues(language)[1]
+    for _, _, answer in rows(language):
+        assert trained.count(answer) >= 2
+
+
+@pytest.mark.parametrize(
+    "language, question, word",
+    [
+        ("en", "Are you free tomorrow?", "tomorrow"),
+        ("ko", "내일 시간 있어?", "내일"),
+    ],
+)
+def test_the_best_known_question_is_trained(language, question, word):
+    answer = dict(zip(*data.dialogues(language)))[question]
+    assert word in answer
+
+
+@pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
+def test_dialogues_can_be_learned_from_their_wording(language):
+    train, test = (data.dialogues(language, s) for s in ("train", "test"))
+    found = nearest_answer(*train, test[0])
+    right = np.mean([a == b for a, b in zip(found, test[1])])
+    assert 0.5 < right < 0.9
+
+
+# Real data
+
+
+@pytest.mark.parametrize(
+    "split, lines", [("train", 29000), ("val", 1014), ("test", 1000)]
+)
+def test_captions_are_aligned_nfc_lines(split, lines):
+    sources, targets = real(data.multi30k, split)
+    assert len(sources) == len(targets) == lines
+    assert is_nfc(sources)
+    assert all(sources)
+    assert all(targets)
+
+
+def test_captions_begin_as_published():
+    sources, targets = real(data.multi30k)
+    assert sources[0].startswith("Zwei junge weiße Männer sind im Freien")
+    assert targets[0].startswith("Two young, White males are outside")
+
+
+def test_captions_turn_round():
+    sources, targets = real(data.multi30k, "test", "fr", "de")
+    assert real(data.multi30k, "test", "de", "fr") == (targets, sources)
+
+
+def test_korean_questions_are_never_in_both_splits():
+    train, test = (real(data.chatbot_ko, s) for s in ("train", "test"))
+    assert len(train[0]) + len(test[0]) == 11823
+    assert len(test[0]) / 11823 == pytest.approx(0.2, abs=0.01)
+    letters = [
+        {"".join(c for c in question if c.isalnum()) for question in questions}
+        for questions, _ in (train, test)
+    ]
+    assert not letters[0] & letters[1]
+
+
+def test_korean_questions_have_nfc_answers():
+    questions, answers = real(data.chatbot_ko)
+    assert len(questions) == len(answers)
+    assert is_nfc(questions + answers)
+    assert all(questions)
+    assert all(answers)
+    assert dict(zip(questions, answers))["12시 땡!"] == "하루가 또 가네요."
+
+
+@pytest.mark.parametrize(
+    "load, named, origin",
+    [
+        (data.multi30k, "multi30k/train.de.gz", "multi30k/dataset"),
+        (data.chatbot_ko, "chatbot_ko/ChatbotData.csv", "songys/Chatbot_data"),
+    ],
+)
+def test_a_missing_file_is_named_with_its_origin(
+    load, named, origin, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_SEQ_DATA", str(tmp_path / "own"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(keras.utils, "get_file", no_network)
+    with pytest.raises(FileNotFoundError) as missing:
+        load()
+    assert named in str(missing.value)
+    assert origin in str(missing.value)
+
+
+# Retrieval
+
+
+def test_the_nearest_question_gives_its_answer():
+    train = ["내일 시간 있어?", "오늘 날씨 어때?", "How are you?"]
+    answers = ["네!", "맑아요.", "Fine."]
+    asked = ["오늘 날씨 어때요?", "how are you doing", "내일 시간 돼?"]
+    found = nearest_answer(train, answers, asked)
+    assert found == ["맑아요.", "Fine.", "네!"]
+
+
+def test_a_trained_question_finds_its_own_answer():
+    questions, answers = data.dialogues("ko")
+    assert nearest_answer(questions, answers, questions) == answers
+
+
+def test_many_questions_are_answered_one_by_one():
+    train = [f"question {number}" for number in range(1009)]
+    answers = [str(number) for number in range(1009)]
+    assert nearest_answer(train, answers, train[::-1]) == answers[::-1]
+
+
+def test_a_question_of_unknown_characters_gets_the_first_answer():
+    assert nearest_answer(["a", "b"], ["1", "2"], ["", "눈"]) == ["1", "1"]
+
+
+def test_no_questions_get_no_answers():
+    assert nearest_answer(["a"], ["1"], []) == []

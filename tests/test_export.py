@@ -1,0 +1,437 @@
+"""Text in, text out: a SavedModel says what Python says, anywhere."""
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_seq
+from keras_seq import BeamSearch, Greedy, Sampling, export
+from keras_seq.text import CharTokenizer, SentencePieceTokenizer
+
+BACKEND = keras.backend.backend()
+needs_export = pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras writes no SavedModel from PyTorch"
+)
+
+CORPUS = [
+    "강아지가 공원에서 강아지와 놀아요.",
+    "고양이가 공원에서 고양이와 놀아요!",
+    "내일 시간 있어? 내일은 시간이 없어요.",
+    "The dog plays in the park, and the cat plays too.",
+    "Are you free tomorrow? You are free today!",
+]
+TEXTS = [
+    "Are you free tomorrow?",
+    "",
+    "내일 시간 있어?",
+    "강아지 🙂👍🏽 cat",
+    " ".join(["dog park"] * 100),  # 200 words
+    b"\xff\xfe dog \xec\x95",
+    "a\0b\n\tc",
+]
+# Texts that are asked about alone; XLA compiles each length anew.
+ALONE = (1, 2, 4, 5) if BACKEND == "tensorflow" else (2, 4)
+LENGTH = 7
+LABELS = ["나쁨", "good", "🙂"]
+NEEDS = "needs tensorflow-text and sentencepiece"
+
+
+def tokenizers():
+    """Make the two, with the same number of ids, to be each other's."""
+    pytest.importorskip("tensorflow_text", reason=NEEDS)
+    pytest.importorskip("sentencepiece", reason=NEEDS)
+    pieces = SentencePieceTokenizer.train(CORPUS * 3, 331)
+    return {"char": CharTokenizer.train(CORPUS), "pieces": pieces}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A model, its tokenizers, and how it is exported."""
+
+    model: str
+    source: str
+    target: str
+    method: Greedy
+    options: dict = dataclasses.field(default_factory=dict)
+
+
+LOOK = {"attention": True}
+CASES = {
+    "lm": Case("RecurrentLM", "char", "char", Greedy(repetition_penalty=1.3)),
+    "lm_drawn": Case("RecurrentLM", "char", "char", Sampling(seed=5)),
+    "seq2seq": Case(
+        "Seq2Seq",
+        "char",
+        "pieces",
+        BeamSearch(2, return_all=True),
+        {"end_id": 11},
+    ),
+    "bahdanau": Case(
+        "BahdanauSeq2Seq",
+        "pieces",
+        "char",
+        BeamSearch(3, coverage_penalty=0.2),
+        {**LOOK, "source_end": True},
+    ),
+    "luong": Case("LuongSeq2Seq", "pieces", "pieces", Greedy(), LOOK),
+}
+
+
+def built(name, source, target):
+    """Make a small model that has something to say."""
+    made = getattr(keras_seq, name)
+    ids = np.ones((2, 3), "int32")
+    if name == "RecurrentLM":
+        model = made(source.vocab_size, 5)
+        model(ids)
+    else:
+        model = made(source.vocab_size, target.vocab_size, 5)
+        model({"source": ids, "target": ids})
+    draw = np.random.default_rng(3)
+    for weight in model.trainable_variables:
+        weight.assign(draw.normal(size=weight.shape))
+    return model
+
+
+class House:
+    """Every case exported, and answered in a process of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.tokenizers = tokenizers()
+        keras.utils.set_random_seed(7)
+        self.models = {}
+        for name, case in CASES.items():
+            source, target = self.pair(name)
+            self.models[name] = built(case.model, source, target)
+            export.export_text_model(
+                self.models[name],
+                folder / name,
+                source_tokenizer=source,
+                target_tokenizer=None if target is source else target,
+                method=case.method,
+                max_length=LENGTH,
+                **case.options,
+            )
+        self.answers = answer_elsewhere(folder)
+
+    def pair(self, name):
+        case = CASES[name]
+        return self.tokenizers[case.source], self.tokenizers[case.target]
+
+    def in_python(self, name, texts):
+        """Tokenize, generate, detokenize: strings and `Generated`."""
+        case, (source, target) = CASES[name], self.pair(name)
+        ids = source.tokenize(texts, end=case.options.get("source_end", False))
+        said = keras_seq.generate(
+            self.models[name],
+            ids,
+            case.method,
+            max_length=LENGTH,
+            end_id=case.options.get("end_id", target.end_id),
+        )
+        rows = np.reshape(said.ids, (-1, LENGTH))
+        strings = np.array(target.detokenize(rows), dtype=object)
+        return strings.reshape(said.ids.shape[:-1]).tolist(), said
+
+
+def raw(text):
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def many(count=64):
+    return [TEXTS[i % len(TEXTS)] for i in range(count)]
+
+
+ELSEWHERE = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+import tensorflow_text
+
+def plain(x):
+    x = x.numpy()
+    if x.dtype == object:
+        x = np.vectorize(lambda b: b.decode("utf-8"), otypes="O")(x)
+    return x.tolist()
+
+batches = json.load(open("texts.json"))
+answers = {}
+for name in sys.argv[1:]:
+    served = tf.saved_model.load(name).signatures["serving_default"]
+    answers[name] = []
+    for batch in batches:
+        texts = tf.constant([t.encode("latin-1") for t in batch], tf.string)
+        found = served(text=texts)
+        answers[name].append({k: plain(v) for k, v in found.items()})
+    none = served(text=tf.constant([], tf.string))
+    answers[name].append({k: list(v.shape) for k, v in none.items()})
+ours = [m for m in sys.modules if m.startswith("keras_seq")]
+assert not ours, ours
+json.dump(answers, open("answers.json", "w"))
+"""
+
+
+def answer_elsewhere(folder):
+    """Answer 64 texts, then some of them alone, then none: dict of lists."""
+    batches = [many(), *([TEXTS[i]] for i in ALONE)]
+    batches = [[raw(t).decode("latin-1") for t in b] for b in batches]
+    (folder / "texts.json").write_text(json.dumps(batches))
+    run = [sys.executable, "-c", ELSEWHERE, *CASES]
+    done = subprocess.run(run, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((folder / "answers.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    if BACKEND == "torch":
+        pytest.skip("Keras writes no SavedModel from PyTorch")
+    return House(tmp_path_factory.mktemp("exports"))
+
+
+same_draws = {
+    name: pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            isinstance(case.method, Sampling) and BACKEND != "tensorflow",
+            reason="a seed draws other numbers on another backend",
+        ),
+    )
+    for name, case in CASES.items()
+}
+
+
+@pytest.mark.parametrize("name", same_draws.values())
+def test_64_texts_give_the_strings_of_python(house, name):
+    answer = house.answers[name][0]
+    strings, said = house.in_python(name, many())
+    assert answer["text"] == strings
+    assert len({str(string) for string in strings}) > 3
+    assert np.allclose(answer["score"], said.scores, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_text_alone_gets_the_answer_it_gets_among_others(house, name):
+    among, *alone, _ = house.answers[name]
+    if not isinstance(CASES[name].method, Sampling):  # a draw for each row
+        strings = [a["text"][0] for a in alone]
+        assert strings == [among["text"][i] for i in ALONE]
+        scores = [a["score"][0] for a in alone]
+        expected = [among["score"][i] for i in ALONE]
+        assert np.allclose(scores, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_text_gives_no_answer(house, name):
+    shapes = house.answers[name][-1]
+    assert {shape[0] for shape in shapes.values()} == {0}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if CASES[name].options.get("attention")]
+)
+def test_alignments_come_with_their_tokens(house, name):
+    answer = house.answers[name][0]
+    source, target = house.pair(name)
+    _, said = house.in_python(name, many())
+    assert np.allclose(answer["attention"], said.attention, atol=1e-3)
+    ids = source.tokenize(many(), end=name == "bahdanau")
+    assert answer["source_tokens"] == source.tokens(ids)
+    assert answer["target_tokens"] == target.tokens(said.ids)
+    weights = np.array(answer["attention"])  # (B, L, S)
+    assert weights.shape == (64, LENGTH, ids.shape[1])
+    padding = (ids == 0) & (ids.sum(axis=1, keepdims=True) > 0)
+    assert not weights[np.broadcast_to(padding[:, None], weights.shape)].any()
+
+
+def test_an_answer_without_attention_is_text_and_score(house):
+    for name in ("lm", "seq2seq"):
+        assert set(house.answers[name][0]) == {"text", "score"}
+
+
+def test_all_hypotheses_can_be_had(house):
+    answer = house.answers["seq2seq"][0]
+    assert np.shape(answer["text"]) == np.shape(answer["score"]) == (64, 2)
+
+
+def tiny(**options):
+    """Make a model and the arguments of its export."""
+    pytest.importorskip("tensorflow_text", reason=NEEDS)
+    tokenizer = CharTokenizer("abc")
+    model = keras_seq.RecurrentLM(tokenizer.vocab_size, 5, **options)
+    model(np.ones((1, 2), "int32"))
+    return model, {"source_tokenizer": tokenizer, "max_length": 19}
+
+
+@needs_export
+def test_a_draw_without_a_seed_is_another_in_each_server(tmp_path):
+    model, options = tiny()
+    export.export_text_model(model, tmp_path, method=Sampling(), **options)
+    first, second = (export.run(tmp_path, ["a"] * 3) for _ in range(2))
+    assert first != second
+    assert len({answer["text"] for answer in first}) > 1
+
+
+@needs_export
+def test_half_precision_is_exported(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model, options = tiny()
+    export.export_text_model(model, tmp_path, **options)
+    alone, among, _ = export.run(tmp_path, ["ab", "ab", "abcab" * 5])
+    ids = options["source_tokenizer"].tokenize(["ab"])
+    said = keras_seq.generate(model, ids, max_length=19, end_id=3)
+    assert among == alone
+    assert alone["score"] == pytest.approx(said.scores[0], rel=0.02)
+
+
+def classifier(tokenizer):
+    ids = keras.Input((None,), dtype="int32")
+    x = keras_seq.TokenEmbedding(tokenizer.vocab_size, 5)(ids)
+    x = keras_seq.GRU(5)(x)
+    return keras.Model(ids, keras.layers.Dense(len(LABELS))(x))
+
+
+@needs_export
+def test_a_classifier_gives_label_and_probabilities(tmp_path):
+    pytest.importorskip("tensorflow_text", reason=NEEDS)
+    tokenizer = CharTokenizer.train(CORPUS)
+    model = classifier(tokenizer)
+    export.export_text_classifier(
+        model, tmp_path, tokenizer=tokenizer, labels=LABELS, start=True
+    )
+    answers = export.run(tmp_path, many())
+    logits = model(tokenizer.tokenize(many(), start=True))
+    p = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    found = [answer["probabilities"] for answer in answers]
+    assert np.allclose(found, p, atol=1e-5)
+    best = [LABELS[place] for place in p.argmax(axis=-1)]
+    assert [answer["label"] for answer in answers] == best
+    assert export.run(tmp_path, []) == []
+
+
+# The command line.
+
+
+def test_show_names_what_goes_in_and_out(house, capsys):
+    export.main(["show", str(house.folder / "luong")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "serving_default"
+    assert "  input  text: string (None,)" in lines
+    assert "  output text: string (None,)" in lines
+    assert "  output score: float32 (None,)" in lines
+    assert f"  output attention: float32 (None, {LENGTH}, None)" in lines
+    assert "NormalizeUTF8" in lines[-1] and "SentencepieceOp" in lines[-1]
+
+
+def test_run_prints_an_object_for_each_text(house, capsys):
+    texts = ["강아지 🙂", ""]
+    given = [arg for text in texts for arg in ("--text", text)]
+    export.main(["run", str(house.folder / "luong"), *given])
+    lines = capsys.readouterr().out.splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [answer["text"] for answer in answers] == house.in_python(
+        "luong", texts
+    )[0]
+    assert set(answers[0]) == {"text", "score"}
+
+
+def test_run_reads_lines_that_are_no_utf_8(house, capsys, monkeypatch):
+    lines = b"dog\n\xff\xfe\r\n\nlast"
+    stdin = io.TextIOWrapper(io.BytesIO(lines))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    export.main(["run", str(house.folder / "seq2seq")])
+    printed = capsys.readouterr().out.splitlines()
+    strings, _ = house.in_python("seq2seq", lines.splitlines())
+    assert [json.loads(line)["text"] for line in printed] == strings
+
+
+def test_the_module_runs_where_stdout_is_ascii(house):
+    run = [sys.executable, "-m", "keras_seq.export", "run"]
+    run += [str(house.folder / "lm"), "--text", "강아지"]
+    env = {"PYTHONIOENCODING": "ascii", "KERAS_BACKEND": BACKEND}
+    done = subprocess.run(run, capture_output=True, env=export.os.environ | env)
+    assert done.returncode == 0, done.stderr.decode()
+    assert set(json.loads(done.stdout)) == {"text", "score"}
+
+
+def test_a_path_without_a_saved_model_is_named(tmp_path):
+    for command in ("show", "run"):
+        with pytest.raises(SystemExit, match="nowhere"):
+            export.main([command, str(tmp_path / "nowhere")])
+
+
+@needs_export  # PyTorch orders equals otherwise
+@pytest.mark.parametrize("k", [1, 2, 5, 11])
+def test_the_portable_top_k_is_that_of_keras(k):
+    x = np.random.default_rng(k).integers(0, 9, (3, 11)).astype("float32")
+    x[1, :7] = -np.inf
+    expected = keras.ops.top_k(x, k)
+    for ours, theirs in zip(export._top_k(keras.ops.array(x), k), expected):
+        ours, theirs = map(keras.ops.convert_to_numpy, (ours, theirs))
+        assert np.array_equal(ours, theirs)
+
+
+# What is refused.
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")
+def test_pytorch_is_told_what_to_do(tmp_path):
+    model, options = tiny()
+    with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
+        export.export_text_model(model, tmp_path, **options)
+
+
+@needs_export
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"max_length": 0}, "`max_length`"),
+        ({"source_tokenizer": str}, "`source_tokenizer` must be a Tokenizer"),
+        ({"target_tokenizer": str}, "`target_tokenizer` must be a Tokenizer"),
+        ({"source_tokenizer": CharTokenizer("abcd")}, "`source_tokenizer` mu"),
+        ({"target_tokenizer": CharTokenizer("ab")}, "`target_tokenizer` must"),
+        ({"attention": True}, "`attention`"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(tmp_path, bad, message):
+    model, options = tiny()
+    with pytest.raises(ValueError, match=message):
+        export.export_text_model(model, tmp_path, **{**options, **bad})
+
+
+@needs_export
+def test_a_model_that_reads_padding_is_refused(tmp_path):
+    model, options = tiny(pad_id=None)
+    with pytest.raises(ValueError, match="pad_id=None"):
+        export.export_text_model(model, tmp_path, **options)
+
+
+@needs_export
+def test_a_model_must_be_built_and_speak(tmp_path):
+    _, options = tiny()
+    model = keras_seq.RecurrentLM(8, 5)
+    with pytest.raises(ValueError, match="not built"):
+        export.export_text_model(model, tmp_path, **options)
+    model = classifier(options["source_tokenizer"])
+    with pytest.raises(ValueError, match="start.inputs. and step"):
+        export.export_text_model(model, tmp_path, **options)
+
+
+@needs_export
+def test_labels_must_be_one_for_each_class(tmp_path):
+    pytest.importorskip("tensorflow_text", reason=NEEDS)
+    options = {"tokenizer": CharTokenizer("abc")}
+    model = classifier(options["tokenizer"])
+    with pytest.raises(ValueError, match="`labels` must be one for each"):
+        export.export_text_classifier(
+            model, tmp_path, labels=["a", "b"], **options
+        )
+    with pytest.raises(ValueError, match="`labels` must be a str"):
+        export.export_text_classifier(model, tmp_path, labels=[], **options)

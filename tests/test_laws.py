@@ -1,0 +1,281 @@
+"""Laws of masks and of generation, for every model."""
+
+import keras
+import numpy as np
+import pytest
+from cases import BATCH, LENGTH, VOCAB, ids
+from keras import ops
+
+from keras_seq import (
+    GRU,
+    LSTM,
+    ChronoInitializer,
+    Greedy,
+    RecurrentLM,
+    Sampling,
+    TokenEmbedding,
+    generate,
+)
+
+MODELS = {
+    f"{cell} {dtype}": (cell, dtype)
+    for cell in ("rnn", "gru", "lstm")
+    for dtype in ("float32", "mixed_bfloat16")
+}
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def model(request, tmp_path_factory):
+    """Make a two-layer model of sharpened weights, reloaded from a file."""
+    cell, dtype = MODELS[request.param]
+    keras.utils.set_random_seed(1)
+    made = RecurrentLM(VOCAB, 7, cell=cell, num_layers=2, dtype=dtype)
+    made(ids())
+    made.set_weights([3 * w for w in made.get_weights()])
+    path = tmp_path_factory.mktemp("laws") / "model.keras"
+    made.save(path)
+    return keras.models.load_model(path)
+
+
+def numbers(x):
+    return ops.convert_to_numpy(x)
+
+
+def logits(model, x):
+    return ops.convert_to_numpy(ops.cast(model(x), "float32"))
+
+
+def test_padding_added_changes_no_real_output(model):
+    x = ids()
+    for padding in (((0, 0), (0, 2)), ((0, 0), (2, 0))):
+        wider = np.pad(x, padding)
+        y = logits(model, wider)[wider != 0]
+        assert np.array_equal(y, logits(model, x)[x != 0])
+
+
+def test_future_tokens_cannot_change_the_past(model):
+    x = ids()
+    other = x.copy()
+    other[:, 3:] = 1 + other[:, 3:] % (VOCAB - 1)
+    assert np.array_equal(logits(model, x)[:, :3], logits(model, other)[:, :3])
+
+
+def test_a_row_of_padding_gives_no_nan(model):
+    assert np.isfinite(logits(model, np.zeros_like(ids()))).all()
+    spoken = generate(model, np.zeros_like(ids()), max_length=3)
+    assert np.isfinite(spoken.scores).all()
+
+
+def test_steps_give_the_logits_of_the_whole(model):
+    x = np.abs(ids()) + (ids() == 0)
+    whole = logits(model, x)
+    token, state = model.start(x[:, :1])
+    for t in range(LENGTH):
+        step, state = model.step(token, state)
+        step = ops.convert_to_numpy(ops.cast(step, "float32"))
+        close = (
+            {"atol": 1e-5}
+            if model.dtype_policy.name == "float32"
+            else {"atol": 0.05}
+        )
+        np.testing.assert_allclose(step, whole[:, t], **close)
+        token = x[:, min(t + 1, LENGTH - 1)]
+
+
+def spoken_by_hand(model, row, length, end_id=None):
+    """Feed the growing prefix again and again; the slow, plain way."""
+    row, new, score = [t for t in row if t], [], 0.0
+    for _ in range(length):
+        y = logits(model, np.array([row + new]))[0, -1].astype("float64")
+        y[model.pad_id] = -np.inf
+        new.append(int(y.argmax()))
+        score += y.max() - np.log(np.exp(y).sum())
+        if new[-1] == end_id:
+            break
+    return new + [0] * (length - len(new)), score
+
+
+def test_greedy_equals_the_growing_prefix(model):
+    if model.dtype_policy.name != "float32":
+        pytest.skip("bfloat16 ties are broken by the order of the sums")
+    spoken = generate(model, ids(), max_length=4)
+    for row, new, score in zip(ids(), spoken.ids, spoken.scores):
+        expected, expected_score = spoken_by_hand(model, row, 4)
+        assert list(new) == expected
+        np.testing.assert_allclose(score, expected_score, atol=1e-4)
+
+
+def test_each_row_stops_at_its_own_end(model):
+    free = generate(model, ids(), max_length=6).ids
+    end = int(free[0, 1])
+    stopped = generate(model, ids(), max_length=6, end_id=end).ids
+    for with_end, without in zip(stopped, free):
+        ends = np.flatnonzero(without == end)
+        keep = ends[0] + 1 if len(ends) else 6
+        assert np.array_equal(with_end[:keep], without[:keep])
+        assert not with_end[keep:].any()
+
+
+def test_padding_is_never_spoken(model):
+    hot = generate(model, ids(), Sampling(temperature=50.0), max_length=29)
+    assert (hot.ids != 0).all()
+
+
+def test_a_row_speaks_alone_as_it_does_in_a_batch(model):
+    together = generate(model, ids(), max_length=5).ids
+    alone = [generate(model, x[None], max_length=5).ids[0] for x in ids()]
+    assert np.array_equal(together, alone)
+
+
+def test_same_seed_same_words(model):
+    a, b, c = (
+        generate(model, ids(), Sampling(seed=s), max_length=11).ids
+        for s in (1, 1, 2)
+    )
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [Sampling(top_k=1), Sampling(top_p=1e-6), Sampling(temperature=1e-4)],
+)
+def test_sampling_in_the_limit_is_greedy(model, method):
+    if model.dtype_policy.name != "float32":
+        pytest.skip("bfloat16 ties are broken by the order of the sums")
+    limit = generate(model, ids(), method, max_length=5).ids
+    assert np.array_equal(limit, generate(model, ids(), max_length=5).ids)
+
+
+P = np.array([0.0, 0.4, 0.1, 0.2, 0.3], "float32")
+
+
+def shares(method, count=40_000):
+    """Measure how often each of five tokens of known odds is drawn."""
+    noise = ops.convert_to_tensor((np.arange(count) + 0.5) / count, "float32")
+    logits = ops.convert_to_tensor(np.log(P + 1e-30), "float32")
+    chosen = method.choose(ops.tile(logits[None], (count, 1)), noise)
+    return np.bincount(ops.convert_to_numpy(chosen), minlength=5) / count
+
+
+@pytest.mark.parametrize(
+    "method, expected",
+    [
+        (Sampling(), P),
+        (Sampling(top_k=2), [0, 4 / 7, 0, 0, 3 / 7]),
+        (Sampling(top_k=99), P),
+        (Sampling(top_p=0.5), [0, 4 / 7, 0, 0, 3 / 7]),
+        (Sampling(top_p=1.0), P),
+        (Sampling(top_k=2, top_p=0.5), [0, 1, 0, 0, 0]),
+        (Sampling(temperature=0.5), P**2 / (P**2).sum()),
+        (Greedy(), [0, 1, 0, 0, 0]),
+    ],
+    ids=repr,
+)
+def test_tokens_are_drawn_by_their_share(method, expected):
+    np.testing.assert_allclose(shares(method), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"temperature": 0},
+        {"temperature": 1e10},
+        {"temperature": "a"},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"seed": -1},
+    ],
+)
+def test_bad_sampling_is_refused_by_name(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        Sampling(**arguments)
+
+
+def test_generate_refuses_what_cannot_speak(model):
+    with pytest.raises(ValueError, match="max_length"):
+        generate(model, ids(), max_length=0)
+    with pytest.raises(ValueError, match="not built"):
+        generate(RecurrentLM(VOCAB, 7), ids(), max_length=1)
+    with pytest.raises(ValueError, match="start"):
+        generate(keras.Sequential(), ids(), max_length=1)
+
+
+@pytest.mark.parametrize("shape", [(BATCH,), (BATCH, 0)])
+def test_prompt_of_a_wrong_shape_is_refused(model, shape):
+    with pytest.raises(ValueError, match="prompt"):
+        generate(model, np.ones(shape, "int32"), max_length=1)
+
+
+def test_stateful_model_goes_on_where_it_stopped():
+    x = ids()
+    whole = RecurrentLM(VOCAB, 7, num_layers=2)
+    halves = RecurrentLM(VOCAB, 7, num_layers=2, stateful=True)
+    whole(x), halves(x[:, :3])
+    for ours, theirs in zip(halves.trainable_weights, whole.trainable_weights):
+        ours.assign(theirs)
+    halves.reset_states()
+    y = np.concatenate([logits(halves, x[:, :3]), logits(halves, x[:, 3:])], 1)
+    expected = logits(whole, x)
+    np.testing.assert_allclose(y[x != 0], expected[x != 0], atol=1e-6)
+
+
+def test_ids_in_half_precision_are_refused():
+    with pytest.raises(ValueError, match="ids"):
+        TokenEmbedding(VOCAB, 7)(ops.ones((2, 3), "bfloat16"))
+
+
+def test_speaking_leaves_a_stateful_model_as_it_was():
+    x = ids()
+    model = RecurrentLM(VOCAB, 7, stateful=True)
+    twin = RecurrentLM(VOCAB, 7)
+    model(x), twin(x)
+    for theirs, ours in zip(twin.trainable_weights, model.trainable_weights):
+        theirs.assign(numbers(ours).copy())  # JAX hands its buffers over
+    before = [w.copy() for w in model.get_weights()]
+    said = generate(model, x[:1], max_length=3).ids
+    assert np.array_equal(said, generate(twin, x[:1], max_length=3).ids)
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_sampling_under_a_global_half_precision_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = RecurrentLM(VOCAB, 7)
+    model(ids())
+    said = generate(model, ids(), Sampling(seed=0), max_length=5)
+    assert (said.ids > 0).all() and np.isfinite(said.scores).all()
+
+
+def test_a_prompt_may_be_a_list(model):
+    said = generate(model, ids().tolist(), max_length=2).ids
+    assert np.array_equal(said, generate(model, ids(), max_length=2).ids)
+
+
+@pytest.mark.parametrize("end_id", [0, VOCAB, -1, "a"])
+def test_an_end_that_cannot_be_said_is_refused(model, end_id):
+    with pytest.raises(ValueError, match="end_id"):
+        generate(model, ids(), max_length=1, end_id=end_id)
+
+
+@pytest.mark.parametrize("method", [None, Sampling, "greedy"])
+def test_what_is_no_method_is_refused(model, method):
+    with pytest.raises(ValueError, match="method"):
+        generate(model, ids(), method, max_length=1)
+
+
+def test_open_gates_are_not_overwritten_in_silence():
+    bias = ChronoInitializer(10)
+    with pytest.raises(ValueError, match="unit_forget_bias"):
+        LSTM(3, bias_initializer=bias)
+    with pytest.raises(ValueError, match="shape"):
+        GRU(3, bias_initializer=bias).build((None, None, 2))
+
+
+def test_open_gates_remember_for_as_long_as_was_asked():
+    bias = ChronoInitializer(100, seed=1)
+    layer = LSTM(64, bias_initializer=bias, unit_forget_bias=False)
+    layer.build((None, None, 2))
+    i, f, g, o = np.split(layer.get_weights()[-1], 4)
+    spans = 1 + np.exp(f)  # 1 / (1 - sigmoid(f))
+    assert spans.min() > 2 and 50 < spans.max() < 101
+    assert np.array_equal(i, -f) and not g.any() and not o.any()

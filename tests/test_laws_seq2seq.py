@@ -1,0 +1,251 @@
+"""Laws of the translators: masks, alignments, steps, beams."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from cases import BATCH, VOCAB, sentences
+from keras import ops
+
+import keras_seq
+from keras_seq import BeamSearch, Greedy, ScheduledSampling, attend, generate
+
+MODELS = {
+    "plain": ("Seq2Seq", {}),
+    "plain, both ways": (
+        "Seq2Seq",
+        {"cell": "lstm", "num_layers": 2, "bidirectional": True},
+    ),
+    "plain, reversed": ("Seq2Seq", {"cell": "rnn", "reverse_source": True}),
+    "bahdanau": ("BahdanauSeq2Seq", {}),
+    "bahdanau lstm": ("BahdanauSeq2Seq", {"cell": "lstm", "num_layers": 2}),
+    "luong dot": ("LuongSeq2Seq", {"score": "dot"}),
+    "luong general": ("LuongSeq2Seq", {"bidirectional": True}),
+    "luong concat": (
+        "LuongSeq2Seq",
+        {"score": "concat", "input_feeding": False},
+    ),
+    "bahdanau half": ("BahdanauSeq2Seq", {"dtype": "mixed_bfloat16"}),
+    "luong half": ("LuongSeq2Seq", {"dtype": "mixed_bfloat16"}),
+}
+
+
+def make(name, vocabulary=VOCAB):
+    keras.utils.set_random_seed(3)
+    kind, options = MODELS[name]
+    sizes = {"source_vocab_size": VOCAB, "target_vocab_size": vocabulary}
+    model = getattr(keras_seq, kind)(**sizes, units=7, **options)
+    model({k: v % vocabulary for k, v in sentences().items()})
+    model.set_weights([2 * w for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def model(request, tmp_path_factory):
+    """Make a model of sharpened weights, reloaded from a file."""
+    path = tmp_path_factory.mktemp("laws") / "model.keras"
+    make(request.param).save(path)
+    return keras.models.load_model(path)
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def looks(model):
+    if not hasattr(model, "loop"):
+        pytest.skip("this model has no attention")
+
+
+def is_half(model):
+    return model.dtype_policy.name != "float32"
+
+
+def test_padding_added_changes_no_real_output(model):
+    x = sentences()
+    wider = {k: np.pad(v, ((0, 0), (0, 2))) for k, v in x.items()}
+    real = x["target"] != 0
+    y, z = numbers(model(x))[real], numbers(model(wider))[:, :3][real]
+    np.testing.assert_allclose(y, z, atol=0.05 if is_half(model) else 1e-5)
+
+
+def test_future_tokens_cannot_change_the_past(model):
+    x = sentences()
+    target = x["target"].copy()
+    target[:, 2] = 1 + target[:, 2] % (VOCAB - 1)
+    other = numbers(model({**x, "target": target}))
+    assert np.array_equal(numbers(model(x))[:, :2], other[:, :2])
+
+
+def test_a_source_of_padding_gives_no_nan(model):
+    x = {**sentences(), "source": np.zeros((BATCH, 5), "int32")}
+    assert np.isfinite(numbers(model(x))).all()
+    said = generate(model, x["source"], max_length=3)
+    assert np.isfinite(said.scores).all()
+    if said.attention is not None:
+        assert not said.attention.any()
+
+
+@pytest.mark.parametrize("method", [Greedy(), BeamSearch(3)], ids=repr)
+def test_attention_on_padding_is_exactly_zero(model, method):
+    looks(model)
+    x = sentences()
+    _, weights = model(x, return_attention_scores=True)
+    said = generate(model, x["source"], method, max_length=4)
+    for found in (numbers(weights), np.array(said.attention, "float32")):
+        padding = np.broadcast_to((x["source"] == 0)[:, None], found.shape)
+        assert not found[padding].any()
+        total = found.sum(-1)[:, 0]  # before any row has ended
+        np.testing.assert_allclose(total, 1, atol=0.02)
+
+
+def test_steps_give_the_logits_of_the_whole(model):
+    x = sentences()
+    whole = numbers(model(x))
+    _, state = model.start(x["source"])
+    for t in range(2):
+        step, state = model.step(x["target"][:, t], state)
+        close = 0.1 if is_half(model) else 1e-5
+        np.testing.assert_allclose(numbers(step), whole[:, t], atol=close)
+
+
+def test_a_beam_of_one_is_greedy(model):
+    source = sentences()["source"]
+    greedy = generate(model, source, max_length=5)
+    beam = generate(
+        model, source, BeamSearch(1, length_penalty=0), max_length=5
+    )
+    assert np.array_equal(beam.ids, greedy.ids)
+    np.testing.assert_allclose(beam.scores, greedy.scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["plain", "bahdanau"])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
+    model, length, end = make(name, vocabulary=5), 3, 3
+    source = sentences()["source"][:1]
+    method = BeamSearch(60, length_penalty=alpha, return_all=True)
+    found = generate(model, source, method, max_length=length)
+    scores = {}
+    for words in itertools.product((1, 2, 3, 4), repeat=length):
+        said, total = [], 0.0
+        token, state = model.start(source)
+        for word in words:
+            logits, state = model.step(token, state)
+            logits = numbers(logits)[0].astype("float64")
+            logits[0] = -np.inf  # padding is never said
+            total += logits[word] - np.log(np.exp(logits).sum())
+            said.append(word)
+            if word == end:
+                break
+            token = np.array([word])
+        said = (*said, *[0] * (length - len(said)))
+        scores[said] = total / ((5 + np.count_nonzero(said)) / 6) ** alpha
+    best = sorted(scores, key=scores.get, reverse=True)
+    assert tuple(found.ids[0, 0]) == best[0]
+    expected = [scores[said] for said in best[:20]]
+    np.testing.assert_allclose(found.scores[0, :20], expected, atol=1e-4)
+
+
+def test_no_end_before_the_least_length(model):
+    source = sentences()["source"]
+    said = generate(model, source, Greedy(min_length=4), max_length=6).ids
+    assert not (said[:, :4] == model.end_id).any()
+
+
+def test_no_pair_of_tokens_is_said_twice(model):
+    source = sentences()["source"]
+    method = Greedy(no_repeat_ngram=2, min_length=11)
+    for row in generate(model, source, method, max_length=11).ids:
+        pairs = list(itertools.pairwise(row))
+        assert len(set(pairs)) == len(pairs)
+
+
+def test_a_repetition_penalty_makes_repeating_rarer(model):
+    source = sentences()["source"]
+    kinds = [
+        len(np.unique(generate(model, source, method, max_length=11).ids))
+        for method in (Greedy(), Greedy(repetition_penalty=50.0))
+    ]
+    assert kinds[1] >= kinds[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"width": 0},
+        {"width": 2, "length_penalty": -1},
+        {"width": 2, "coverage_penalty": -1},
+        {"width": 2, "min_length": -1},
+        {"width": 2, "repetition_penalty": 0.5},
+    ],
+)
+def test_bad_beam_is_refused_by_name(arguments):
+    with pytest.raises(ValueError, match=list(arguments)[-1]):
+        BeamSearch(**arguments)
+
+
+def test_attend_is_the_softmax_of_what_the_mask_keeps():
+    scores = np.random.default_rng(0).normal(size=(2, 3, 5))
+    values = np.random.default_rng(1).normal(size=(2, 5, 7))
+    mask = np.ones((2, 1, 5), bool)
+    mask[0, :, 3:], mask[1] = False, False
+    context, weights = attend(
+        ops.convert_to_tensor(scores, "float32"),
+        ops.convert_to_tensor(values, "float32"),
+        ops.convert_to_tensor(mask),
+    )
+    expected = np.exp(scores) * mask
+    expected[0] /= expected[0].sum(-1, keepdims=True)
+    np.testing.assert_allclose(numbers(weights), expected, atol=1e-6)
+    np.testing.assert_allclose(numbers(context), expected @ values, atol=1e-6)
+
+
+def test_additive_attention_is_that_of_the_paper():
+    """Bahdanau et al. (2015), A.1.2: e_ts = v . tanh(W h_t + U m_s)."""
+    rng = np.random.default_rng(0)
+    query, memory = rng.normal(size=(1, 2, 5)), rng.normal(size=(1, 3, 7))
+    layer = keras_seq.AdditiveAttention(11)
+    _, weights = layer(
+        query.astype("float32"),
+        memory.astype("float32"),
+        return_attention_scores=True,
+    )
+    by_shape = {w.shape: numbers(w) for w in layer.weights}
+    W, U = by_shape[(5, 11)], by_shape[(7, 11)]
+    v = next(w.ravel() for s, w in by_shape.items() if np.prod(s) == 11)
+    e = np.tanh((query @ W)[:, :, None] + (memory @ U)[:, None]) @ v
+    expected = np.exp(e) / np.exp(e).sum(-1, keepdims=True)
+    np.testing.assert_allclose(numbers(weights), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "schedule, step, expected",
+    [
+        (ScheduledSampling("constant", 0.7), 9, 0.7),
+        (ScheduledSampling("linear", 1.0, slope=0.1, floor=0.25), 3, 0.7),
+        (ScheduledSampling("linear", 1.0, slope=0.1, floor=0.25), 99, 0.25),
+        (ScheduledSampling("exponential", 0.5), 3, 0.125),
+        (ScheduledSampling("inverse_sigmoid", 10.0), 0, 10 / 11),
+    ],
+)
+def test_the_share_of_true_tokens_falls_as_it_says(schedule, step, expected):
+    found = numbers(schedule.epsilon(ops.convert_to_tensor(step)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_scheduled_sampling_trains_in_plain_fit():
+    model = keras_seq.Seq2Seq(
+        VOCAB,
+        VOCAB,
+        7,
+        scheduled_sampling=ScheduledSampling("constant", 0.5),
+        dropout=0.1,
+    )
+    x = sentences()
+    model(x)
+    optimizer = keras.optimizers.Adam(0.03)
+    model.compile(optimizer, keras_seq.training.TokenCrossEntropy())
+    losses = model.fit(x, x["target"], epochs=20, verbose=0).history["loss"]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]

@@ -1,0 +1,262 @@
+"""Pictures: a Figure comes back, every letter is drawn, nothing else moves."""
+
+import importlib.util
+import io
+import warnings
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from keras_seq import plots
+
+KOREAN = "안녕, 세계!\n"  # 8 characters, a blank and a line end among them
+T, UNITS = len(KOREAN), 11
+needs_hangul = pytest.mark.skipif(
+    plots.hangul_font() is None, reason="no font with Hangul is installed"
+)
+
+
+def trace(steps=T):
+    values = np.random.default_rng(0).uniform(-3, 3, (steps, UNITS))
+    gate = 1 / (1 + np.exp(-values))
+    return {"forget_gate": gate, "hidden_state": np.tanh(values)[None]}
+
+
+NORMS = {"칠": [2.0, 0.5, 0.0], "LSTM": [1.0, 0.9, 0.8]}
+LOSSES = {"칠": {"train": [3, 2], "validation": [3, 1]}, "LSTM": [2, 1, 1]}
+PICTURES = {
+    "gates": lambda: plots.gates(trace(), KOREAN),
+    "gradient_by_lag": lambda: plots.gradient_by_lag(NORMS),
+    "curves": lambda: plots.curves(LOSSES, baselines={"일": 2.5, "이": 2.51}),
+    "probabilities": lambda: plots.probabilities(
+        np.full((2, 5), 0.2), "칠 lo$", "팔\t"
+    ),
+    "bars": lambda: plots.bars({"칠": 0.9, "b": 0.8}, {"칠": 0.1}, "accuracy"),
+    "clip": lambda: plots.clip(
+        np.random.default_rng(0).random((3, 7, 5)), "칠칠팔", "칠팔팔"
+    ),
+    "captions": lambda: plots.captions(
+        np.random.default_rng(0).random((11, 7, 5)),
+        "칠" * 11,
+        "칠팔" * 5 + "칠",
+    ),
+    "confusion": lambda: plots.confusion([0, 1, 1], [0, 1, 0], "칠팔구"),
+}
+
+
+def draw(figure):
+    figure.savefig(io.BytesIO(), format="png", dpi=50)
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@needs_hangul
+@pytest.mark.parametrize("name", PICTURES)
+def test_korean_is_drawn_with_no_glyph_missing(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(PICTURES[name]())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_is_a_figure_with_legible_text(name):
+    figure = PICTURES[name]()
+    draw(figure)
+    assert isinstance(figure, Figure)
+    written = [text for text in figure.findobj(Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in written) >= 9
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*PICTURES} - {"clip", "captions", "bars"})
+)
+def test_both_axes_are_named(name):
+    figure = PICTURES[name]()
+    assert any(axes.get_xlabel() for axes in figure.axes)
+    assert any(axes.get_ylabel() for axes in figure.axes)
+
+
+def test_pictures_leave_the_global_settings_alone():
+    before = dict(matplotlib.rcParams)
+    for picture in PICTURES.values():
+        draw(picture())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_korean_without_a_font_says_what_to_install(monkeypatch):
+    plain = [
+        font
+        for font in font_manager.fontManager.ttflist
+        if font.name not in plots.HANGUL_FONTS
+    ]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", plain)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match=r"keras_seq\[tutorials\]"):
+        plots.font_family("안녕")
+
+
+def test_latin_text_asks_for_no_other_font():
+    assert plots.font_family("naïve ␣⏎") == ["DejaVu Sans"]
+
+
+@pytest.mark.parametrize("sign", plots.VISIBLE.values())
+def test_every_sign_for_a_blank_is_in_the_font(sign):
+    path = font_manager.findfont("DejaVu Sans")
+    letters = font_manager.get_font(path).get_charmap()
+    assert all(ord(char) in letters for char in sign)
+
+
+def test_gates_are_named_over_the_characters_of_the_sentence():
+    figure = plots.gates(trace(), KOREAN)
+    ticks = [tick.get_text() for tick in figure.axes[1].get_xticklabels()]
+    assert ticks == list("안녕,␣세계!⏎")
+    assert figure.axes[0].get_title("left") == "forget gate"
+
+
+def test_gates_span_0_to_1_and_states_are_symmetric_about_0():
+    figure = plots.gates(trace(), KOREAN)
+    gate, state = (axes.images[0].get_clim() for axes in figure.axes[:2])
+    assert gate == (0, 1)
+    assert state[0] == -state[1]
+
+
+def test_gates_draw_the_names_and_units_asked_for():
+    figure = plots.gates(trace(), KOREAN, names=["hidden_state"], units=3)
+    assert figure.axes[0].images[0].get_array().shape == (3, T)
+    assert figure.axes[0].get_title("left") == "hidden state"
+
+
+def test_gates_take_words_and_backend_tensors():
+    values = keras.ops.ones((1, 2, UNITS))
+    figure = plots.gates({"update_gate": values}, ["the end", "끝"])
+    assert "the␣end" in words(figure)
+
+
+def test_gradients_are_relative_to_lag_0():
+    figure = plots.gradient_by_lag({"rnn": [4.0, 2.0, 1.0]})
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [1, 0.5, 0.25]
+
+
+def test_a_gradient_of_exactly_0_is_on_the_floor_and_in_the_legend():
+    figure = plots.gradient_by_lag({"rnn": [1.0, 0.1, 0.0, 0.0]})
+    assert figure.axes[0].lines[1].get_xdata().tolist() == [2, 3]
+    assert "exactly 0 (off the scale)" in words(figure)
+
+
+def test_no_zero_needs_no_note():
+    figure = plots.gradient_by_lag({"rnn": [1.0, 0.1]})
+    assert "exactly 0 (off the scale)" not in words(figure)
+
+
+def test_lines_differ_in_colour_dashes_and_marker():
+    figure = plots.gradient_by_lag({name: [1.0, 0.5] for name in "abc"})
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+    for look in ("get_color", "get_linestyle", "get_marker"):
+        assert len({getattr(line, look)() for line in lines}) == 3
+
+
+def test_baselines_close_together_keep_their_names_apart():
+    figure = plots.curves({"rnn": [3, 1]}, baselines={"a": 2, "b": 2.001})
+    low, high = (text.get_position()[1] for text in figure.axes[0].texts)
+    assert high - low > 0.1
+
+
+def test_a_training_that_blew_up_still_gives_a_curve():
+    draw(plots.curves({"rnn": [1.0, np.inf, np.nan]}))
+
+
+def test_each_probability_is_written_in_its_cell():
+    figure = plots.probabilities([[0.25, 0.75]], "ab", "a")
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "0.25",
+        "0.75",
+    ]
+
+
+def test_each_bar_bears_its_number():
+    figure = plots.bars({"a": 0.5, "b": 0.25}, {"b": 0.125}, "accuracy")
+    assert {"0.5", "0.25", "0.125"} <= set(words(figure))
+
+
+def test_a_wrong_prediction_is_crossed():
+    figure = plots.clip(np.zeros((2, 3, 5)), [1, 2], [1, 7])
+    assert [axes.get_xlabel()[-1] for axes in figure.axes] == ["✓", "✗"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "picture"),
+    [
+        ("`trace` must", lambda: plots.gates({}, "ab")),
+        ("forget_gate.* must", lambda: plots.gates({"forget_gate": [1]}, "a")),
+        ("`text` must", lambda: plots.gates(trace(), KOREAN + "!")),
+        ("`names` must", lambda: plots.gates(trace(), KOREAN, ["reset_gate"])),
+        ("`units` must", lambda: plots.gates(trace(), KOREAN, units=0)),
+        ("`norms` must", lambda: plots.gradient_by_lag({})),
+        ("rnn.* must", lambda: plots.gradient_by_lag({"rnn": [0.0, 1.0]})),
+        ("rnn.* must", lambda: plots.gradient_by_lag({"rnn": [1.0, -1.0]})),
+        ("rnn.* must", lambda: plots.gradient_by_lag({"rnn": [1, np.inf]})),
+        ("`histories` must", lambda: plots.curves([1, 2])),
+        ("rnn.* must", lambda: plots.curves({"rnn": [[1, 2]]})),
+        ("`steps` must", lambda: plots.probabilities([0.5, 0.5], "ab", "a")),
+        ("`steps` must", lambda: plots.probabilities([[0.5, 0.1]], "ab", "a")),
+        ("`symbols` must", lambda: plots.probabilities([[1.0]], "ab", "a")),
+        ("`inputs` must", lambda: plots.probabilities([[1.0]], "a", "ab")),
+        ("`values` must", lambda: plots.bars({}, {}, "accuracy")),
+        ("`values.*finite", lambda: plots.bars({"a": np.nan}, {}, "y")),
+        ("`baselines` must", lambda: plots.bars({"a": 1}, {"b": 1}, "y")),
+        ("`frames` must", lambda: plots.clip(np.zeros((3, 5)), "abc")),
+        ("`labels` must", lambda: plots.clip(np.zeros((2, 3, 5)), "abc")),
+        (
+            "`predictions` must",
+            lambda: plots.clip(np.zeros((2, 3, 5)), "ab", "a"),
+        ),
+    ],
+)
+def test_bad_input_is_refused_by_name(rule, picture):
+    with pytest.raises(ValueError, match=rule):
+        picture()
+
+
+def test_curves_stand_where_they_are_told_and_on_a_log_axis():
+    figure = plots.curves({"RNN": [1.0, 100.0]}, x=[50, 200], log=True)
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    assert list(axes.get_xticks()) == [50, 200]
+
+
+def test_a_wrong_caption_is_coloured_and_the_true_one_added():
+    figure = plots.captions(np.zeros((2, 7, 5)), ["one", "two"], ["one", "six"])
+    right, wrong = (axes.xaxis.label for axes in figure.axes)
+    assert right.get_text().strip() == "one ✓"
+    assert wrong.get_text() == "two ✗\nnot six"
+    assert (right.get_color(), wrong.get_color()) == ("black", plots.VERMILION)
+
+
+def test_confusion_shows_the_shares_of_each_class_that_occurs():
+    figure = plots.confusion([0, 0, 0, 2], [0, 0, 1, 1], ["de", "en", "ko"])
+    shares = figure.axes[0].images[0].get_array()
+    assert np.allclose(shares, [[2 / 3, 1 / 3, 0], [0, 1, 0]])
+    rows = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert rows == ["de", "ko"]
+
+
+@pytest.mark.parametrize(
+    "message, call",
+    [
+        ("`said` must", lambda: plots.confusion([0, 1], [0], "ab")),
+        ("`said` must", lambda: plots.confusion([0, 1], [0, 2], "ab")),
+        ("`true` must", lambda: plots.confusion([0, -1], [0, 1], "ab")),
+        ("`images` must", lambda: plots.captions([[1.0]], "a", "a")),
+        ("`true` must", lambda: plots.captions(np.zeros((2, 3, 5)), "ab", "a")),
+    ],
+)
+def test_pictures_of_answers_refuse_what_does_not_fit(message, call):
+    with pytest.raises(ValueError, match=message):
+        call()

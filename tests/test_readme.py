@@ -1,0 +1,29 @@
+"""The README says what is true: its tables, its examples."""
+
+import pathlib
+import re
+
+import keras_seq
+from benchmarks import results
+
+TEXT = pathlib.Path(results.ROOT, "README.md").read_text("utf-8")
+
+
+def test_tables_are_those_of_the_kept_files():
+    assert results.readme(TEXT) == TEXT
+
+
+def test_examples_run(capsys):
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(compile(code, "README.md", "exec"), names)
+    assert "forget_gate" in capsys.readouterr().out
+
+
+def test_every_chapter_is_in_the_table():
+    for chapter in keras_seq.READING_ORDER:
+        assert f"`keras_seq/{chapter}.py`" in TEXT
+
+
+def test_it_fits_on_a_page():
+    assert len(TEXT.splitlines()) <= 150

@@ -1,0 +1,182 @@
+"""Scores of texts, beside sacrebleu, brute force and sums done by hand."""
+
+import functools
+import random
+import subprocess
+import sys
+
+import pytest
+
+from keras_seq import training
+from keras_seq.training.scores import levenshtein, longest_common
+
+REFERENCES = [
+    "The cat is on the mat , near the door .",
+    "A man in a red shirt rides a bicycle down the street .",
+    "내일 시간 있어요? 네, 있어요.",
+]
+HYPOTHESES = [
+    "the cat sat on the mat , near a door .",
+    "A man in a shirt rides down the red street .",
+    "내일은 시간이 있어요? 네!",
+]
+EACH = (
+    training.bleu,
+    training.chrf,
+    training.exact_match,
+    training.edit_distance,
+    training.rouge_l,
+)
+
+
+def edits(a, b):
+    """Count edits by the definition, trying everything."""
+
+    @functools.cache
+    def best(i, j):
+        if i == len(a) or j == len(b):
+            return len(a) - i + len(b) - j
+        kept = best(i + 1, j + 1) + (a[i] != b[j])
+        return min(kept, best(i + 1, j) + 1, best(i, j + 1) + 1)
+
+    return best(0, 0)
+
+
+def subsequences(text):
+    """Give all 2^n subsequences of a text."""
+    found = {""}
+    for char in text:
+        found |= {start + char for start in found}
+    return found
+
+
+def words(seed, count=60):
+    draw = random.Random(seed)
+    for _ in range(count):
+        yield tuple(
+            "".join(draw.choices("ab가🙂", k=draw.randrange(8)))
+            for _ in range(2)
+        )
+
+
+@pytest.mark.parametrize("tokenize", ["13a", "char", "intl", "none"])
+def test_bleu_is_that_of_sacrebleu(tokenize):
+    sacrebleu = pytest.importorskip("sacrebleu")
+    found = training.bleu(REFERENCES, HYPOTHESES, tokenize, lowercase=False)
+    expected = sacrebleu.corpus_bleu(
+        HYPOTHESES, [REFERENCES], tokenize=tokenize
+    )
+    assert found.score == pytest.approx(expected.score)
+    assert 0 < found.score < 100
+    assert f"tok:{tokenize}" in found.signature
+    assert sacrebleu.__version__ in found.signature
+
+
+def test_bleu_ignores_case_unless_told():
+    pytest.importorskip("sacrebleu")
+    texts = [text.upper() for text in REFERENCES]
+    found = training.bleu(REFERENCES, texts)
+    assert found.score == pytest.approx(100)
+    assert "case:lc" in found.signature
+    assert training.bleu(REFERENCES, texts, lowercase=False).score < 50
+
+
+def test_chrf_is_that_of_sacrebleu():
+    sacrebleu = pytest.importorskip("sacrebleu")
+    for word_order in (0, 2):
+        found = training.chrf(REFERENCES, HYPOTHESES, word_order)
+        expected = sacrebleu.corpus_chrf(
+            HYPOTHESES, [REFERENCES], word_order=word_order
+        )
+        assert found.score == pytest.approx(expected.score)
+        assert f"nw:{word_order}" in found.signature
+
+
+def test_references_come_first():
+    pytest.importorskip("sacrebleu")
+    # All that was said is right, but half of it is missing.
+    assert training.bleu(["a b c d e f g h"], ["a b c d"]).score < 50
+    assert training.edit_distance(["abcd"], [""], normalized=True) == 1
+
+
+def test_exact_match_counts_equal_texts():
+    wanted, given = ["a", "b", "가", ""], ["a", "B", "가", " "]
+    assert training.exact_match(wanted, given) == 0.5
+
+
+def test_edit_distance_is_that_of_the_definition():
+    for a, b in words(1):
+        assert levenshtein(a, b) == edits(a, b)
+        assert training.edit_distance([a], [b]) == edits(a, b)
+
+
+def test_edit_distance_is_a_mean_and_the_error_rate_is_not():
+    wanted, given = ["kitten", "가"], ["sitting", "나다"]
+    assert training.edit_distance(wanted, given) == (3 + 2) / 2
+    assert training.edit_distance(wanted, given, normalized=True) == 5 / 7
+
+
+def test_longest_common_subsequence_is_that_of_the_definition():
+    for a, b in words(2):
+        common = subsequences(a) & subsequences(b)
+        assert longest_common(a, b) == max(map(len, common))
+
+
+def test_rouge_l_of_lin_2004():
+    # Section 3.1: P = R = 3/4 for the first, 2/4 for the second.
+    wanted = ["police killed the gunman"] * 2
+    given = ["Police kill the gunman.", "the gunman kill police"]
+    assert training.rouge_l(wanted[:1], given[:1]) == 3 / 4
+    assert training.rouge_l(wanted, given) == (3 / 4 + 2 / 4) / 2
+
+
+def test_rouge_l_by_hand_with_different_lengths():
+    # 3 of 3 words found among 5: P = 3/5, R = 1, F1 = 6/8.
+    assert training.rouge_l(["a b c"], ["a x b y c"]) == 0.75
+
+
+def test_rouge_l_of_korean_counts_characters():
+    wanted, given = ["강아지가 놀아요"], ["강아지는 놀아요."]
+    assert training.rouge_l(wanted, given) == 1 / 2
+    assert training.rouge_l(wanted, given, tokens="characters") == 6 / 7
+
+
+def test_rouge_l_of_a_text_without_tokens_is_0():
+    assert training.rouge_l(["a b", "...", ""], ["", "...", ""]) == 0
+
+
+@pytest.mark.parametrize("score", EACH)
+def test_lists_of_texts_are_checked(score):
+    pytest.importorskip("sacrebleu")
+    with pytest.raises(ValueError, match="`hypotheses` must be as many"):
+        score(["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="at least one"):
+        score([], [])
+    with pytest.raises(ValueError, match="`references` must be a list"):
+        score("a", ["a"])
+    with pytest.raises(ValueError, match="`hypotheses` must be a list"):
+        score(["a"], [b"a"])
+
+
+def test_bad_options_are_refused_by_name():
+    with pytest.raises(ValueError, match="`tokenize`"):
+        training.bleu(["a"], ["a"], tokenize="flores200")
+    with pytest.raises(ValueError, match="`tokens`"):
+        training.rouge_l(["a"], ["a"], tokens="letters")
+    with pytest.raises(ValueError, match="`word_order`"):
+        training.chrf(["a"], ["a"], word_order=-1)
+    with pytest.raises(ValueError, match="`references` must hold"):
+        training.edit_distance([""], ["a"], normalized=True)
+
+
+def test_a_missing_sacrebleu_is_named():
+    code = (
+        "import sys; sys.modules['sacrebleu'] = None\n"
+        "from keras_seq.training import exact_match, bleu\n"
+        "assert exact_match(['a'], ['a']) == 1\n"
+        "try: bleu(['a'], ['a'])\n"
+        "except ImportError as error: print(error)\n"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert "bleu() needs sacrebleu" in done.stdout

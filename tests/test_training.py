@@ -1,0 +1,594 @@
+"""Laws of `keras_seq.training`: losses, metrics, batches, baselines, runs."""
+
+import io
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_seq import training
+
+B, T, V = 3, 5, 7
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(B, T, V)).astype("float32")
+LABELS = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 1, 2], [3, 0, 0, 0, 0]])
+METRICS = [
+    training.NatsPerToken,
+    training.Perplexity,
+    training.TokenAccuracy,
+    training.SequenceAccuracy,
+]
+
+
+def oracle_nats(labels, logits):
+    """Cross entropy of every token, written from the definition."""
+    logits = np.asarray(logits, "float64")
+    logits = logits - logits.max(-1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return -np.take_along_axis(log_p, labels[..., None], -1)[..., 0]
+
+
+def loss_of(labels, logits, weight=None, **arguments):
+    loss = training.TokenCrossEntropy(**arguments)(labels, logits, weight)
+    return float(ops.convert_to_numpy(loss))
+
+
+# Loss
+
+
+def test_loss_is_the_mean_over_real_tokens():
+    real = LABELS != 0
+    want = oracle_nats(LABELS, LOGITS)[real].mean()
+    assert np.isclose(loss_of(LABELS, LOGITS), want, rtol=1e-5)
+
+
+def test_more_padding_leaves_the_loss_as_it_is():
+    labels = np.pad(LABELS, [(0, 0), (0, 6)])
+    logits = np.pad(LOGITS, [(0, 0), (0, 6), (0, 0)], constant_values=9)
+    before = loss_of(LABELS, LOGITS)
+    assert np.isclose(loss_of(labels, logits), before, rtol=1e-5)
+
+
+def test_without_pad_id_every_token_counts():
+    want = oracle_nats(LABELS, LOGITS).mean()
+    assert np.isclose(loss_of(LABELS, LOGITS, pad_id=None), want, rtol=1e-5)
+
+
+def test_pad_id_may_lie_outside_the_vocabulary():
+    labels = np.where(LABELS == 0, -100, LABELS)
+    got = loss_of(labels, LOGITS, pad_id=-100)
+    assert np.isclose(got, loss_of(LABELS, LOGITS), rtol=1e-6)
+
+
+def test_loss_takes_one_label_per_row():
+    want = oracle_nats(LABELS[:, 0], LOGITS[:, 0]).mean()
+    assert np.isclose(loss_of(LABELS[:, 0], LOGITS[:, 0]), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(B,), (B, T)])
+def test_weights_multiply_the_nats(shape):
+    weight = RNG.uniform(size=shape).astype("float32")
+    spread = weight[:, None] if weight.ndim == 1 else weight
+    real = LABELS != 0
+    want = (oracle_nats(LABELS, LOGITS) * spread)[real].sum() / real.sum()
+    assert np.isclose(loss_of(LABELS, LOGITS, weight), want, rtol=1e-5)
+
+
+def test_all_padding_has_loss_and_gradient_zero():
+    def loss(logits):
+        return training.TokenCrossEntropy()(np.zeros((B, T), int), logits)
+
+    assert float(loss(LOGITS)) == 0
+    assert np.all(training.input_gradient(loss, LOGITS) == 0)
+
+
+def test_an_implicit_mask_on_the_logits_changes_nothing():
+    embed = keras.layers.Embedding(V, V, mask_zero=True)
+    logits = embed(np.array([[1, 2, 0, 0, 0]] * B))
+    assert logits._keras_mask is not None
+    want = loss_of(LABELS, ops.convert_to_numpy(logits))
+    assert np.isclose(loss_of(LABELS, logits), want, rtol=1e-6)
+
+
+def test_half_precision_logits_do_not_overflow():
+    logits = (LOGITS * 1000).astype("float16")
+    want = oracle_nats(LABELS, logits)[LABELS != 0].mean()
+    loss = training.TokenCrossEntropy()(LABELS, logits)
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    assert np.isclose(float(loss), want, rtol=1e-5)
+
+
+def test_gradient_is_softmax_minus_label_over_real_tokens():
+    gradient = training.input_gradient(
+        lambda logits: training.TokenCrossEntropy()(LABELS, logits), LOGITS
+    )
+    p = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
+    real = (LABELS != 0)[..., None]
+    want = (p - np.eye(V)[LABELS]) * real / real.sum()
+    assert np.allclose(gradient, want, atol=1e-6)
+
+
+# Metrics
+
+
+def epoch_of(metric, weights=(None, None)):
+    """Feed the batch as two batches of unlike size; return the result."""
+    for rows, weight in zip((slice(0, 1), slice(1, B)), weights, strict=True):
+        metric.update_state(LABELS[rows], LOGITS[rows], weight)
+    return float(metric.result())
+
+
+def test_nats_and_perplexity_weigh_by_token_not_by_batch():
+    want = oracle_nats(LABELS, LOGITS)[LABELS != 0].mean()
+    assert np.isclose(epoch_of(training.NatsPerToken()), want, rtol=1e-5)
+    got = epoch_of(training.Perplexity())
+    assert np.isclose(got, np.exp(want), rtol=1e-5)
+
+
+def test_token_accuracy_counts_real_tokens():
+    want = (LOGITS.argmax(-1) == LABELS)[LABELS != 0].mean()
+    assert np.isclose(epoch_of(training.TokenAccuracy()), want)
+
+
+def test_weights_weigh_the_mean_of_a_metric():
+    weights = np.array([2.0, 0.0, 1.0], "float32")
+    real = (LABELS != 0) * weights[:, None]
+    want = (oracle_nats(LABELS, LOGITS) * real).sum() / real.sum()
+    got = epoch_of(training.NatsPerToken(), (weights[:1], weights[1:]))
+    assert np.isclose(got, want, rtol=1e-5)
+
+
+def test_a_sequence_is_right_when_all_its_real_tokens_are():
+    labels = np.array([[1, 2, 0], [1, 2, 3], [0, 0, 0]])
+    guess = np.array([[1, 2, 5], [1, 4, 3], [1, 1, 1]])
+    metric = training.SequenceAccuracy()
+    metric.update_state(labels, np.eye(V)[guess])
+    assert float(metric.result()) == 0.5  # the padding row is not counted
+
+
+def test_sequence_accuracy_takes_one_label_per_row():
+    metric = training.SequenceAccuracy(pad_id=None)
+    metric.update_state(np.array([1, 2]), np.eye(V)[[1, 3]])
+    assert float(metric.result()) == 0.5
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_nothing_real_gives_no_nan(kind):
+    metric = kind()
+    metric.update_state(np.zeros((B, T), int), LOGITS)
+    assert np.isfinite(float(metric.result()))
+
+
+@pytest.mark.parametrize("kind", [*METRICS, training.TokenCrossEntropy])
+def test_config_round_trip(kind):
+    one = kind(pad_id=11, name="of_mine")
+    config = keras.saving.serialize_keras_object(one)
+    assert config["registered_name"] == f"keras_seq>{kind.__name__}"
+    two = keras.saving.deserialize_keras_object(config)
+    assert two.get_config() == one.get_config()
+    assert (two.pad_id, two.name) == (11, "of_mine")
+
+
+@pytest.mark.parametrize("kind", [*METRICS, training.TokenCrossEntropy])
+def test_a_pad_id_that_is_no_int_is_refused(kind):
+    with pytest.raises(ValueError, match="`pad_id`"):
+        kind(pad_id="0")
+
+
+def tiny_model(learning_rate=0.1, **arguments):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(V, 5),
+            keras.layers.Dense(V),
+        ]
+    )
+    optimizer = keras.optimizers.RMSprop(learning_rate)
+    model.compile(optimizer, training.TokenCrossEntropy(), **arguments)
+    return model
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_loss_and_metrics_work_in_fit_and_evaluate(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = tiny_model(metrics=[kind() for kind in METRICS])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.fit(LABELS, LABELS, epochs=20, batch_size=2, verbose=0)
+    logs = model.evaluate(LABELS, LABELS, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", *(kind().name for kind in METRICS)}
+    assert logs["token_accuracy"] == logs["sequence_accuracy"] == 1
+    got = np.log(logs["perplexity"])
+    assert np.isclose(got, logs["nats_per_token"], atol=1e-5)
+
+
+def test_fit_takes_a_weight_per_row():
+    model = tiny_model(weighted_metrics=[training.NatsPerToken()])
+    model.fit(LABELS, LABELS, sample_weight=np.ones(B), verbose=0)
+
+
+# Gradients
+
+
+def linear_recurrence(a, units):
+    return keras.layers.SimpleRNN(
+        units,
+        activation="linear",
+        use_bias=False,
+        kernel_initializer="identity",
+        recurrent_initializer=keras.initializers.Identity(gain=a),
+    )
+
+
+@pytest.mark.parametrize("a", [0.5, 1.0, 1.5])
+def test_a_linear_recurrence_has_the_gradient_a_to_the_lag(a):
+    x = RNG.normal(size=(3, 11, 5))
+    norms = training.gradient_by_lag(linear_recurrence(a, 5), x)
+    assert norms.shape == (11,)
+    assert np.allclose(norms, a ** np.arange(11), rtol=1e-4)
+
+
+def test_lag_zero_is_the_last_input():
+    x = RNG.normal(size=(2, 3, 5))
+    norms = training.gradient_by_lag(lambda x: x[:, -1], x)
+    assert np.allclose(norms, [1, 0, 0])
+
+
+def test_gradient_wants_the_last_state_only():
+    layer = keras.layers.SimpleRNN(5, return_sequences=True)
+    with pytest.raises(ValueError, match="`layer`"):
+        training.gradient_by_lag(layer, np.zeros((2, 3, 5)))
+    with pytest.raises(ValueError, match="`x`"):
+        training.gradient_by_lag(layer, np.zeros((2, 3)))
+
+
+# Batches
+
+ROWS = [np.arange(1, n + 1) for n in RNG.integers(1, 70, size=101)]
+
+
+def served(data):
+    """The batches of an epoch, as lists of rows without their padding."""
+    pairs = [data[i] for i in range(len(data))]
+    return [[row[row > 0].tolist() for row in x] for x, _ in pairs]
+
+
+def test_every_row_comes_once_an_epoch():
+    data = training.BatchByLength(ROWS, ROWS, 7)
+    for _ in range(2):
+        rows = [row for batch in served(data) for row in batch]
+        assert sorted(map(len, rows)) == sorted(map(len, ROWS))
+        data.on_epoch_end()
+
+
+def test_the_same_seed_gives_the_same_epochs():
+    one, two = (training.BatchByLength(ROWS, ROWS, 7, seed=3) for _ in "ab")
+    first = served(one)
+    assert first == served(two)
+    one.on_epoch_end()
+    two.on_epoch_end()
+    assert first != served(one) == served(two)
+
+
+def test_there_are_few_shapes_and_little_padding():
+    data = training.BatchByLength(ROWS, ROWS, 7)
+    shapes = set()
+    for _ in range(5):
+        shapes |= {data[i][0].shape for i in range(len(data))}
+        data.on_epoch_end()
+    assert len(shapes) <= 2 * len(data.buckets)
+    assert {length for _, length in shapes} <= {8, 12, 16, 24, 32, 48, 64, 96}
+
+
+def test_inputs_and_targets_of_a_row_stay_together():
+    source = [row[: len(row) // 2] for row in ROWS]
+    inputs = {"source": source, "target": ROWS}
+    labels = np.array([len(row) for row in ROWS])
+    data = training.BatchByLength(inputs, labels, 7)
+    for i in range(len(data)):
+        x, y = data[i]
+        assert x["source"].shape == x["target"].shape
+        assert np.array_equal((x["target"] > 0).sum(1), y)
+        assert np.array_equal((x["source"] > 0).sum(1), y // 2)
+
+
+def test_unshuffled_rows_keep_their_order_in_a_bucket():
+    rows = [[1, 1], [2], [3, 3], [4]]
+    data = training.BatchByLength(rows, [0, 1, 2, 3], 4, shuffle=False)
+    assert data[0][1].tolist() == [0, 1, 2, 3]
+
+
+def test_the_first_two_batches_differ_in_length():
+    data = training.BatchByLength(ROWS, ROWS, 7, buckets=[64, 71])
+    for _ in range(7):
+        assert data[0][0].shape[1] != data[1][0].shape[1]
+        data.on_epoch_end()
+
+
+def test_fit_runs_on_batches_by_length():
+    rows = [row % V for row in ROWS]
+    data = training.BatchByLength(rows, rows, 50, buckets=[41, 71])
+    model = tiny_model(metrics=[training.TokenAccuracy()])
+    curves = model.fit(data, epochs=2, verbose=0).history
+    assert curves["loss"][1] < curves["loss"][0]
+
+
+def test_a_row_beyond_the_last_bucket_is_refused_by_number():
+    with pytest.raises(ValueError, match="`buckets`.*row 1 of length 5"):
+        training.BatchByLength([[1], [1] * 5], [0, 1], 2, buckets=[2, 4])
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("batch_size", {"batch_size": 0}),
+        ("buckets", {"buckets": [4, 2]}),
+        ("targets", {"targets": [1, 2, 3]}),
+        ("inputs", {"inputs": [[1.5], [2]]}),
+    ],
+)
+def test_bad_batches_are_refused_by_name(name, arguments):
+    good = {"inputs": [[1], [2]], "targets": [0, 1], "batch_size": 2}
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        training.BatchByLength(**{**good, **arguments})
+
+
+def test_windows_are_shifted_by_one_token():
+    x, y = training.next_token_windows(np.arange(12), 3)
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert np.array_equal(y, x + 1)
+    assert x.dtype == y.dtype == "int32"
+
+
+def test_windows_overlap_by_the_stride():
+    x, y = training.next_token_windows(np.arange(7), 3, stride=2)
+    assert x[:, 0].tolist() == [0, 2]
+    assert y[-1, -1] == 5
+
+
+def test_a_text_of_one_window_is_enough_and_less_is_refused():
+    assert training.next_token_windows(np.arange(4), 3)[0].shape == (1, 3)
+    with pytest.raises(ValueError, match="`ids`"):
+        training.next_token_windows(np.arange(3), 3)
+
+
+# Baselines
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("context", [[1, 2, 1, 2], [6, 6, 6, 6]])
+def test_ngram_probabilities_sum_to_one(n, context):
+    train = RNG.integers(0, 5, size=97)  # 5 and 6 are never seen
+    total = sum(
+        training.ngram_probabilities(train, [*context, token], n, V)[-1]
+        for token in range(V)
+    )
+    assert np.isclose(total, 1)
+
+
+def test_a_unigram_adds_one():
+    p = training.ngram_probabilities([0, 0, 1], [0, 1, 2], 1, 3)
+    assert np.allclose(p, [3 / 6, 2 / 6, 1 / 6])
+
+
+def test_a_bigram_is_witten_bells():
+    # After 0 came 0 and 1, once each: c = 2, t = 2.
+    p = training.ngram_probabilities([0, 0, 1], [0, 1, 2], 2, 3)
+    assert np.allclose(p, [3 / 6, (1 + 2 * 2 / 6) / 4, 1 / 6])
+
+
+def test_a_longer_context_pays_on_a_periodic_text():
+    text = np.tile([0, 0, 1, 1], 50)
+    losses = [training.ngram_loss(text, text, n, 2) for n in (1, 2, 3)]
+    assert losses[0] > losses[1] > losses[2]
+    assert losses[2] < 0.1
+
+
+def test_bad_ngrams_are_refused_by_name():
+    with pytest.raises(ValueError, match="`test_ids`"):
+        training.ngram_loss([0, 1], [2], 1, 2)
+    with pytest.raises(ValueError, match="`vocab_size`"):
+        training.ngram_loss([0, 1], [1], 5, 30_000)
+    with pytest.raises(ValueError, match="`n`"):
+        training.ngram_loss([0, 1], [1], 0, 2)
+
+
+# Samples
+
+
+def test_a_sample_is_printed_after_every_second_epoch(capsys):
+    sample = training.SampleEachEpoch(lambda: ["안녕", "hello"], every=2)
+    tiny_model().fit(LABELS, LABELS, epochs=5, verbose=0, callbacks=[sample])
+    assert capsys.readouterr().out == "안녕\nhello\n" * 2
+
+
+def test_a_sample_that_stdout_cannot_encode_does_not_crash(monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    sample = training.SampleEachEpoch(lambda: "한 a")
+    sample.on_epoch_end(0)
+    sample.on_train_end()
+    stdout.flush()
+    assert stdout.buffer.getvalue().strip() == b"? a"
+
+
+def test_bad_samples_are_refused_by_name():
+    with pytest.raises(ValueError, match="`every`"):
+        training.SampleEachEpoch(str, every=0)
+    with pytest.raises(ValueError, match="`sample`"):
+        training.SampleEachEpoch("hello")
+
+
+# Runs
+
+
+def start(folder, *argv, **arguments):
+    """A run in `folder`, with the command line `argv`."""
+    arguments = {"data": ("pydocs", "shakespeare"), "epochs": 3} | arguments
+    argv = ["--out", str(folder), *argv]
+    return training.Run("01_test", argv=argv, **arguments)
+
+
+def test_options_have_defaults(tmp_path):
+    run = start(tmp_path)
+    assert (run.data, run.epochs, run.seed) == ("pydocs", 3, 0)
+    assert (run.quick, run.resume, run.out) == (False, False, tmp_path)
+
+
+def test_quick_means_one_epoch_unless_told(tmp_path):
+    assert start(tmp_path, "--quick").epochs == 1
+    assert start(tmp_path, "--quick", "--epochs", "2").epochs == 2
+
+
+@pytest.mark.parametrize("wrong", ["--epochs=0", "--data=x", "--seed=-1"])
+def test_a_wrong_command_line_is_refused_by_name(tmp_path, wrong, capsys):
+    with pytest.raises(SystemExit):
+        start(tmp_path, wrong)
+    assert wrong.partition("=")[0] in capsys.readouterr().err
+
+
+class Kill(keras.callbacks.Callback):
+    """Stop the process in the middle of the second epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations >= 3:
+            raise KeyboardInterrupt
+
+
+def train(run, *callbacks, stage="one", model=None):
+    """Fit two batches an epoch, in the order given."""
+    model = model or tiny_model(0.01)
+    model.fit(
+        LABELS,
+        LABELS,
+        batch_size=2,
+        shuffle=False,
+        epochs=run.epochs,
+        callbacks=[*run.callbacks(stage), *callbacks],
+        verbose=0,
+    )
+    return model
+
+
+def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
+    whole = start(tmp_path / "whole")
+    model = train(whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(start(tmp_path / "parts"), Kill())
+    parts = start(tmp_path / "parts", "--resume")
+    resumed = train(parts)
+    assert int(resumed.optimizer.iterations) == 6
+    for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+    assert parts.history("one")["epoch"] == [0, 1, 2]
+    assert np.allclose(
+        parts.history("one")["loss"], whole.history("one")["loss"]
+    )
+
+
+def test_a_finished_stage_is_restored_and_not_trained(tmp_path):
+    done = train(start(tmp_path))
+    run = start(tmp_path, "--resume")
+    model = train(run)
+    assert int(model.optimizer.iterations) == 6
+    for a, b in zip(model.get_weights(), done.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    assert run.history("one")["epoch"] == [0, 1, 2]
+
+
+def test_the_stage_after_a_restored_one_trains_all_its_epochs(tmp_path):
+    train(start(tmp_path))
+    run = start(tmp_path, "--resume")
+    model = train(run, stage="two", model=train(run))
+    assert run.history("two")["epoch"] == [0, 1, 2]
+    assert int(model.optimizer.iterations) == 12
+
+
+def test_a_repeated_epoch_stands_once_in_the_history(tmp_path):
+    run = start(tmp_path)
+    run.callbacks("one")
+    log = tmp_path / "resume" / "one.csv"
+    log.write_text("epoch,loss,val_loss\n0,3,NA\n1,2,NA\n1,1.5,NA\n")
+    assert run.history("one") == {"epoch": [0, 1], "loss": [3, 1.5]}
+
+
+def test_a_fresh_run_deletes_the_old_state_and_nothing_else(tmp_path):
+    train(start(tmp_path))
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "resume" / "mine.csv").touch()
+    start(tmp_path)
+    left = sorted(p.name for p in tmp_path.rglob("*"))
+    assert left == ["mine.csv", "notes.txt", "resume"]
+
+
+def test_another_run_cannot_be_resumed(tmp_path):
+    start(tmp_path).callbacks("one")
+    with pytest.raises(ValueError, match="`resume`.*shakespeare"):
+        start(tmp_path, "--resume", "--data", "shakespeare")
+
+
+def test_the_clock_counts_the_parts_before(tmp_path):
+    start(tmp_path).callbacks("one")
+    page = tmp_path / "resume" / "run.json"
+    state = json.loads(page.read_text()) | {"seconds": 1000.0}
+    page.write_text(json.dumps(state))
+    run = start(tmp_path, "--resume")
+    run.finish(None, {}, {})
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert 1000 <= results["seconds"] < 1100
+
+
+def test_results_have_their_keys_and_the_table_its_columns(tmp_path, capsys):
+    run = start(tmp_path, "--seed", "2")
+    run.finish(
+        tiny_model(),
+        {"loss": np.float32(1 / 3), "정확도": 1},
+        {"loss_trigram": 2.5, "loss": 0.5},
+        {"loss": "<= 0.4"},
+    )
+    text = (tmp_path / "results.json").read_text(encoding="utf-8")
+    results = json.loads(text)
+    assert results["metrics"] == {"loss": 0.333333, "정확도": 1}
+    assert "정확도" in text
+    assert results["params"] == V * 5 + 5 * V + V
+    assert (results["tutorial"], results["seed"]) == ("01_test", 2)
+    assert results["backend"] == keras.backend.backend()
+    assert set(results["versions"]) == {"python", "keras", "backend"}
+    assert set(results) >= {"data", "seconds", "baselines", "epochs", "quick"}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["loss", "0.33333", "0.5", "<=", "0.4"]
+    assert lines[3].split() == ["loss_trigram", "2.5"]
+    assert (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), [1]])
+def test_a_result_that_is_no_finite_number_is_refused(tmp_path, bad):
+    with pytest.raises(ValueError, match=r"`metrics\['loss'\]`"):
+        start(tmp_path).finish(None, {"loss": bad}, {})
+
+
+def test_a_figure_is_saved_as_png(tmp_path):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    start(tmp_path).save(figure, "curves")
+    assert (tmp_path / "curves.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_bad_runs_are_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="`epochs`"):
+        start(tmp_path, epochs=0)
+    with pytest.raises(ValueError, match="`data`"):
+        start(tmp_path, data="pydocs")
+    with pytest.raises(ValueError, match="`stage`"):
+        start(tmp_path).callbacks("../one")
+
+
+def test_a_stage_has_one_fit(tmp_path):
+    run = start(tmp_path)
+    run.callbacks("one")
+    with pytest.raises(ValueError, match="`stage` must be new"):
+        run.callbacks("one")

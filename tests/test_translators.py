@@ -1,0 +1,351 @@
+"""The translators against their papers; what each is told to do, it does."""
+
+import itertools
+
+import keras
+import numpy as np
+import oracles
+import pytest
+from cases import BATCH, VOCAB, sentences
+from keras import ops
+
+from keras_seq import (
+    BahdanauSeq2Seq,
+    BeamSearch,
+    Decoder,
+    Encoder,
+    Greedy,
+    LuongAttention,
+    LuongSeq2Seq,
+    ScheduledSampling,
+    Seq2Seq,
+    attend,
+    causal_mask,
+    generate,
+    padding_mask,
+    training,
+)
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def made(cls, *sizes, **options):
+    """Make a model with every weight drawn, its biases too."""
+    sizes = sizes or (VOCAB, VOCAB, 7)
+    model = cls(*sizes, **options)
+    model(sentences())
+    rng = np.random.default_rng(0)
+    model.set_weights(
+        [0.6 * rng.normal(size=w.shape) for w in model.get_weights()]
+    )
+    return model
+
+
+def values(layer):
+    return [numbers(w) for w in layer.weights]
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_bahdanau_equals_the_paper(bidirectional):
+    model = made(BahdanauSeq2Seq, bidirectional=bidirectional)
+    x = sentences()
+    logits, weights = model(x, return_attention_scores=True)
+    memory, finals = map(keras.tree.flatten, model.encoder(x["source"]))
+    (W_s, b_s), last = values(model.bridge[0]), numbers(finals[0])[:, -7:]
+    cell = model.loop.cell
+    (W,), (U,) = (
+        values(d)
+        for d in (cell.attention.query_dense, cell.attention.memory_dense)
+    )
+    (table,) = values(model.embedding)
+    W_o, b_o = values(model.head)
+    for row, length in ((0, 5), (1, 3)):  # the second ends in padding
+        t, a = oracles.bahdanau(
+            table[x["target"][row]],
+            numbers(memory[0])[row, :length],
+            np.tanh(last[row] @ W_s + b_s),
+            values(cell.cells[0]),
+            *(W, U, numbers(cell.attention.scale)[:, 0]),
+            *values(model.maxout),
+        )
+        found = numbers(weights)[row, :, :length]
+        np.testing.assert_allclose(found, a, atol=1e-5)
+        found = numbers(logits)[row]
+        np.testing.assert_allclose(found, t @ W_o + b_o, atol=1e-4)
+
+
+@pytest.mark.parametrize("feeding", [True, False])
+@pytest.mark.parametrize("score", ["dot", "general", "concat"])
+def test_luong_equals_the_paper(score, feeding):
+    model = made(LuongSeq2Seq, score=score, input_feeding=feeding)
+    x = sentences()
+    logits, weights = model(x, return_attention_scores=True)
+    memory, finals = model.encoder(x["source"])
+    cell = model.loop.cell
+    matrices = values(cell.attention)
+
+    def scored(h, m):
+        if score == "dot":
+            return m @ h
+        if score == "general":
+            return m @ matrices[0] @ h
+        v, W, U = sorted(matrices, key=lambda w: w.shape != (7, 1))
+        joined = [np.concatenate([h, m_s]) for m_s in m]
+        return np.tanh(np.stack(joined) @ np.concatenate([W, U])) @ v[:, 0]
+
+    (table,) = values(model.embedding)
+    W_o, b_o = values(model.head)
+    for row, length in ((0, 5), (1, 3)):
+        s, a = oracles.luong(
+            table[x["target"][row]],
+            numbers(memory)[row, :length],
+            numbers(finals[0][0])[row],
+            values(cell.cells[0]),
+            scored,
+            *values(cell.combine),
+            feeding,
+        )
+        found = numbers(weights)[row, :, :length]
+        np.testing.assert_allclose(found, a, atol=1e-5)
+        found = numbers(logits)[row]
+        np.testing.assert_allclose(found, s @ W_o + b_o, atol=1e-4)
+
+
+def test_dot_wants_a_memory_as_wide_as_the_query():
+    with pytest.raises(ValueError, match="score"):
+        LuongSeq2Seq(VOCAB, VOCAB, 7, score="dot", bidirectional=True)
+    with pytest.raises(ValueError, match="score"):
+        LuongAttention("dot").build((3, 2, 7), (3, 5, 11))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
+    source = sentences()["source"]
+    options = {"cell": cell, "num_layers": 2, "return_state": True}
+    plain, reverse = (
+        Encoder(VOCAB, 7, reverse_source=r, **options) for r in (False, True)
+    )
+    plain(source), reverse(source)
+    reverse.set_weights(plain.get_weights())
+    turned = source.copy()
+    for row in turned:
+        real = np.flatnonzero(row)
+        row[real] = row[real][::-1]
+    memory, states = plain(turned)
+    reversed_memory, reversed_states = reverse(source)
+    for a, b in zip(*map(keras.tree.flatten, (states, reversed_states))):
+        np.testing.assert_allclose(numbers(a), numbers(b), atol=1e-6)
+    found, expected = numbers(reversed_memory), numbers(memory)
+    for row, a, b in zip(source, found, expected):
+        real = np.flatnonzero(row)
+        np.testing.assert_allclose(a[real], b[real][::-1], atol=1e-6)
+
+
+def test_a_decoder_from_nothing_is_a_language_model():
+    x = sentences()["target"]
+    decoder = Decoder(VOCAB, 7)
+    zeros = [[np.zeros((BATCH, 7), "float32")] * 2]  # h and c of an LSTM
+    a, b = numbers(decoder(x)), numbers(decoder(x, zeros))
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell, width", [("gru", 14), ("lstm", 28)])
+def test_the_context_is_all_that_the_decoder_learns(cell, width):
+    model = made(Seq2Seq, cell=cell, num_layers=2)
+    x = sentences()
+    context = numbers(model.encode(x["source"]))
+    assert context.shape == (BATCH, width)
+    states = [
+        numbers(s) for s in keras.tree.flatten(model.start(x["source"])[1])
+    ]
+    assert np.array_equal(np.concatenate(states, axis=-1), context)
+
+
+def sampled(k, **options):
+    """Make a model that hears its own words but for a share k, and a twin."""
+    schedule = ScheduledSampling("constant", k)
+    model = Seq2Seq(VOCAB, VOCAB, 7, scheduled_sampling=schedule, **options)
+    twin = Seq2Seq(VOCAB, VOCAB, 7, **options)
+    model(sentences()), twin(sentences())
+    rng = np.random.default_rng(0)
+    for ours, theirs in zip(model.trainable_weights, twin.trainable_weights):
+        ours.assign(0.6 * rng.normal(size=ours.shape))
+        theirs.assign(ours)
+    return model, twin
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_share_of_one_is_teacher_forcing(cell):
+    model, twin = sampled(1.0, cell=cell, num_layers=2)
+    x = sentences()
+    a, b = numbers(model(x, training=True)), numbers(twin(x, training=True))
+    real = x["target"] != 0
+    np.testing.assert_allclose(a[real], b[real], atol=1e-5)
+
+
+def test_a_share_of_nothing_is_hearing_only_oneself():
+    model, twin = sampled(1e-9, num_layers=2)
+    x = sentences()
+    heard = numbers(model(x, training=True))
+    ids, (_, state) = x["target"][:, 0], twin.start(x["source"])
+    for t in range(3):
+        logits, state = twin.step(ids, state)
+        np.testing.assert_allclose(heard[:, t], numbers(logits), atol=1e-5)
+        ids = numbers(logits).argmax(-1)
+
+
+def test_the_schedule_counts_the_steps_and_is_saved(tmp_path):
+    schedule = ScheduledSampling("linear", 1.0, slope=0.01, floor=0.1)
+    model = Seq2Seq(VOCAB, VOCAB, 7, scheduled_sampling=schedule)
+    x = sentences()
+    model.compile("adam", training.TokenCrossEntropy())
+    model.fit(x, x["target"], epochs=2, batch_size=1, verbose=0)
+    model.evaluate(x, x["target"], verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.scheduled_sampling == schedule
+    assert int(numbers(again.decoder.steps)) == 2 * BATCH
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"decay": "cosine", "k": 1.0},
+        {"decay": "linear", "k": 1.1},
+        {"decay": "inverse_sigmoid", "k": 1.0},
+        {"decay": "linear", "k": 1.0, "slope": -1},
+        {"decay": "linear", "k": 1.0, "floor": 1.0},
+    ],
+)
+def test_bad_schedule_is_refused_by_name(arguments):
+    name = "decay" if arguments["decay"] == "cosine" else list(arguments)[-1]
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        ScheduledSampling(**arguments)
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+def test_a_source_of_padding_trains_without_nan(cls):
+    x = sentences()
+    x["source"][1] = 0
+    model = cls(VOCAB, VOCAB, 7, dropout=0.2, num_layers=2)
+    model.compile("adam", training.TokenCrossEntropy())
+    loss = model.fit(x, x["target"], verbose=0).history["loss"]
+    assert np.isfinite(loss).all()
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_masks_tell_padding_and_future():
+    found = numbers(padding_mask(np.array([[5, 0, 7]])))
+    assert found.tolist() == [[1, 0, 1]]
+    assert numbers(padding_mask(np.array([[5, 0]]), None)).all()
+    assert np.array_equal(numbers(causal_mask(5)), np.tri(5))
+
+
+def test_attend_refuses_what_is_no_mask():
+    scores, values = np.zeros((2, 3, 5)), np.zeros((2, 5, 7))
+    with pytest.raises(ValueError, match="mask"):
+        attend(scores, values, np.ones((2, 1, 5), "int32"))
+
+
+@pytest.fixture(scope="session")
+def translator():
+    keras.utils.set_random_seed(5)
+    return made(BahdanauSeq2Seq, VOCAB, VOCAB, 7, cell="rnn")
+
+
+def test_all_hypotheses_come_with_their_own_alignment(translator):
+    source = sentences()["source"]
+    method = BeamSearch(4, length_penalty=0.0, return_all=True)
+    said = generate(translator, source, method, max_length=5)
+    assert said.ids.shape == (BATCH, 4, 5)
+    assert said.attention.shape == (BATCH, 4, 5, 5)
+    assert (np.diff(said.scores, axis=-1) <= 0).all()
+    for beam in range(4):
+        ids, going = said.ids[:, beam], said.ids[:, beam] != 0
+        target = np.pad(ids[:, :-1], ((0, 0), (1, 0)), constant_values=2)
+        logits, weights = translator(
+            {"source": source, "target": target}, return_attention_scores=True
+        )
+        expected = numbers(weights) * going[:, :, None]
+        np.testing.assert_allclose(said.attention[:, beam], expected, atol=1e-5)
+        logits = numbers(logits).astype("float64")
+        logits[..., 0] = -np.inf
+        log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        log_p = np.take_along_axis(log_p, ids[..., None], -1)[..., 0]
+        np.testing.assert_allclose(
+            said.scores[:, beam], np.where(going, log_p, 0).sum(-1), atol=1e-4
+        )
+
+
+def test_coverage_ranks_by_what_was_looked_at(translator):
+    source, options = sentences()["source"], {"return_all": True}
+    plain, covering = (
+        generate(
+            translator,
+            source,
+            BeamSearch(4, coverage_penalty=beta, **options),
+            max_length=4,
+        )
+        for beta in (0.0, 0.5)
+    )
+    for b in range(BATCH):
+        real = source[b] != 0
+        covered = plain.attention[b].sum(1)[:, real].clip(1e-9, 1)
+        expected = plain.scores[b] + 0.5 * np.log(covered).sum(-1)
+        np.testing.assert_allclose(
+            covering.scores[b], np.sort(expected)[::-1], atol=1e-4
+        )
+
+
+def test_coverage_needs_a_model_with_attention():
+    method = BeamSearch(2, coverage_penalty=0.1)
+    with pytest.raises(ValueError, match="coverage_penalty"):
+        generate(made(Seq2Seq), sentences()["source"], method, max_length=2)
+
+
+def test_where_there_are_too_few_hypotheses_the_rest_is_padding(translator):
+    method = BeamSearch(23, return_all=True)
+    said = generate(translator, sentences()["source"], method, max_length=1)
+    there = np.isfinite(said.scores)
+    assert (there.sum(-1) == VOCAB - 1).all()  # every token but padding
+    assert (said.ids[there] != 0).all() and not said.ids[~there].any()
+
+
+def restricted_by_hand(logits, said, rate, n):
+    """The rules as plain loops over one row; said is what was said so far."""
+    logits = logits.copy()
+    for token in set(said):
+        logits[token] = logits[token] * (
+            rate if logits[token] < 0 else 1 / rate
+        )
+    for i in range(len(said) - n + 1):
+        if n and said[i : i + n - 1] == said[len(said) - n + 1 :]:
+            logits[said[i + n - 1]] = -1e8
+    return logits
+
+
+@pytest.mark.parametrize("rate, n", [(1.3, 0), (1.0, 1), (1.0, 2), (2.0, 3)])
+def test_restrictions_are_those_of_plain_loops(rate, n):
+    rng = np.random.default_rng(0)
+    said = rng.integers(0, 3, (5, 11)).astype("int32")
+    logits = rng.normal(size=(5, 7)).astype("float32")
+    method = Greedy(repetition_penalty=rate, no_repeat_ngram=n)
+    for t in range(12):
+        found = method.restrict(
+            ops.convert_to_tensor(logits), ops.convert_to_tensor(said), t, 6
+        )
+        rows = zip(logits, said[:, :t].tolist())
+        expected = [restricted_by_hand(*row, rate, n) for row in rows]
+        np.testing.assert_allclose(numbers(found), expected, rtol=1e-5)
+
+
+def test_restrictions_hold_for_every_method(translator):
+    source = sentences()["source"]
+    method = BeamSearch(3, no_repeat_ngram=2, min_length=9)
+    said = generate(translator, source, method, max_length=9).ids
+    assert not (said == translator.end_id).any()
+    for row in said:
+        pairs = list(itertools.pairwise(row))
+        assert len(set(pairs)) == len(pairs)

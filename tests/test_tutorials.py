@@ -1,0 +1,91 @@
+"""Each tutorial in its short form, as a learner runs it: its results file,
+its pictures, its model reloaded in a fresh process."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+TUTORIALS = sorted(path.stem for path in (ROOT / "tutorials").glob("*.py"))
+PROMISED = {
+    "01_hello_rnn": ("hello_accuracy", "loss_rnn", "loss_gru", "loss_lstm"),
+    "02_five_settings": (
+        "one_to_one_accuracy",
+        "one_to_many_exact_match",
+        "many_to_one_accuracy",
+        "many_to_many_exact_match",
+        "synced_accuracy",
+    ),
+    "03_gates": (
+        "adding_mse_rnn_50",
+        "gradient_ratio_rnn",
+        "gradient_ratio_gru",
+        "gradient_ratio_lstm",
+        "gru_to_lstm_params",
+        "gru_to_lstm_step_time",
+    ),
+}
+pytestmark = pytest.mark.tutorial
+
+
+def python(*arguments):
+    """Run Python in the folder of the checkout; fail with what it said."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session", params=TUTORIALS)
+def finished(request, tmp_path_factory):
+    """Run one tutorial in its short form; give its name and its folder."""
+    out = tmp_path_factory.mktemp(request.param)
+    python(f"tutorials/{request.param}.py", "--quick", "--out", out)
+    return request.param, out
+
+
+def test_results_file_holds_what_is_promised(finished):
+    name, out = finished
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    assert results["tutorial"] == name
+    assert results["backend"] == "tensorflow"
+    assert set(PROMISED[name]) <= set(results["metrics"])
+    assert results["baselines"] and results["seconds"] > 0
+
+
+def test_pictures_are_drawn(finished):
+    _, out = finished
+    pictures = list(out.glob("*.png"))
+    assert pictures and all(p.stat().st_size > 5000 for p in pictures)
+
+
+def test_model_loads_in_a_fresh_process(finished):
+    _, out = finished
+    load = (
+        "import keras, keras_seq;"
+        f"print(keras.models.load_model({str(out / 'model.keras')!r}).built)"
+    )
+    assert "True" in python("-c", load)
+
+
+def test_every_tutorial_has_its_line_in_the_index():
+    index = (ROOT / "tutorials" / "README.md").read_text("utf-8")
+    assert all(f"`{name}`" in index for name in TUTORIALS)
+    assert set(TUTORIALS) == set(PROMISED)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_tutorial_is_cells_without_classes(name):
+    text = (ROOT / "tutorials" / f"{name}.py").read_text("utf-8")
+    assert text.startswith("# %% [markdown]\n")
+    assert "\nclass " not in text

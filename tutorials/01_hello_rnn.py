@@ -1,0 +1,177 @@
+# %% [markdown]
+# # 01. Hello, recurrent network
+#
+# *What failed:* a feed-forward network sees one letter and cannot know what
+# came before. Both l's of "hello" look the same to it, yet one is followed by
+# another l and the other by an o. *The idea* (Elman 1990): hand the state of
+# the last step to the next one.
+#
+#     h_t = tanh(x_t W + h_{t-1} U + b)          p_t = softmax(h_t V + c)
+#
+# Expected: after "hell" the network says "ello", every letter right; and as a
+# model of English prose, at equal width, the gates of the GRU and the LSTM
+# beat the simple network, and all three beat counting three letters.
+
+# %%
+import keras
+import numpy as np
+
+from keras_seq import (
+    OneHot,
+    RecurrentLM,
+    Sampling,
+    SimpleRNN,
+    data,
+    generate,
+    plots,
+)
+from keras_seq.text import CharTokenizer
+from keras_seq.training import (
+    NatsPerToken,
+    Run,
+    SampleEachEpoch,
+    TokenCrossEntropy,
+    next_token_windows,
+    ngram_loss,
+)
+
+EPOCHS = {"pydocs": 8, "tinyshakespeare": 2}
+run = Run("01_hello_rnn", data=tuple(EPOCHS), epochs=EPOCHS)
+metrics, baselines = {}, {}
+
+# %% [markdown]
+# ## "hell" -> "ello"
+#
+# Four letters, one-hot in, a state of eight numbers, four probabilities out.
+
+# %%
+vocabulary = data.HELLO_VOCABULARY  # "helo"
+source, target = (
+    np.array([[vocabulary.index(letter) for letter in word]])
+    for word in data.hello()
+)
+hello = keras.Sequential(
+    [
+        keras.Input((None,), dtype="int32"),
+        OneHot(len(vocabulary)),
+        SimpleRNN(8, return_sequences=True),
+        keras.layers.Dense(len(vocabulary)),
+    ]
+)
+hello.compile(keras.optimizers.Adam(0.1), TokenCrossEntropy(pad_id=None))
+hello.fit(
+    source, target, epochs=30, verbose=0, callbacks=run.callbacks("hello")
+)
+
+logits = keras.ops.convert_to_numpy(hello(source))
+p = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
+print("\ninput     " + "".join(f"{letter:>7}" for letter in vocabulary))
+for letter, row in zip(data.hello()[0], p):
+    print(f"{letter} ->      " + "".join(f"{value:7.3f}" for value in row))
+metrics["hello_accuracy"] = np.mean(logits.argmax(-1) == target)
+baselines["hello_accuracy"] = 0.75  # the best without a memory: one l is wrong
+picture = plots.probabilities(p, vocabulary, data.hello()[0])
+run.save(picture, "hello")
+
+# %% [markdown]
+# ## The loop, written out
+#
+# A recurrent layer is a cell and a loop. By hand:
+
+# %%
+embed, layer = hello.layers[0], hello.layers[1]
+x = embed(source)
+h = [np.zeros((1, 8), "float32")]
+for t in range(x.shape[1]):
+    output, h = layer.cell(x[:, t], h)
+difference = np.abs(keras.ops.convert_to_numpy(output - layer(x)[:, -1])).max()
+print(f"\nby hand and by the layer: at most {difference:.1e} apart")
+metrics["loop_difference"] = difference
+
+# %% [markdown]
+# ## A model of prose, letter by letter
+#
+# The same three lines with more letters: embed, recur, score the next letter.
+# Equal width, optimizer, batches and number of steps for the three cells.
+
+# %%
+texts = data.pydocs_text if run.data == "pydocs" else data.tinyshakespeare
+train, test = texts("train"), texts("test")
+if run.quick:
+    train, test = train[:20_000], test[:5000]
+tokenizer = CharTokenizer.train(train)
+V = tokenizer.vocab_size
+train_ids, test_ids = tokenizer.tokenize(train), tokenizer.tokenize(test)
+x, y = next_token_windows(train_ids, 64)
+held_out = next_token_windows(test_ids, 64)
+for name, n in (("unigram", 1), ("trigram", 3)):
+    baselines[f"loss_{name}"] = ngram_loss(train_ids, test_ids, n, V)
+
+# %% [markdown]
+# Every twentieth window of the training text is kept apart to watch the
+# curve; the test text is looked at once, at the end.
+
+# %%
+prompt = test[:20].split("\n")[0]
+
+
+def speak(model, temperature, length=200):
+    method = Sampling(temperature=temperature, seed=run.seed)
+    ids = generate(
+        model, tokenizer.tokenize([prompt]), method, max_length=length
+    ).ids
+    return prompt + "|" + tokenizer.detokenize(ids)[0].replace("\n", "⏎")
+
+
+curves, models = {}, {}
+kept = np.arange(len(x)) % 20 == 0
+for cell in ("rnn", "gru", "lstm"):
+    model = RecurrentLM(V, 256, cell=cell, embedding_dim=64, pad_id=None)
+    steps = run.epochs * -(-np.sum(~kept) // 32)
+    rate = keras.optimizers.schedules.CosineDecay(
+        4e-4,
+        steps,
+        warmup_target=4e-3 if cell == "rnn" else 8e-3,
+        warmup_steps=steps // 20,
+    )
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
+    model.compile(optimizer, TokenCrossEntropy(), metrics=[NatsPerToken()])
+    model(x[:1])
+    print(f"\n{cell}: {model.count_params():,} parameters")
+    model.fit(
+        x[~kept],
+        y[~kept],
+        batch_size=32,
+        epochs=run.epochs,
+        validation_data=(x[kept], y[kept]),
+        verbose=2,
+        callbacks=[
+            SampleEachEpoch(lambda model=model: speak(model, 0.7, 60)),
+            *run.callbacks(cell),
+        ],
+    )
+    history = run.history(cell)
+    curves[cell.upper()] = history["val_nats_per_token"]
+    scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
+    metrics[f"loss_{cell}"] = scores["nats_per_token"]
+    models[cell] = model
+
+lines = {"one letter": "loss_unigram", "three letters": "loss_trigram"}
+lines = {f"counting {k}": baselines[v] for k, v in lines.items()}
+run.save(plots.curves(curves, baselines=lines), "curves")
+
+# %% [markdown]
+# ## Three temperatures
+#
+# Below 1 the likeliest letters win more often, and the text repeats itself;
+# above 1 the unlikely ones get their chance, and the words fall apart.
+
+# %%
+for temperature in (0.3, 0.7, 1.2):
+    print(f"\ntemperature {temperature}: {speak(models['lstm'], temperature)}")
+
+# %%
+expected = {"hello_accuracy": 1.0, "loop_difference": "below 1e-6"}
+if run.data == "tinyshakespeare":
+    expected |= {"loss_lstm": "at most 1.65", "loss_rnn": "above loss_lstm"}
+run.finish(models["lstm"], metrics, baselines, expected)
