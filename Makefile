@@ -11,6 +11,7 @@
 PYTHON ?= python3
 T ?= 03_gates
 BACKENDS ?= tensorflow jax torch
+WORKERS ?= 2
 ARGS ?=
 
 # Exactly this release: a bare `torch` takes the newest, which on Linux brings
@@ -36,7 +37,7 @@ test: $(call with,test $(BACKENDS))
 	@failed=; \
 	for backend in $(BACKENDS); do \
 	  echo; echo "==== tests on $$backend ===="; \
-	  KERAS_BACKEND=$$backend $(RUN) -m pytest $(ARGS) \
+	  KERAS_BACKEND=$$backend $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS) \
 	    || failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi

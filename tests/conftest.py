@@ -1,5 +1,6 @@
 """What every test starts from: a backend, a seed, no window, no network."""
 
+import itertools
 import os
 import pathlib
 
@@ -9,6 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # The tests' tensors are tiny: PyTorch's threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What JAX compiles here runs once or twice: compiling is all of its time.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import keras
 import pytest
@@ -37,6 +40,20 @@ def same_start():
     keras.utils.set_random_seed(7)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True)
+def forget_compiled(count=itertools.count(1)):
+    """Let go of JAX's compiled code now and then.
+
+    Linux grants a process 65,530 maps of memory; XLA on a CPU takes a few for
+    each function that it compiles, and crashes when there are no more.
+    """
+    yield
+    if keras.backend.backend() == "jax" and next(count) % 50 == 0:
+        import jax
+
+        jax.clear_caches()
 
 
 @pytest.fixture
