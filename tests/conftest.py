@@ -16,6 +16,7 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 import keras
 import pytest
 
+TESTS_RUN = itertools.count(1)
 TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
 
 
@@ -43,14 +44,14 @@ def same_start():
 
 
 @pytest.fixture(autouse=True)
-def forget_compiled(count=itertools.count(1)):
+def forget_compiled():
     """Let go of JAX's compiled code now and then.
 
     Linux grants a process 65,530 maps of memory; XLA on a CPU takes a few for
     each function that it compiles, and crashes when there are no more.
     """
     yield
-    if keras.backend.backend() == "jax" and next(count) % 50 == 0:
+    if keras.backend.backend() == "jax" and next(TESTS_RUN) % 50 == 0:
         import jax
 
         jax.clear_caches()

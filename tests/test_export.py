@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -356,7 +357,7 @@ def test_the_module_runs_where_stdout_is_ascii(house):
     run = [sys.executable, "-m", "keras_seq.export", "run"]
     run += [str(house.folder / "lm"), "--text", "강아지"]
     env = {"PYTHONIOENCODING": "ascii", "KERAS_BACKEND": BACKEND}
-    done = subprocess.run(run, capture_output=True, env=export.os.environ | env)
+    done = subprocess.run(run, capture_output=True, env=os.environ | env)
     assert done.returncode == 0, done.stderr.decode()
     assert set(json.loads(done.stdout)) == {"text", "score"}
 
@@ -373,7 +374,9 @@ def test_the_portable_top_k_is_that_of_keras(k):
     x = np.random.default_rng(k).integers(0, 9, (3, 11)).astype("float32")
     x[1, :7] = -np.inf
     expected = keras.ops.top_k(x, k)
-    for ours, theirs in zip(export._top_k(keras.ops.array(x), k), expected):
+    for ours, theirs in zip(
+        export.writing._top_k(keras.ops.array(x), k), expected
+    ):
         ours, theirs = map(keras.ops.convert_to_numpy, (ours, theirs))
         assert np.array_equal(ours, theirs)
 

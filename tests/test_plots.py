@@ -45,6 +45,9 @@ PICTURES = {
         "칠" * 11,
         "칠팔" * 5 + "칠",
     ),
+    "alignment": lambda: plots.alignment(
+        np.full((2, 3), 1 / 3), "칠 $", ["팔", "[END]"], [(0, 2), (0, 0)]
+    ),
     "confusion": lambda: plots.confusion([0, 1, 1], [0, 1, 0], "칠팔구"),
 }
 
@@ -236,7 +239,10 @@ def test_a_wrong_caption_is_coloured_and_the_true_one_added():
     right, wrong = (axes.xaxis.label for axes in figure.axes)
     assert right.get_text().strip() == "one ✓"
     assert wrong.get_text() == "two ✗\nnot six"
-    assert (right.get_color(), wrong.get_color()) == ("black", plots.VERMILION)
+    assert (right.get_color(), wrong.get_color()) == (
+        "black",
+        plots.drawing.VERMILION,
+    )
 
 
 def test_confusion_shows_the_shares_of_each_class_that_occurs():

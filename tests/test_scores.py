@@ -180,3 +180,15 @@ def test_a_missing_sacrebleu_is_named():
     run = [sys.executable, "-c", code]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert "bleu() needs sacrebleu" in done.stdout
+
+
+def test_attention_counts_where_a_span_is_given():
+    weights = [[[0.5, 0.25, 0.25], [1, 0, 0], [0, 0, 1]]]
+    spans = [[(0, 2), (0, 0), (1, 2)]]
+    assert training.attention_on_spans(weights, spans) == (0.75 + 0) / 2
+
+
+@pytest.mark.parametrize("spans", [[[(0, 2)]], [[(0, 0), (1, 1)]]])
+def test_attention_on_no_span_is_refused(spans):
+    with pytest.raises(ValueError, match="`spans`"):
+        training.attention_on_spans([[[1, 0], [0, 1]]], spans)

@@ -18,6 +18,7 @@ from keras_seq.training.retrieval import nearest_answer
 from keras_seq.training.run import Run, write_results
 from keras_seq.training.scores import (
     Score,
+    attention_on_spans,
     bleu,
     chrf,
     edit_distance,
@@ -37,6 +38,7 @@ __all__ = [
     "StopWhen",
     "TokenAccuracy",
     "TokenCrossEntropy",
+    "attention_on_spans",
     "bleu",
     "chrf",
     "edit_distance",

@@ -150,6 +150,32 @@ def rouge_l(references, hypotheses, tokens="words"):
     return float(np.mean(scores))
 
 
+def attention_on_spans(weights, spans):
+    """Compute the share of attention that falls where it should, in [0, 1].
+
+    Args:
+        weights: float (B, T, S), each row with sum 1, or 0 where nothing was
+            written.
+        spans: int (B, T, 2), where to look in truth, source[begin:end]; an
+            empty one says nothing, and its row is not counted.
+    Raises:
+        ValueError: if the shapes do not fit, or every span is empty.
+    """
+    weights, spans = np.asarray(weights), np.asarray(spans)
+    if weights.ndim != 3 or spans.shape != (*weights.shape[:2], 2):
+        raise ValueError(
+            "`spans` must be (B, T, 2) for `weights` (B, T, S). Received "
+            f"shapes {spans.shape} and {weights.shape}."
+        )
+    begin, end = spans[..., :1], spans[..., 1:]
+    if not (end > begin).any():
+        raise ValueError("`spans` must hold one that is not empty.")
+    place = np.arange(weights.shape[-1])
+    inside = (place >= begin) & (place < end)
+    share = np.sum(weights * inside, axis=-1)
+    return float(share[(end > begin)[..., 0]].mean())
+
+
 def levenshtein(a, b):
     """Count the edits between two sequences: M and K tokens -> int."""
     b = np.array(list(b), dtype=object)

@@ -1,28 +1,9 @@
-"""Export: a SavedModel that takes text and gives text.
-
-A model of ids is of no use to a server that gets sentences. What is written
-here holds the tokenizer, the network, the whole generation loop and the way
-back to a string, in one graph:
-
-    text -> ids -> start, step, step, ... -> ids -> text, score
-    text -> ids -> logits                 -> label, probabilities
-
-It is loaded by a process that imports tensorflow and tensorflow_text alone,
-takes any number of texts of any length, and answers as Python does. Nothing is
-cut: a text of n tokens costs n steps. From the command line:
-
-    python -m keras_seq.export show PATH
-    python -m keras_seq.export run PATH --text "Are you free tomorrow?"
+"""Write SavedModels: tokenizer, network, loop and detokenizer in one graph.
 
 Shapes: B texts, S source ids, L generated ids, W beams, C classes.
 """
 
-import argparse
 import contextlib
-import json
-import os
-import pathlib
-import sys
 from unittest import mock
 
 import keras
@@ -30,13 +11,10 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.choosing import Sampling
+from keras_seq.export.reading import ENDPOINT
 from keras_seq.generation import GREEDY, decode
 from keras_seq.text import Tokenizer
 from keras_seq.text.unicode import import_tensorflow_text
-
-ENDPOINT = "serving_default"
-PRINTED = ("text", "score", "label", "probabilities")
-ROWS = 64  # texts that `run` answers at a time
 
 
 def export_text_model(
@@ -312,136 +290,3 @@ def _write(path, answer):
     # JAX has no gradient of a loop of unknown length, and none is needed.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     archive.write_out(str(path), options=options, verbose=False)
-
-
-def show(path):
-    """Say what a SavedModel takes and gives, without loading it.
-
-    Args:
-        path: str or Path, the folder.
-    Returns:
-        list of str, the lines: its signatures, the inputs and outputs of
-        each, and the ops that it needs beyond `tf.raw_ops`: those of
-        tensorflow_text, and XlaCallModule where JAX wrote it.
-    Raises:
-        ValueError: if there is no SavedModel at `path`.
-    """
-    import tensorflow as tf
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    _check_path(path)
-    saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString(pathlib.Path(path, "saved_model.pb").read_bytes())
-    (graph,) = saved.meta_graphs
-    lines = []
-    for name, signature in sorted(graph.signature_def.items()):
-        if name.startswith("__"):  # TensorFlow's own
-            continue
-        lines.append(name)
-        for kind, tensors in (
-            ("input", signature.inputs),
-            ("output", signature.outputs),
-        ):
-            for tensor, info in sorted(tensors.items()):
-                dtype = tf.dtypes.as_dtype(info.dtype).name
-                shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
-                lines.append(f"  {kind:6} {tensor}: {dtype} {shape}")
-    functions = {f.signature.name for f in graph.graph_def.library.function}
-    used = {op.name for op in graph.meta_info_def.stripped_op_list.op}
-    used = {op for op in used - functions if not hasattr(tf.raw_ops, op)}
-    return [*lines, f"ops beyond tf.raw_ops: {', '.join(sorted(used))}"]
-
-
-def run(path, texts):
-    """Load a SavedModel and answer.
-
-    Args:
-        path: str or Path, the folder.
-        texts: list of str, or of UTF-8 bytes.
-    Returns:
-        list of dict, for each text its answers by name: str, float, or nested
-        lists of them.
-    Raises:
-        ValueError: if there is no SavedModel at `path`.
-    """
-    _check_path(path)
-    import_tensorflow_text()  # its ops, or else the graph cannot be loaded
-    import tensorflow as tf
-
-    served = tf.saved_model.load(str(path)).signatures[ENDPOINT]
-    answers = []
-    for at in range(0, len(texts), ROWS):
-        found = served(text=tf.constant(texts[at : at + ROWS]))
-        columns = [map(_plain, column.numpy()) for column in found.values()]
-        answers += [dict(zip(found, row)) for row in zip(*columns)]
-    return answers
-
-
-def _check_path(path):
-    if not pathlib.Path(path, "saved_model.pb").is_file():
-        raise ValueError(
-            "`path` must be the folder of a SavedModel. Received "
-            f"path={str(path)!r}, where there is no saved_model.pb."
-        )
-
-
-def _plain(value):
-    """Make Python values of bytes, NumPy numbers and arrays."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    value = value.tolist()
-    return [_plain(v) for v in value] if _nested_bytes(value) else value
-
-
-def _nested_bytes(value):
-    return isinstance(value, list) and any(
-        isinstance(v, bytes) or _nested_bytes(v) for v in value
-    )
-
-
-def main(argv=None):
-    """Run `show` or `run` from the command line."""
-    options = _command_line().parse_args(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # "?", not a crash
-    try:
-        _check_path(options.path)  # before anybody types a line
-        if options.command == "show":
-            lines = show(options.path)
-        else:
-            texts = options.text and [os.fsencode(t) for t in options.text]
-            texts = texts or sys.stdin.buffer.read().splitlines()
-            lines = map(_line, run(options.path, texts))
-    except ValueError as error:
-        raise SystemExit(f"keras_seq.export: {error}") from error
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-
-
-def _line(answer):
-    shown = {name: answer[name] for name in PRINTED if name in answer}
-    return json.dumps(shown, ensure_ascii=False)
-
-
-def _command_line():
-    parser = argparse.ArgumentParser(
-        "python -m keras_seq.export", description="Look at a SavedModel."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    shower = commands.add_parser("show", help="what it takes and gives")
-    runner = commands.add_parser(
-        "run", help="give it texts, print a JSON object for each"
-    )
-    for command in (shower, runner):
-        command.add_argument("path", help="the folder of the SavedModel")
-    runner.add_argument(
-        "--text",
-        action="append",
-        help="a text; may be given often. Default: the lines of stdin",
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    main()

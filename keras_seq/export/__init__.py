@@ -1,0 +1,31 @@
+"""Export: a SavedModel that takes text and gives text.
+
+A model of ids is of no use to a server that gets sentences. What is written
+here holds the tokenizer, the network, the whole generation loop and the way
+back to a string, in one graph:
+
+    text -> ids -> start, step, step, ... -> ids -> text, score
+    text -> ids -> logits                 -> label, probabilities
+
+It is loaded by a process that imports tensorflow and tensorflow_text alone,
+takes any number of texts of any length, and answers as Python does. Nothing is
+cut: a text of n tokens costs n steps. From the command line:
+
+    python -m keras_seq.export show PATH
+    python -m keras_seq.export run PATH --text "Are you free tomorrow?"
+
+Shapes: B texts, S source ids, L generated ids, W beams, C classes.
+"""
+
+from keras_seq.export.command import main
+from keras_seq.export.reading import run, run_alone, show
+from keras_seq.export.writing import export_text_classifier, export_text_model
+
+__all__ = [
+    "export_text_classifier",
+    "export_text_model",
+    "main",
+    "run",
+    "run_alone",
+    "show",
+]

@@ -1,0 +1,134 @@
+"""Read SavedModels: what they take and give, and what they answer.
+
+Shapes: B texts.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+from keras_seq.text.unicode import import_tensorflow_text
+
+ENDPOINT = "serving_default"
+ROWS = 64  # texts that `run` answers at a time
+ALONE = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+texts = tf.constant(json.load(sys.stdin), tf.string)
+found = served(text=texts)["text"]
+print(json.dumps([text.decode("utf-8") for text in found.numpy()]))
+"""
+
+
+def show(path):
+    """Say what a SavedModel takes and gives, without loading it.
+
+    Args:
+        path: str or Path, the folder.
+    Returns:
+        list of str, the lines: its signatures, the inputs and outputs of
+        each, and the ops that it needs beyond `tf.raw_ops`: those of
+        tensorflow_text, and XlaCallModule where JAX wrote it.
+    Raises:
+        ValueError: if there is no SavedModel at `path`.
+    """
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    check_path(path)
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString(pathlib.Path(path, "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    lines = []
+    for name, signature in sorted(graph.signature_def.items()):
+        if name.startswith("__"):  # TensorFlow's own
+            continue
+        lines.append(name)
+        for kind, tensors in (
+            ("input", signature.inputs),
+            ("output", signature.outputs),
+        ):
+            for tensor, info in sorted(tensors.items()):
+                dtype = tf.dtypes.as_dtype(info.dtype).name
+                shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
+                lines.append(f"  {kind:6} {tensor}: {dtype} {shape}")
+    functions = {f.signature.name for f in graph.graph_def.library.function}
+    used = {op.name for op in graph.meta_info_def.stripped_op_list.op}
+    used = {op for op in used - functions if not hasattr(tf.raw_ops, op)}
+    return [*lines, f"ops beyond tf.raw_ops: {', '.join(sorted(used))}"]
+
+
+def run(path, texts):
+    """Load a SavedModel and answer.
+
+    Args:
+        path: str or Path, the folder.
+        texts: list of str, or of UTF-8 bytes.
+    Returns:
+        list of dict, for each text its answers by name: str, float, or nested
+        lists of them.
+    Raises:
+        ValueError: if there is no SavedModel at `path`.
+    """
+    check_path(path)
+    import_tensorflow_text()  # its ops, or else the graph cannot be loaded
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(path)).signatures[ENDPOINT]
+    answers = []
+    for at in range(0, len(texts), ROWS):
+        found = served(text=tf.constant(texts[at : at + ROWS]))
+        columns = [map(_plain, column.numpy()) for column in found.values()]
+        answers += [dict(zip(found, row)) for row in zip(*columns)]
+    return answers
+
+
+def run_alone(path, texts):
+    """Answer in a new process that knows nothing of this library.
+
+    It imports tensorflow and tensorflow_text alone, as a server would.
+
+    Args:
+        path: str or Path, the folder of what `export_text_model` wrote.
+        texts: list of str.
+    Returns:
+        list of str, the answers.
+    Raises:
+        ValueError: if there is no SavedModel at `path`.
+        RuntimeError: if that process fails, with what it said.
+    """
+    check_path(path)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(path)],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"The process failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def check_path(path):
+    if not pathlib.Path(path, "saved_model.pb").is_file():
+        raise ValueError(
+            "`path` must be the folder of a SavedModel. Received "
+            f"path={str(path)!r}, where there is no saved_model.pb."
+        )
+
+
+def _plain(value):
+    """Make Python values of bytes, NumPy numbers and arrays."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    value = value.tolist()
+    return [_plain(v) for v in value] if _nested_bytes(value) else value
+
+
+def _nested_bytes(value):
+    return isinstance(value, list) and any(
+        isinstance(v, bytes) or _nested_bytes(v) for v in value
+    )

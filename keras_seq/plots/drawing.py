@@ -1,0 +1,164 @@
+"""What every picture shares: fonts that have its letters, axes, colours.
+
+matplotlib's own font has no Hangul, so a picture with Korean text looks for
+one among the installed fonts, then in the package koreanize-matplotlib.
+
+Colours: Okabe & Ito (2008), "Color Universal Design", told apart by readers
+with any kind of colour vision; lines differ in marker and dashes too.
+"""
+
+import importlib.util
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#595959"
+OKABE_ITO = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":")
+KIND_DASHES = (":", "-", "--", "-.")  # train, validation, ...
+SMALL, MEDIUM, LARGE = 9, 10, 12  # points; nothing is smaller
+HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+HANGUL_FONTS = (
+    "NanumGothic",
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "AppleGothic",
+    "UnDotum",
+)
+# "$" would start a formula.
+VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "↵", "$": r"\$"}
+
+
+def hangul_font():
+    """Name of a font with Hangul that matplotlib can use, or None."""
+    known = set(font_manager.fontManager.get_font_names())
+    for name in HANGUL_FONTS:
+        if name in known:
+            return name
+    # Importing that package would change the global rcParams: only its font
+    # file is used.
+    package = importlib.util.find_spec("koreanize_matplotlib")
+    if package is None:
+        return None
+    path = Path(package.origin).parent / "fonts" / "NanumGothic.ttf"
+    if not path.exists():
+        return None
+    font_manager.fontManager.addfont(path)
+    return "NanumGothic"
+
+
+def font_family(text):
+    """Fonts that can draw `text`, best first: a list of names.
+
+    A UserWarning says what to install if `text` holds Hangul and no font has.
+    """
+    family = ["DejaVu Sans"]  # comes with matplotlib
+    if HANGUL.search(text):
+        name = hangul_font()
+        if name is None:
+            warnings.warn(
+                "No installed font has Hangul, so that Korean letters are "
+                'drawn as boxes. Get one: pip install "keras_seq[tutorials]".',
+                UserWarning,
+                stacklevel=2,
+            )
+        else:
+            family.append(name)
+    return family
+
+
+def dress(figure):
+    """Give every text of a finished figure a font that has its letters."""
+    texts = figure.findobj(Text)
+    family = font_family("".join(text.get_text() for text in texts))
+    for text in texts:
+        text.set_fontfamily(family)
+    return figure
+
+
+def one_axes(width, height, **labels):
+    """A figure with one pair of named axes, open at the top and right."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(**labels)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=MEDIUM)
+    return figure, axes
+
+
+def array(name, value, shape, finite=True):
+    """A float array in NumPy, of as many axes as `shape` names."""
+    if not isinstance(value, (list, tuple, float, int, np.ndarray)):
+        value = keras.ops.convert_to_numpy(value)
+    value = np.asarray(value, "float64")
+    bad = finite and not np.isfinite(value).all()
+    if value.ndim != len(shape) or not value.size or bad:
+        raise ValueError(
+            f"`{name}` must be {'finite ' * finite}numbers of shape "
+            f"({', '.join(shape)}). Received {name} of shape {value.shape}"
+            f"{', not all finite' * bad}."
+        )
+    return value
+
+
+def one_sequence(name, value, shape):
+    """The same; a batch of one sequence is taken as that sequence."""
+    if len(np.shape(value)) == len(shape) + 1 and np.shape(value)[0] == 1:
+        value = value[0]
+    return array(name, value, shape)
+
+
+def check_dict(**arguments):
+    for name, value in arguments.items():
+        if not isinstance(value, dict) or not value:
+            raise ValueError(
+                f"`{name}` must be a dict with at least one entry. "
+                f"Received {name}={value!r}."
+            )
+
+
+def check_length(length, **arguments):
+    for name, value in arguments.items():
+        if len(value) != length:
+            raise ValueError(
+                f"`{name}` must have {length} entries, one per step or "
+                f"symbol. Received {len(value)}."
+            )
+
+
+def visible(text):
+    """One label per character, or per str of a list; blanks made visible."""
+    return ["".join(VISIBLE.get(c, c) for c in label) for label in text]
+
+
+def colour(index):
+    return {"color": OKABE_ITO[index % len(OKABE_ITO)]}
+
+
+def line_look(index, points):
+    """The look of line number `index`: colour, dashes and marker differ."""
+    return {
+        "linestyle": DASHES[index % len(DASHES)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markevery": (index * points // 40, max(1, points // 10)),
+        "markersize": 6,
+        **colour(index),
+    }
+
+
+def legend_below(figure, columns):
+    figure.legend(
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=MEDIUM,
+        frameon=False,
+    )

@@ -1,0 +1,143 @@
+"""Tables in colour: who goes with whom, and how much."""
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from keras_seq.plots.drawing import (
+    LARGE,
+    MEDIUM,
+    SMALL,
+    VERMILION,
+    array,
+    check_length,
+    dress,
+    one_axes,
+    one_sequence,
+    visible,
+)
+
+
+def probabilities(steps, symbols, inputs):
+    """Draw the distribution that a small model gives at each step.
+
+    Args:
+        steps: float (T, V) or (1, T, V), each row in [0, 1] with sum 1.
+        symbols: str or list of str, the V symbols of the vocabulary.
+        inputs: str or list of str, what the model read at each of T steps.
+    Returns:
+        Figure, a row per step, the likeliest symbol of each row framed.
+    """
+    steps = one_sequence("steps", steps, ("T", "V"))
+    if steps.min() < 0 or np.abs(steps.sum(axis=1) - 1).max() > 1e-3:
+        raise ValueError(
+            "`steps` must be probabilities, each row with sum 1. "
+            f"Received rows with sums {steps.sum(axis=1)}."
+        )
+    check_length(steps.shape[1], symbols=symbols)
+    check_length(steps.shape[0], inputs=inputs)
+    figure, axes = one_axes(
+        2.2 + 0.7 * len(symbols),
+        1.0 + 0.5 * len(inputs),
+        xlabel="next symbol",
+        ylabel="symbol read",
+    )
+    image = axes.imshow(steps, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(symbols)), visible(symbols))
+    axes.set_yticks(range(len(inputs)), visible(inputs))
+    _write_numbers(axes, steps)
+    bar = figure.colorbar(image, ax=axes, label="probability")
+    bar.ax.tick_params(labelsize=SMALL)
+    return dress(figure)
+
+
+def _write_numbers(axes, steps):
+    """A number in each cell, and a frame around the largest of each row."""
+    for (row, column), value in np.ndenumerate(steps):
+        axes.text(
+            column,
+            row,
+            f"{value:.2f}",
+            color="white" if value > 0.65 else "black",
+            horizontalalignment="center",
+            verticalalignment="center",
+            fontsize=MEDIUM,
+        )
+    for row, column in enumerate(steps.argmax(axis=1)):
+        corner = (column - 0.47, row - 0.46)
+        axes.add_patch(
+            Rectangle(corner, 0.94, 0.92, fill=False, lw=2.5, ec=VERMILION)
+        )
+
+
+def confusion(true, said, labels):
+    """Draw which class was taken for which.
+
+    Args:
+        true: int (N,), the classes, in [0, C).
+        said: int (N,), what the model said for each, in [0, C).
+        labels: str or list of str, the C names of the classes.
+    Returns:
+        Figure, a row for each class that occurs: the share of its examples
+        that got each answer, in [0, 1], the commonest framed.
+    """
+    check_length(len(true), said=said)
+    counts = np.zeros((len(labels), len(labels)))
+    for name, values in (("true", true), ("said", said)):
+        if not set(np.unique(values)) <= set(range(len(labels))):
+            raise ValueError(
+                f"`{name}` must be classes in [0, {len(labels)}). "
+                f"Received values from {np.min(values)} to {np.max(values)}."
+            )
+    np.add.at(counts, (np.asarray(true), np.asarray(said)), 1)
+    seen = np.flatnonzero(counts.sum(axis=1))
+    shares = counts[seen] / counts[seen].sum(axis=1, keepdims=True)
+    figure, axes = one_axes(
+        2.2 + 0.6 * len(labels),
+        1.3 + 0.45 * len(seen),
+        xlabel="what the model says",
+        ylabel="true class",
+    )
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(labels)), visible(labels))
+    axes.set_yticks(range(len(seen)), visible([labels[i] for i in seen]))
+    _write_numbers(axes, shares)
+    bar = figure.colorbar(image, ax=axes, label="share of the true class")
+    bar.ax.tick_params(labelsize=SMALL)
+    return dress(figure)
+
+
+def alignment(weights, source, target, spans=None, title=""):
+    """Draw where a decoder looked when it wrote each token.
+
+    Args:
+        weights: float (T, S), in [0, 1]: a row for each token written.
+        source: str or list of str, the S tokens read.
+        target: str or list of str, the T tokens written.
+        spans: optional int (T, 2), framed: where to look in truth, as
+            source[begin:end]; an empty span has no frame.
+        title: str.
+    Returns:
+        Figure, the source from left to right, the target from the top.
+    """
+    weights = array("weights", weights, ("T", "S"))
+    check_length(weights.shape[0], target=target)
+    check_length(weights.shape[1], source=source)
+    source, target = visible(source), visible(target)
+    width, height = 1.9 + 0.22 * len(source), 1.2 + 0.24 * len(target)
+    figure, axes = one_axes(
+        max(width, 4.5), height, xlabel="source", ylabel="written"
+    )
+    axes.set_title(title, loc="left", fontsize=LARGE)
+    image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    long = max(map(len, source)) > 2
+    axes.set_xticks(range(len(source)), source, rotation=90 if long else 0)
+    axes.set_yticks(range(len(target)), target)
+    for row, (begin, end) in enumerate(() if spans is None else spans):
+        if end > begin:
+            corner = (begin - 0.5, row - 0.5)
+            axes.add_patch(
+                Rectangle(corner, end - begin, 1, fill=False, ec=VERMILION)
+            )
+    bar = figure.colorbar(image, ax=axes, label="attention weight")
+    bar.ax.tick_params(labelsize=SMALL)
+    return dress(figure)
