@@ -73,10 +73,16 @@ class AdditiveAttention(keras.layers.Layer):
 
     def score(self, query, keys):
         """Compute e_ts: float (B, T, Q), (B, S, units) -> (B, T, S)."""
-        asked = ops.expand_dims(self.query_dense(query), 2)  # (B, T, 1, units)
-        hidden = ops.tanh(asked + ops.expand_dims(keys, 1))
-        scale = ops.cast(self.scale, self.compute_dtype)
-        return ops.squeeze(ops.matmul(hidden, scale), -1)
+        # Not Dense(...) nor matmul: of three axes with two, TensorFlow makes
+        # a Tensordot, whose gradient in a loop over sequences of unknown
+        # length XLA cannot compile.
+        W, v = (
+            ops.cast(weight, self.compute_dtype)
+            for weight in (self.query_dense.kernel, self.scale[:, 0])
+        )
+        asked = ops.einsum("btq,qu->btu", query, W)
+        hidden = ops.tanh(asked[:, :, None] + keys[:, None])
+        return ops.einsum("btsu,u->bts", hidden, v)
 
     def call(
         self,

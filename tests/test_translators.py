@@ -349,3 +349,26 @@ def test_restrictions_hold_for_every_method(translator):
     for row in said:
         pairs = list(itertools.pairwise(row))
         assert len(set(pairs)) == len(pairs)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "cls, options",
+    [
+        (Seq2Seq, {"bidirectional": True, "cell": "lstm"}),
+        (BahdanauSeq2Seq, {}),
+        (LuongSeq2Seq, {"score": "concat"}),
+        (LuongSeq2Seq, {"score": "general"}),
+    ],
+)
+def test_lengths_unknown_to_the_graph_train_under_xla(cls, options):
+    rng = np.random.default_rng(0)
+    sources = [rng.integers(4, VOCAB, n) for n in (3, 5, 11, 13)]
+    targets = [rng.integers(4, VOCAB, n) for n in (2, 3, 5, 7)]
+    x = {"source": sources, "target": targets}
+    batches = training.BatchByLength(x, targets, 2, buckets=(5, 13))
+    model = cls(VOCAB, VOCAB, 7, **options)
+    loss = training.TokenCrossEntropy()
+    model.compile("adam", loss, jit_compile=True)
+    losses = model.fit(batches, epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0]

@@ -67,7 +67,7 @@ def _names_of(language):
         )
     locale = Locale.parse(language)
     months = locale.months["stand-alone"]["wide"]
-    found = [locale.territories, locale.languages, months]
+    found = [locale.territories, locale.languages, locale.currencies, months]
     return {
         unicodedata.normalize("NFC", name)
         for table in found

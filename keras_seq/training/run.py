@@ -34,8 +34,11 @@ class Run:
         data: tuple of str, the choices of --data; the first is the default.
         epochs: int > 0, default 1, the default of --epochs (1 if --quick);
             or a dict, name of the data -> int > 0.
+        arguments: optional dict, name of an option of this tutorial alone ->
+            dict, what argparse's `add_argument` takes for "--NAME".
         argv: optional list of str, the command line. Default: the process's.
     Attributes:
+        options: dict of what was given for `arguments`.
         quick: bool. data: str. epochs: int > 0. seed: int >= 0, default 0.
         resume: bool. out: Path, default runs/NAME, created.
         jit_compile: for `compile`. True, with which small recurrent
@@ -47,14 +50,16 @@ class Run:
         SystemExit: from argparse, if the command line is wrong.
     """
 
-    def __init__(self, name, data, *, epochs=1, argv=None):
+    def __init__(self, name, data, *, epochs=1, arguments=None, argv=None):
         if isinstance(data, str) or not data:
             raise ValueError(f"`data` must be names. Received data={data!r}.")
         if not isinstance(epochs, dict):
             epochs = dict.fromkeys(data, epochs)
         for each in epochs.values():
             checks.positive_int(epochs=each)
-        options = command_line(name, data).parse_args(argv)
+        arguments = arguments or {}
+        options = command_line(name, data, arguments).parse_args(argv)
+        self.options = {key: getattr(options, key) for key in arguments}
         self.name = name
         self.quick, self.data = options.quick, options.data
         usual = 1 if self.quick else epochs[self.data]
@@ -65,6 +70,11 @@ class Run:
         self.jit_compile = "auto" if torch or self.quick else True
         self.out.mkdir(parents=True, exist_ok=True)
         same = {k: vars(self)[k] for k in ("name", "data", "quick", "seed")}
+        same |= {  # a flag changes nothing in what is trained
+            key: self.options[key]
+            for key, settings in arguments.items()
+            if "choices" in settings
+        }
         self.progress = Progress(self.out / "resume", same, self.resume)
         keras.utils.set_random_seed(self.seed)
         for stream in (sys.stdout, sys.stderr):
@@ -118,6 +128,7 @@ class Run:
             "data": self.data,
             "backend": keras.backend.backend(),
             "seed": self.seed,
+            **self.options,
             "epochs": self.epochs,
             "quick": self.quick,
             "seconds": round(self.progress.seconds, 1),
@@ -130,7 +141,7 @@ class Run:
         print(table(metrics, baselines, expected or {}))
 
 
-def command_line(name, data):
+def command_line(name, data, arguments):
     """Return the argparse parser of a tutorial."""
     parser = argparse.ArgumentParser(name)
     add = parser.add_argument
@@ -140,6 +151,8 @@ def command_line(name, data):
     add("--seed", type=int_from(0), default=0, metavar="N")
     add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
     add("--resume", action="store_true", help="go on with a stopped run")
+    for key, settings in arguments.items():
+        add(f"--{key}", **settings)
     return parser
 
 
