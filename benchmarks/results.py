@@ -44,7 +44,8 @@ def keep(folder):
     text = (pathlib.Path(folder) / "results.json").read_text("utf-8")
     run = json.loads(text)
     seed = f"-seed{run['seed']}" if run["seed"] else ""
-    path = RESULTS / f"{run['tutorial']}-{run['data']}{seed}.json"
+    rung = f"-{run['rung']}" if run.get("rung") else ""
+    path = RESULTS / f"{run['tutorial']}-{run['data']}{rung}{seed}.json"
     report.write(path, **run)
     return path
 

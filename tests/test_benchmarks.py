@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import contenders, recurrent, report
+from benchmarks import contenders, decoding, recurrent, report
 from keras_seq.training import interleave, ratio
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
@@ -86,3 +86,14 @@ def test_training_and_inference_are_each_compared_with_each_peer():
         "inference",
     ]
     assert all(math.isfinite(r["ratio"]["keras"]) for r in results)
+
+
+@pytest.mark.parametrize("kind", decoding.KINDS)
+def test_greedy_and_the_growing_prefix_say_the_same(kind):
+    result = decoding.measure(kind, 2, decoding.QUICK_SIZES, rounds=1)
+    assert result["same_tokens"] == 1.0
+    assert set(result["tokens_per_second"]) == {
+        "greedy",
+        "beam 4",
+        "growing prefix",
+    }

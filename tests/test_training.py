@@ -445,6 +445,16 @@ def test_quick_means_one_epoch_unless_told(tmp_path):
     assert start(tmp_path, "--quick", "--epochs", "2").epochs == 2
 
 
+def test_a_tutorial_may_have_options_of_its_own(tmp_path):
+    own = {"rung": {"choices": ["a", "b"]}, "chat": {"action": "store_true"}}
+    run = start(tmp_path, "--rung", "a", arguments=own)
+    assert run.options == {"rung": "a", "chat": False}
+    run.callbacks("fit")  # from here on there is something to go on with
+    start(tmp_path, "--rung=a", "--chat", "--resume", arguments=own)
+    with pytest.raises(ValueError, match="`resume`"):
+        start(tmp_path, "--rung=b", "--resume", arguments=own)
+
+
 @pytest.mark.parametrize("wrong", ["--epochs=0", "--data=x", "--seed=-1"])
 def test_a_wrong_command_line_is_refused_by_name(tmp_path, wrong, capsys):
     with pytest.raises(SystemExit):

@@ -163,15 +163,15 @@ run.save(figure, "one_to_many")
 # by heart. The padding after a short name is masked by the embedding.
 #
 # The baseline counts groups of one to three letters, without their places,
-# and puts logistic regression on top: a strong one, and the GRU is to beat
-# it by two points in a hundred. The picture shows who is taken for whom:
-# Korean for nobody, Dutch for German. With `--data nsmc` the same model
-# reads Korean film reviews, good or bad; there the published baseline, TF-IDF
-# of one to four letters with logistic regression, gets 0.761, 0.809 and
-# 0.856 from 1,000, 5,000 and 40,000 reviews.
+# and puts logistic regression on top: a strong one. We expect to be right in
+# three or four more names of a hundred. The picture shows who is taken for
+# whom. With `--data nsmc` the same model reads Korean film reviews, good or
+# bad; there the published baseline, TF-IDF of one to four letters with
+# logistic regression, gets 0.761, 0.809 and 0.856 from 1,000, 5,000 and
+# 40,000 reviews.
 
 # %%
-length, classes = 28, data.LANGUAGES
+length, classes = 36, data.LANGUAGES
 if run.data == "nsmc":
     length, classes = 80, ("bad", "good")
 load = {"names": data.names, "nsmc": data.nsmc}[run.data]
@@ -191,7 +191,8 @@ model = keras.Sequential(
         layers.Dense(len(classes)),
     ]
 )
-epochs = run.epochs if run.data == "names" else max(1, run.epochs // 5)
+share = 3 / 4 if run.data == "names" else 1 / 5  # of the usual epochs
+epochs = max(1, int(share * run.epochs))
 ids = letters.tokenize(texts, **marks)  # (B, T)
 train("many_to_one", model, ids, y_train, epochs)
 
@@ -331,7 +332,7 @@ run.finish(
     expected={
         "one_to_one_accuracy": "0.98",
         "one_to_many_exact_match": "0.98",
-        "many_to_one_accuracy": "0.81"
+        "many_to_one_accuracy": "0.85"
         if run.data == "names"
         else "not measured",
         "many_to_many_exact_match": "0.95 or more",

@@ -1,0 +1,140 @@
+"""Our decoding beside the loop that everybody writes first.
+
+    KERAS_BACKEND=jax python -m benchmarks.decoding
+
+A translator says LENGTH tokens, none of which ends it, for a batch of 1 and
+of 64 sources: `generate` with Greedy and with a beam of four, and a plain
+Keras loop that calls the model on the growing prefix and takes the likeliest
+token. Nothing is timed before greedy and that loop say the same tokens.
+
+Shapes: B batch, S source length, L written length.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+
+import keras_seq
+from benchmarks import report
+from keras_seq import BahdanauSeq2Seq, BeamSearch, Greedy, Seq2Seq, generate
+from keras_seq.training import interleave, ratio
+
+KINDS = {"Seq2Seq": Seq2Seq, "BahdanauSeq2Seq": BahdanauSeq2Seq}
+SIZES = {"vocab": 4000, "units": 256, "source": 20, "length": 100}
+QUICK_SIZES = {"vocab": 11, "units": 5, "source": 3, "length": 4}
+
+
+def growing_prefix(model, source, length):
+    """Say `length` tokens the plain way: int (B, S) -> int (B, L)."""
+    said = np.full((len(source), 1), model.start_id, "int32")
+    for _ in range(length):
+        logits = model({"source": source, "target": said}, training=False)
+        last = np.array(keras.ops.convert_to_numpy(logits[:, -1]))
+        last[:, [model.pad_id, model.end_id]] = -np.inf
+        said = np.append(said, last.argmax(-1)[:, None], axis=1)
+    return said[:, 1:].astype("int32")
+
+
+def ways(kind, batch, sizes, seed=0):
+    """Make the three ways to decode, as functions () -> int (B, L).
+
+    Args:
+        kind: one of KINDS.
+        batch: int > 0, B.
+        sizes: dict with the entries of SIZES.
+        seed: int, of the weights and the sources.
+    """
+    keras.utils.set_random_seed(seed)
+    vocab, length = sizes["vocab"], sizes["length"]
+    source = np.random.default_rng(seed).integers(
+        4, vocab, (batch, sizes["source"]), "int32"
+    )
+    model = KINDS[kind](vocab, vocab, sizes["units"])
+    model({"source": source, "target": source[:, :1]})
+
+    def speak(method):
+        return generate(model, source, method, max_length=length).ids
+
+    on = {"min_length": length}  # until the end
+    return {
+        "greedy": lambda: speak(Greedy(**on)),
+        "beam 4": lambda: speak(BeamSearch(4, **on)),
+        "growing prefix": lambda: growing_prefix(model, source, length),
+    }
+
+
+def measure(kind, batch, sizes, rounds):
+    """Time the three ways in turns.
+
+    Returns:
+        dict: `model, batch, length, seconds{way: summary}, tokens_per_second
+        {way: float}, beam_over_greedy, prefix_over_greedy`.
+    Raises:
+        ValueError: if greedy and the growing prefix say different tokens.
+    """
+    calls = ways(kind, batch, sizes)
+    same = np.mean(calls["greedy"]() == calls["growing prefix"]())
+    if same < 0.99:  # near ties fall the other way now and then
+        raise ValueError(f"Greedy must say what the loop says: {same:.3f}.")
+    seconds = interleave(calls, rounds, warmup=1)
+    summaries = {way: report.summary(s) for way, s in seconds.items()}
+    tokens = batch * sizes["length"]
+    return {
+        "model": kind,
+        "batch": batch,
+        "length": sizes["length"],
+        "same_tokens": float(same),
+        "seconds": summaries,
+        "tokens_per_second": {
+            way: round(tokens / s["median"], 1) for way, s in summaries.items()
+        },
+        "beam_over_greedy": ratio(seconds["beam 4"], seconds["greedy"]),
+        "prefix_over_greedy": ratio(
+            seconds["growing prefix"], seconds["greedy"]
+        ),
+    }
+
+
+def row(result):
+    """Write a result as a line of the table: tokens a second, then ratios."""
+    cells = {"model": result["model"], "batch": result["batch"]}
+    for way, speed in result["tokens_per_second"].items():
+        cells[f"{way} tok/s"] = f"{speed:.0f}"
+    for name in ("beam_over_greedy", "prefix_over_greedy"):
+        cells[name.replace("_over_", " / ")] = f"{result[name]:.2f}"
+    return cells
+
+
+def main():
+    """Measure what the command line asks for; print it and write it down."""
+    backend = keras.backend.backend()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="does it run?")
+    parser.add_argument("--out", help="default: results/decoding-BACKEND.json")
+    args = parser.parse_args()
+    sizes = QUICK_SIZES if args.quick else SIZES
+    quick = "-quick" if args.quick else ""
+    results = [
+        measure(kind, batch, sizes, args.rounds)
+        for kind in KINDS
+        for batch in (1, 64)
+    ]
+    used = {
+        "keras_seq": keras_seq.__version__,
+        **report.versions("keras", backend, "numpy"),
+    }
+    print(f"Medians of {args.rounds} rounds, Keras on {backend}")
+    print(report.table([row(result) for result in results]))
+    report.write(
+        args.out or f"results/decoding-{backend}{quick}.json",
+        backend=backend,
+        versions=used,
+        sizes=sizes,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    main()
