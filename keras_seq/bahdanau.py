@@ -32,8 +32,29 @@ from keras_seq.language_model import CELLS, input_embedding
 from keras_seq.seq2seq import EncoderDecoder
 
 
+class Attention(keras.layers.Layer):
+    """Ask a memory: what every score has in common.
+
+    A subclass gives `keys(memory)`, what does not depend on who asks, and
+    `score(query, keys)`, float (B, T, S).
+    """
+
+    def call(
+        self,
+        query,
+        memory,
+        memory_mask=None,
+        keys=None,
+        return_attention_scores=False,
+    ):
+        keys = self.keys(memory) if keys is None else keys
+        mask = None if memory_mask is None else memory_mask[:, None]
+        found = attend(self.score(query, keys), memory, mask)
+        return found if return_attention_scores else found[0]
+
+
 @keras.saving.register_keras_serializable("keras_seq")
-class AdditiveAttention(keras.layers.Layer):
+class AdditiveAttention(Attention):
     """Score by a small network: v . tanh(query W + memory U).
 
     Args:
@@ -83,19 +104,6 @@ class AdditiveAttention(keras.layers.Layer):
         asked = ops.einsum("btq,qu->btu", query, W)
         hidden = ops.tanh(asked[:, :, None] + keys[:, None])
         return ops.einsum("btsu,u->bts", hidden, v)
-
-    def call(
-        self,
-        query,
-        memory,
-        memory_mask=None,
-        keys=None,
-        return_attention_scores=False,
-    ):
-        keys = self.keys(memory) if keys is None else keys
-        mask = None if memory_mask is None else memory_mask[:, None]
-        found = attend(self.score(query, keys), memory, mask)
-        return found if return_attention_scores else found[0]
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -74,16 +74,7 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
             or no `start` and `step`.
     """
     checks.positive_int(max_length=max_length)
-    if not (hasattr(model, "start") and hasattr(model, "step")):
-        raise ValueError(
-            "`model` must offer start(inputs) and step(ids, state). "
-            f"Received model={model!r}."
-        )
-    if not model.built:
-        raise ValueError(
-            "`model` must have weights: call it, fit it or load it first. "
-            f"Received model={model!r}, which is not built."
-        )
+    check_speaker(model)
     if not hasattr(method, "pick") or isinstance(method, type):
         raise ValueError(
             "`method` must be Greedy(), Sampling() or BeamSearch(). "
@@ -102,6 +93,25 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
     return Generated(
         *speaker.predict_on_batch({"inputs": inputs, "noise": noise})
     )
+
+
+def check_speaker(model):
+    """Refuse a model without `start` and `step`, or without weights."""
+    if not (hasattr(model, "start") and hasattr(model, "step")):
+        raise ValueError(
+            "`model` must offer start(inputs) and step(ids, state). "
+            f"Received model={model!r}."
+        )
+    check_built(model)
+
+
+def check_built(model):
+    """Refuse a model that has no weights yet."""
+    if not model.built:
+        raise ValueError(
+            "`model` must have weights: call it, fit it or load it first. "
+            f"Received model={model!r}, which is not built."
+        )
 
 
 def decode(model, inputs, noise, method, max_length, end_id=None):

@@ -25,10 +25,10 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import attend
 from keras_seq.bahdanau import (
     AdditiveAttention,
     AttendingCell,
+    Attention,
     AttentionSeq2Seq,
 )
 
@@ -36,7 +36,7 @@ SCORES = ("dot", "general", "concat")
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class LuongAttention(keras.layers.Layer):
+class LuongAttention(Attention):
     """Score by a product of query and memory, or by a small network.
 
     Args:
@@ -88,19 +88,6 @@ class LuongAttention(keras.layers.Layer):
         if self.kind == "concat":
             return self.concat.score(query, keys)
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
-
-    def call(
-        self,
-        query,
-        memory,
-        memory_mask=None,
-        keys=None,
-        return_attention_scores=False,
-    ):
-        keys = self.keys(memory) if keys is None else keys
-        mask = None if memory_mask is None else memory_mask[:, None]
-        found = attend(self.score(query, keys), memory, mask)
-        return found if return_attention_scores else found[0]
 
     def get_config(self):
         return {**super().get_config(), "score": self.kind}

@@ -12,7 +12,12 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.choosing import Sampling
 from keras_seq.export.reading import ENDPOINT
-from keras_seq.generation import GREEDY, decode
+from keras_seq.generation import (
+    GREEDY,
+    check_built,
+    check_speaker,
+    decode,
+)
 from keras_seq.text import Tokenizer
 from keras_seq.text.unicode import import_tensorflow_text
 
@@ -72,7 +77,8 @@ def export_text_model(
     """
     target_tokenizer = target_tokenizer or source_tokenizer
     checks.positive_int(max_length=max_length)
-    _check_model(model, ("start", "step"))
+    _check_backend()
+    check_speaker(model)
     _check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
@@ -135,7 +141,8 @@ def export_text_classifier(
         ValueError: if the backend is PyTorch, `model` is not built, its
             vocabulary is not the tokenizer's, or `labels` are not C names.
     """
-    _check_model(model, ())
+    _check_backend()
+    check_built(model)
     _check_source(model, "tokenizer", tokenizer)
     labels = list(labels)
     if not labels or not all(isinstance(name, str) for name in labels):
@@ -164,23 +171,13 @@ def export_text_classifier(
     _write(path, answer)
 
 
-def _check_model(model, methods):
+def _check_backend():
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise ValueError(
             "The Keras backend must be tensorflow or jax, for Keras writes no "
             f"SavedModel from another. Received backend={backend!r}; save the "
             "model as .keras, and load it with KERAS_BACKEND=tensorflow."
-        )
-    if not all(hasattr(model, name) for name in methods):
-        raise ValueError(
-            "`model` must offer start(inputs) and step(ids, state). "
-            f"Received model={model!r}."
-        )
-    if not model.built:
-        raise ValueError(
-            "`model` must have weights: call it, fit it or load it first. "
-            f"Received model={model!r}, which is not built."
         )
 
 
