@@ -41,6 +41,8 @@ class Run:
         options: dict of what was given for `arguments`.
         quick: bool. data: str. epochs: int > 0. seed: int >= 0, default 0.
         resume: bool. out: Path, default runs/NAME, created.
+        dtype: str, "float32" or, faster on some processors, by --dtype
+            "mixed_bfloat16"; set as Keras's policy.
         jit_compile: for `compile`. True, with which small recurrent
             networks train faster, once compiled; "auto" on
             PyTorch and in a trial run.
@@ -65,11 +67,13 @@ class Run:
         usual = 1 if self.quick else epochs[self.data]
         self.epochs = options.epochs or usual
         self.seed, self.resume = options.seed, options.resume
+        self.dtype = options.dtype
         self.out = options.out
         torch = keras.backend.backend() == "torch"
         self.jit_compile = "auto" if torch or self.quick else True
         self.out.mkdir(parents=True, exist_ok=True)
-        same = {k: vars(self)[k] for k in ("name", "data", "quick", "seed")}
+        fixed = ("name", "data", "quick", "seed", "dtype")
+        same = {key: vars(self)[key] for key in fixed}
         same |= {  # a flag changes nothing in what is trained
             key: self.options[key]
             for key, settings in arguments.items()
@@ -77,6 +81,7 @@ class Run:
         }
         self.progress = Progress(self.out / "resume", same, self.resume)
         keras.utils.set_random_seed(self.seed)
+        keras.config.set_dtype_policy(self.dtype)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # "?", not a crash
@@ -128,6 +133,7 @@ class Run:
             "data": self.data,
             "backend": keras.backend.backend(),
             "seed": self.seed,
+            "dtype": self.dtype,
             **self.options,
             "epochs": self.epochs,
             "quick": self.quick,
@@ -150,6 +156,7 @@ def command_line(name, data, arguments):
     add("--epochs", type=int_from(1), metavar="N")
     add("--seed", type=int_from(0), default=0, metavar="N")
     add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
+    add("--dtype", choices=("float32", "mixed_bfloat16"), default="float32")
     add("--resume", action="store_true", help="go on with a stopped run")
     for key, settings in arguments.items():
         add(f"--{key}", **settings)
