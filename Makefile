@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is Python 3.11 or newer and make:
 #
-#   make tutorial                  the tutorial about gates
+#   make tutorial                  the tutorial about attention
 #   make tutorial T=01_hello_rnn ARGS="--quick"
 #   make test                      the tests, on the three Keras backends
 #   make test BACKENDS=jax ARGS="-k lstm"
@@ -9,9 +9,10 @@
 #   make format   lay the code out                 make clean   as if cloned
 
 PYTHON ?= python3
-T ?= 03_gates
+T ?= 05_attention
 BACKENDS ?= tensorflow jax torch
 WORKERS ?= 2
+BENCHMARKS ?= recurrent decoding
 ARGS ?=
 
 # Exactly this release: a bare `torch` takes the newest, which on Linux brings
@@ -37,14 +38,17 @@ test: $(call with,test $(BACKENDS))
 	@failed=; \
 	for backend in $(BACKENDS); do \
 	  echo; echo "==== tests on $$backend ===="; \
-	  KERAS_BACKEND=$$backend $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS) \
+	  KERAS_BACKEND=$$backend $(RUN) -m pytest \
+	    -n $(WORKERS) --dist worksteal $(ARGS) \
 	    || failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi
 
 bench: $(call with,torch $(BACKENDS))
 	@set -e; for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend $(RUN) -m benchmarks.recurrent $(ARGS); \
+	  for name in $(BENCHMARKS); do \
+	    KERAS_BACKEND=$$backend $(RUN) -m benchmarks.$$name $(ARGS); \
+	  done; \
 	done
 
 lint: $(call with,test)

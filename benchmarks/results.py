@@ -36,6 +36,28 @@ SHOWN = {
         "adding_mse_gru_100": "the same, GRU",
         "adding_mse_lstm_100": "the same, LSTM",
     },
+    "04_seq2seq-dates": {
+        "exact_match": "dates -> ISO, exact, one context of 128 numbers",
+        "exact_match_64_units": "the same, of 64",
+    },
+    "05_attention-dates": {
+        "exact_match_bahdanau": "the same, Bahdanau",
+        "exact_match_luong_dot": "the same, Luong, dot",
+        "exact_match_luong_general": "the same, Luong, general",
+        "exact_match_luong_concat": "the same, Luong, concat",
+        "alignment_bahdanau": "attention on the right field, Bahdanau",
+    },
+    "07_chatbot-dialogues": {
+        "chrf_recurrent": "small talk, chrF, one context",
+        "chrf_attention": "the same, Bahdanau",
+    },
+}
+# The rungs, each with the figure that is to be beaten and how it decodes.
+LADDER = {
+    "lstm": ("LSTM, one context", 13.76),
+    "gru": ("GRU, one context", 20.61),
+    "bahdanau": ("Bahdanau", 28.30),
+    "luong": ("Luong, beam of 5", 30.40),
 }
 
 
@@ -61,6 +83,10 @@ def tables():
         "| training step, TensorFlow | beside Keras | beside PyTorch |",
     ]
     lines += ["|---|---|---|", *speed_rows("recurrent-tensorflow")]
+    lines += ["", "| German to English | to beat | BLEU | weights | minutes |"]
+    lines += ["|---|---|---|---|---|", *ladder_rows()]
+    lines += ["", "| decoding | greedy | beam 4 / greedy | prefix / greedy |"]
+    lines += ["|---|---|---|---|", *decoding_rows("decoding-tensorflow")]
     return "\n".join(lines) + "\n"
 
 
@@ -86,6 +112,32 @@ def speed_rows(stem):
             B, T, D, U = row["shape"]
             what = f"{row['layer']}, batch {B}, {T} steps, {D} -> {U} wide"
             yield f"| {what} | {ratios[0]} | {ratios[1]} |"
+
+
+def ladder_rows():
+    """Give a line per kept rung of the ladder on Multi30k."""
+    for rung, (name, to_beat) in LADDER.items():
+        path = RESULTS / f"12_ladder-multi30k-{rung}.json"
+        if path.exists():
+            found = json.loads(path.read_text("utf-8"))["metrics"]
+            minutes = found[f"seconds_{rung}"] / 60
+            yield (
+                f"| {name} | {to_beat:.2f} | {found[f'bleu_{rung}']:.2f} | "
+                f"{found[f'params_{rung}']:,} | {minutes:.0f} |"
+            )
+
+
+def decoding_rows(stem):
+    """Give a line per model and batch of the kept benchmark of decoding."""
+    path = RESULTS / f"{stem}.json"
+    if not path.exists():
+        return
+    for row in json.loads(path.read_text("utf-8"))["results"]:
+        what = f"{row['model']}, batch {row['batch']}, {row['length']} tokens"
+        speed = row["tokens_per_second"]["greedy"]
+        ratios = row["beam_over_greedy"], row["prefix_over_greedy"]
+        cells = " | ".join(f"{value:.1f}" for value in ratios)
+        yield f"| {what} | {speed:,.0f} tokens/s | {cells} |"
 
 
 def readme(text):

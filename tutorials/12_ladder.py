@@ -41,7 +41,9 @@ from keras_seq.training import (
     nearest_answer,
 )
 
-RUNGS = ("lstm", "gru", "bahdanau", "luong")
+# BLEU of pytorch-seq2seq's notebooks; of Luong, a user's, with five beams
+TO_BEAT = {"lstm": 13.76, "gru": 20.61, "bahdanau": 28.30, "luong": 30.40}
+RUNGS = tuple(TO_BEAT)
 run = Run(
     "12_ladder",
     data=("dates", "multi30k"),
@@ -183,12 +185,7 @@ run.finish(
     model,
     metrics,
     baselines,
-    expected={
-        "bleu_lstm": "above 13.76",
-        "bleu_gru": "above 20.61",
-        "bleu_bahdanau": "above 28.30",
-        "bleu_luong": "above 30.40",
-    }
+    expected={f"bleu_{rung}": f"> {TO_BEAT[rung]}" for rung in chosen}
     if name == "bleu"
     else {},
 )
