@@ -62,7 +62,7 @@ metrics, baselines = {}, {}
 
 # %%
 if run.data == "dates":
-    count = 1000 if run.quick else 20_000
+    count = 1000 if run.quick else 12_000
     texts, answers, _ = data.dates(count, seed=run.seed)
     test = data.dates(1500, seed=run.seed, split="test")
     (texts_test, answers_test, spans), units = test, 128

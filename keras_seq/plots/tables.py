@@ -129,8 +129,9 @@ def alignment(weights, source, target, spans=None, title=""):
     )
     axes.set_title(title, loc="left", fontsize=LARGE)
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    long = max(map(len, source)) > 2
-    axes.set_xticks(range(len(source)), source, rotation=90 if long else 0)
+    axes.set_xticks(range(len(source)), source)
+    for label in axes.get_xticklabels():
+        label.set_rotation(90 if len(label.get_text()) > 2 else 0)
     axes.set_yticks(range(len(target)), target)
     for row, (begin, end) in enumerate(() if spans is None else spans):
         if end > begin:
