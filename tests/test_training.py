@@ -52,6 +52,20 @@ def test_more_padding_leaves_the_loss_as_it_is():
     assert np.isclose(loss_of(labels, logits), before, rtol=1e-5)
 
 
+def test_smoothed_labels_are_spread_evenly_and_padding_is_left_out():
+    real = LABELS != 0
+    theirs = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.3
+    )
+    want = theirs(np.eye(V, dtype="float32")[LABELS[real]], LOGITS[real])
+    found = loss_of(LABELS, LOGITS, label_smoothing=0.3)
+    assert np.isclose(found, float(want), rtol=1e-5)
+    half = loss_of(LABELS, LOGITS.astype("float16"), label_smoothing=0.3)
+    assert np.isclose(half, found, rtol=1e-2)
+    with pytest.raises(ValueError, match="label_smoothing"):
+        training.TokenCrossEntropy(label_smoothing=1.0)
+
+
 def test_without_pad_id_every_token_counts():
     want = oracle_nats(LABELS, LOGITS).mean()
     assert np.isclose(loss_of(LABELS, LOGITS, pad_id=None), want, rtol=1e-5)

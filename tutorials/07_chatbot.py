@@ -201,7 +201,8 @@ run.save(
 # ## Ship it
 #
 # The exported chatbot takes a sentence and gives one, in a process that knows
-# nothing of this library: the same as here.
+# nothing of this library: the same as here, to nothing at all, to a line of
+# 200 words and to a script it has never seen, too.
 
 # %%
 path = run.out / "saved_model"
@@ -213,7 +214,8 @@ export.export_text_model(
     method=BeamSearch(4),
     max_length=40,
 )
-asked = greetings + test[0][:62]
+odd = ["", "hello " * 200, "🙂 ¿Qué tal?"]
+asked = greetings + odd + test[0][:59]
 there = export.run_alone(path, asked)
 for question, answer in zip(greetings, there):
     print(f"{question}  ->  {answer}")

@@ -148,7 +148,7 @@ for rung in chosen:
     )
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
-        loss=TokenCrossEntropy(),
+        loss=TokenCrossEntropy(label_smoothing=0.1),
         metrics=[TokenAccuracy()],
         jit_compile="auto",  # with this many lengths, XLA is slower here
     )

@@ -5,18 +5,22 @@ averages over the padding too: the same model gets a better loss for longer
 padding. Here a position whose label is `pad_id` is not counted.
 
     nats_bt = -log softmax(logits_bt)[y_bt]
+    smoothed: (1 - e) nats_bt + e mean_v(-log softmax(logits_bt)[v])
     loss = sum_bt w_bt nats_bt / (number of real tokens)
 
 Whether a token is real is read off the labels, not off Keras's implicit
 mask, which any raw arithmetic inside a model silently drops.
 
 Shapes: B batch, T length, V vocabulary.
+Paper: label smoothing, Szegedy et al. (2016), arXiv:1512.00567, section 7.
 """
 
 import numbers
 
 import keras
 from keras import ops
+
+from keras_seq import checks
 
 
 def token_nats(y_true, y_pred, pad_id):
@@ -83,6 +87,8 @@ class TokenCrossEntropy(keras.losses.Loss):
 
     Args:
         pad_id: int label that is not counted, default 0; None counts all.
+        label_smoothing: float in [0, 1), e: the share of each label that is
+            spread evenly over the vocabulary. Default 0.
         name: str.
     Call arguments:
         y_true: int (B, T) or (B,), labels.
@@ -93,13 +99,18 @@ class TokenCrossEntropy(keras.losses.Loss):
     Returns:
         float32 scalar, nats per real token.
     Raises:
-        ValueError: if `pad_id` is neither an int nor None.
+        ValueError: if `pad_id` is neither an int nor None, or
+            `label_smoothing` is not in [0, 1).
     """
 
-    def __init__(self, pad_id=0, name="token_cross_entropy"):
+    def __init__(
+        self, pad_id=0, label_smoothing=0.0, name="token_cross_entropy"
+    ):
         check_pad_id(pad_id)
+        checks.fraction(label_smoothing=label_smoothing)
         super().__init__(name=name, dtype="float32")
         self.pad_id = pad_id
+        self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         # Keras would weight the loss by a `_keras_mask` on the logits once
@@ -113,8 +124,16 @@ class TokenCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return float32 (B, T) whose plain mean is the loss."""
         nats, real = token_nats(y_true, y_pred, self.pad_id)
+        if self.label_smoothing:
+            log_p = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+            even = ops.where(real, -ops.mean(log_p, axis=-1), 0.0)
+            nats = nats + self.label_smoothing * (even - nats)
         share_real = ops.mean(ops.cast(real, "float32"))
         return ops.divide_no_nan(nats, share_real)
 
     def get_config(self):
-        return {"pad_id": self.pad_id, "name": self.name}
+        return {
+            "pad_id": self.pad_id,
+            "label_smoothing": self.label_smoothing,
+            "name": self.name,
+        }
