@@ -62,9 +62,15 @@ LADDER = {
 
 
 def keep(folder):
-    """Copy a run's results.json into results/, with machine and date."""
+    """Copy a run's results.json into results/, with machine and date.
+
+    Raises:
+        ValueError: if it was a trial run.
+    """
     text = (pathlib.Path(folder) / "results.json").read_text("utf-8")
     run = json.loads(text)
+    if run["quick"]:
+        raise ValueError(f"`folder` must hold a whole run. Received {folder}.")
     seed = f"-seed{run['seed']}" if run["seed"] else ""
     rung = f"-{run['rung']}" if run.get("rung") else ""
     path = RESULTS / f"{run['tutorial']}-{run['data']}{rung}{seed}.json"
@@ -73,20 +79,27 @@ def keep(folder):
 
 
 def tables():
-    """Lay out the kept files as the README's two tables, in Markdown."""
+    """Lay out the kept files as the README's tables, in Markdown."""
     lines = ["| tutorial | what | baseline | measured |", "|---|---|---|---|"]
     for stem, names in SHOWN.items():
         if (RESULTS / f"{stem}.json").exists():
             lines += tutorial_rows(stem, names)
-    lines += [
-        "",
-        "| training step, TensorFlow | beside Keras | beside PyTorch |",
-    ]
-    lines += ["|---|---|---|", *speed_rows("recurrent-tensorflow")]
-    lines += ["", "| German to English | to beat | BLEU | weights | minutes |"]
-    lines += ["|---|---|---|---|---|", *ladder_rows()]
-    lines += ["", "| decoding | greedy | beam 4 / greedy | prefix / greedy |"]
-    lines += ["|---|---|---|---|", *decoding_rows("decoding-tensorflow")]
+    for header, rows in (
+        (
+            "| training step, TensorFlow | beside Keras | beside PyTorch |",
+            speed_rows("recurrent-tensorflow"),
+        ),
+        (
+            "| German to English | to beat | BLEU | weights | minutes |",
+            ladder_rows(),
+        ),
+        (
+            "| decoding | greedy | beam 4 / greedy | prefix / greedy |",
+            decoding_rows("decoding-tensorflow"),
+        ),
+    ):
+        columns = header.count("|") - 1
+        lines += ["", header, "|---" * columns + "|", *rows]
     return "\n".join(lines) + "\n"
 
 
@@ -96,9 +109,10 @@ def tutorial_rows(stem, names):
     for metric, name in names.items():
         plain = kept["baselines"].get(metric)
         if plain is None:  # of the language models: counting three letters
-            plain = kept["baselines"]["loss_trigram"]
+            plain = kept["baselines"].get("loss_trigram")
+        plain = "" if plain is None else f"{plain:.3g}"
         value = kept["metrics"][metric]
-        yield f"| `{kept['tutorial']}` | {name} | {plain:.3g} | {value:.3g} |"
+        yield f"| `{kept['tutorial']}` | {name} | {plain} | {value:.3g} |"
 
 
 def speed_rows(stem):

@@ -74,17 +74,16 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
             or no `start` and `step`.
     """
     checks.positive_int(max_length=max_length)
-    check_speaker(model)
-    if not hasattr(method, "pick") or isinstance(method, type):
-        raise ValueError(
-            "`method` must be Greedy(), Sampling() or BeamSearch(). "
-            f"Received method={method!r}."
-        )
-    if end_id is not None:
-        checks.not_negative_int(end_id=end_id)
+    check_speaker(model, method, end_id)
     if isinstance(inputs, (list, tuple)):
         inputs = np.asarray(inputs)
     inputs = keras.tree.map_structure(np.asarray, inputs)
+    for ids in keras.tree.flatten(inputs):
+        if ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"`inputs` must be int ids. Received {ids.dtype} of shape "
+                f"{ids.shape}."
+            )
     batch = len(keras.tree.flatten(inputs)[0])
     noise = ops.convert_to_numpy(method.noise((batch, max_length)))
     if isinstance(method, Sampling):  # compile once for all seeds
@@ -95,19 +94,26 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
     )
 
 
-def check_speaker(model):
-    """Refuse a model without `start` and `step`, or without weights."""
+def check_speaker(model, method, end_id):
+    """Refuse what cannot speak, what is no way to, or no possible end."""
     if not (hasattr(model, "start") and hasattr(model, "step")):
         raise ValueError(
             "`model` must offer start(inputs) and step(ids, state). "
             f"Received model={model!r}."
         )
     check_built(model)
+    if not hasattr(method, "pick") or isinstance(method, type):
+        raise ValueError(
+            "`method` must be Greedy(), Sampling() or BeamSearch(). "
+            f"Received method={method!r}."
+        )
+    if end_id is not None:
+        checks.not_negative_int(end_id=end_id)
 
 
 def check_built(model):
     """Refuse a model that has no weights yet."""
-    if not model.built:
+    if isinstance(model, type) or not getattr(model, "built", False):
         raise ValueError(
             "`model` must have weights: call it, fit it or load it first. "
             f"Received model={model!r}, which is not built."

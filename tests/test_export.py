@@ -438,3 +438,40 @@ def test_labels_must_be_one_for_each_class(tmp_path):
         )
     with pytest.raises(ValueError, match="`labels` must be a str"):
         export.export_text_classifier(model, tmp_path, labels=[], **options)
+
+
+def test_a_damaged_export_is_named(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="damaged"):
+        export.show(tmp_path)
+
+
+@needs_export
+@pytest.mark.parametrize("texts", ["abc", [1, 2]])
+@pytest.mark.parametrize("ask", [export.run, export.run_alone])
+def test_what_is_no_list_of_texts_is_refused(house, ask, texts):
+    with pytest.raises(ValueError, match="`texts`"):
+        ask(house.folder / "lm", texts)
+
+
+@needs_export
+def test_a_bare_process_answers_as_this_one(house):
+    texts = ["강아지 🙂", "", "Are you free tomorrow?"]
+    path = house.folder / "seq2seq"
+    here = [answer["text"] for answer in export.run(path, texts)]
+    assert export.run_alone(path, texts) == here
+
+
+@needs_export
+@pytest.mark.parametrize(
+    "bad, name",
+    [
+        ({"method": "beam"}, "method"),
+        ({"method": Greedy}, "method"),
+        ({"end_id": -1}, "end_id"),
+    ],
+)
+def test_what_generate_refuses_is_not_exported(tmp_path, bad, name):
+    model, options = tiny()
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        export.export_text_model(model, tmp_path, **{**options, **bad})

@@ -279,3 +279,9 @@ def test_open_gates_remember_for_as_long_as_was_asked():
     spans = 1 + np.exp(f)  # 1 / (1 - sigmoid(f))
     assert spans.min() > 2 and 50 < spans.max() < 101
     assert np.array_equal(i, -f) and not g.any() and not o.any()
+
+
+@pytest.mark.parametrize("inputs", [[["a"]], [[1.5, 2.0]]])
+def test_a_prompt_that_is_no_ids_is_refused(model, inputs):
+    with pytest.raises(ValueError, match="`inputs`"):
+        generate(model, inputs, max_length=1)

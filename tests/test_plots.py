@@ -266,3 +266,18 @@ def test_confusion_shows_the_shares_of_each_class_that_occurs():
 def test_pictures_of_answers_refuse_what_does_not_fit(message, call):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "bad, name",
+    [
+        ({"weights": [[2.0, 0.0]]}, "weights"),
+        ({"spans": [(0, 1), (1, 2)]}, "spans"),
+        ({"source": "abc"}, "source"),
+    ],
+)
+def test_an_alignment_that_does_not_fit_is_refused(bad, name):
+    good = {"weights": [[0.5, 0.5]], "source": "칠$", "target": "a"}
+    draw(plots.alignment(**good, title="$x", spans=[(0, 2)]))
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        plots.alignment(**{**good, **bad})

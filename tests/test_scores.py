@@ -188,7 +188,9 @@ def test_attention_counts_where_a_span_is_given():
     assert training.attention_on_spans(weights, spans) == (0.75 + 0) / 2
 
 
-@pytest.mark.parametrize("spans", [[[(0, 2)]], [[(0, 0), (1, 1)]]])
+@pytest.mark.parametrize(
+    "spans", [[[(0, 2)]], [[(0, 0), (1, 1)]], [[(0, 1), (1, 3)]]]
+)
 def test_attention_on_no_span_is_refused(spans):
     with pytest.raises(ValueError, match="`spans`"):
         training.attention_on_spans([[[1, 0], [0, 1]]], spans)

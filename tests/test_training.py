@@ -469,6 +469,24 @@ def test_a_tutorial_may_have_options_of_its_own(tmp_path):
         start(tmp_path, "--rung=b", "--resume", arguments=own)
 
 
+@pytest.mark.parametrize("name", ["data", "metrics", "top-k"])
+def test_an_option_may_not_take_the_name_of_another(tmp_path, name):
+    with pytest.raises(ValueError, match="`arguments`"):
+        start(tmp_path, arguments={name: {}})
+
+
+def test_teacher_forcing_shifts_the_target_and_leaves_padding_out():
+    sources = np.array([[5, 6, 3], [7, 3, 0]])
+    targets = [[2, 8, 3, 0], [2, 8, 9, 3]]
+    inputs, labels = training.teacher_forcing(sources, targets)
+    found = [[list(row) for row in rows] for rows in (*inputs.values(), labels)]
+    assert found == [
+        [[5, 6, 3], [7, 3]],
+        [[2, 8], [2, 8, 9]],
+        [[8, 3], [8, 9, 3]],
+    ]
+
+
 @pytest.mark.parametrize("wrong", ["--epochs=0", "--data=x", "--seed=-1"])
 def test_a_wrong_command_line_is_refused_by_name(tmp_path, wrong, capsys):
     with pytest.raises(SystemExit):
@@ -499,6 +517,16 @@ def train(run, *callbacks, stage="one", model=None):
     return model
 
 
+def test_a_run_killed_in_its_first_backup_begins_that_fit_again(tmp_path):
+    run = start(tmp_path)
+    run.callbacks("one")
+    broken = tmp_path / "resume" / "one" / "latest.weights.h5"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_bytes(b"half a file")
+    model = train(start(tmp_path, "--resume"))
+    assert int(model.optimizer.iterations) == 6
+
+
 def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
     whole = start(tmp_path / "whole")
     model = train(whole)
@@ -510,6 +538,7 @@ def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
     for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-6)
     assert parts.history("one")["epoch"] == [0, 1, 2]
+    assert parts.seconds("one") > 0
     assert np.allclose(
         parts.history("one")["loss"], whole.history("one")["loss"]
     )

@@ -63,7 +63,8 @@ hello.fit(
     source, target, epochs=30, verbose=0, callbacks=run.callbacks("hello")
 )
 
-logits = keras.ops.convert_to_numpy(hello(source))
+logits = keras.ops.cast(hello(source), "float32")
+logits = keras.ops.convert_to_numpy(logits)
 p = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
 print("\ninput     " + "".join(f"{letter:>7}" for letter in vocabulary))
 for letter, row in zip(data.hello()[0], p):

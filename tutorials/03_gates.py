@@ -139,7 +139,10 @@ run.save(plots.gradient_by_lag(lags), "gradient_by_lag")
 # %%
 x, _ = data.adding(100, 50, seed=run.seed + 4)
 lstm = adders["lstm_50"].layers[0]
-trace = {k: keras.ops.convert_to_numpy(v) for k, v in lstm.trace(x).items()}
+trace = {
+    name: keras.ops.convert_to_numpy(keras.ops.cast(value, "float32"))
+    for name, value in lstm.trace(x).items()
+}
 marks = "".join("▲" if mark else "·" for mark in x[0, :, 1])
 one = {name: values[0] for name, values in trace.items()}
 run.save(plots.gates(one, marks, units=24), "gates_adding")

@@ -30,6 +30,7 @@ from keras_seq.training import (
     exact_match,
     gradient_by_lag,
     nearest_answer,
+    teacher_forcing,
 )
 
 run = Run("04_seq2seq", data=("dates",), epochs=4)
@@ -51,7 +52,7 @@ texts_test, answers_test, _ = data.dates(1500, seed=run.seed, split="test")
 for pair in zip(texts_test[:6], answers_test):
     print(*pair, sep="  ->  ")
 nearest = nearest_answer(texts, answers, texts_test)
-baselines["exact_match"] = exact_match(answers_test, nearest)
+nearest = exact_match(answers_test, nearest)
 
 # %% [markdown]
 # ## Teacher forcing is shifting the data
@@ -67,11 +68,13 @@ baselines["exact_match"] = exact_match(answers_test, nearest)
 # %%
 letters = CharTokenizer.train(texts)
 digits = CharTokenizer.train(answers)
-targets = digits.tokenize(answers, start=True, end=True)  # (N, 12)
-sources = [row[row > 0] for row in letters.tokenize(texts)]
-inputs = {"source": sources, "target": list(targets[:, :-1])}
 batches = BatchByLength(
-    inputs, list(targets[:, 1:]), 64, buckets=(24, 64), seed=run.seed
+    *teacher_forcing(
+        letters.tokenize(texts), digits.tokenize(answers, start=True, end=True)
+    ),
+    batch_size=64,
+    buckets=(24, 64),
+    seed=run.seed,
 )
 source_test = letters.tokenize(texts_test)
 
@@ -125,6 +128,7 @@ falling = ScheduledSampling("linear", 1.0, slope=slope, floor=0.5)
 sampled = train("sampled", make(128, scheduled_sampling=falling))
 metrics["exact_match_scheduled_sampling"] = sampled.mean()
 right["128 units, scheduled sampling"] = sampled
+baselines |= dict.fromkeys(metrics, nearest)
 
 # %% [markdown]
 # ## The bottleneck: narrow, or long?

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05. Attention: look back at the source
 #
-# *What failed:* chapter 04 squeezed every source into one vector, and the
-# longer the source, the worse the answer. *The idea* (Bahdanau, Cho & Bengio
+# *What failed:* chapter 04 squeezed every source into one vector; the narrower
+# it was, the more answers were wrong. *The idea* (Bahdanau, Cho & Bengio
 # 2015; Luong, Pham & Manning 2015): keep what the encoder knew at every
 # letter, and let the decoder look, at each step, at what it needs then.
 #
@@ -44,6 +44,7 @@ from keras_seq.training import (
     exact_match,
     nearest_answer,
     rouge_l,
+    teacher_forcing,
 )
 
 run = Run(
@@ -83,18 +84,17 @@ else:
         lead = [text.split(". ")[0] for text in texts_test]
         baselines["rouge_l_lead"] = rouge_l(answers_test, lead)
 
-nearest = nearest_answer(texts, answers, texts_test)
-baselines[name] = score(answers_test, nearest)
-targets = write.tokenize(answers, start=True, end=True)
-targets = [row[row > 0] for row in targets]
-inputs = {
-    "source": [row[row > 0] for row in read.tokenize(texts, end=True)],
-    "target": [row[:-1] for row in targets],
-}
-labels = [row[1:] for row in targets]
-buckets = (24, 64) if run.data == "dates" else None
-batches = BatchByLength(inputs, labels, 64, buckets=buckets, seed=run.seed)
-longest = max(map(len, labels))
+nearest = score(answers_test, nearest_answer(texts, answers, texts_test))
+batches = BatchByLength(
+    *teacher_forcing(
+        read.tokenize(texts, end=True),
+        write.tokenize(answers, start=True, end=True),
+    ),
+    batch_size=64,
+    buckets=(24, 64) if run.data == "dates" else None,
+    seed=run.seed,
+)
+longest = max(map(len, batches.targets))
 source_test = read.tokenize(texts_test, end=True)
 
 # %% [markdown]
@@ -106,7 +106,9 @@ source_test = read.tokenize(texts_test, end=True)
 #     concat     v . tanh([h_t ; m_s] W)
 #
 # All with the same width, the same batches and the same number of steps, and
-# with them the model of chapter 04, which has no attention.
+# with them the plain model of chapter 04. All encoders read from both ends but
+# that of `dot`, which wants vectors as wide as the decoder's state; so it has
+# fewer weights, and knows less of what comes next.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size, units)
@@ -118,8 +120,9 @@ MODELS = {
     "luong_general": lambda: LuongSeq2Seq(*sizes, score="general", **both),
     "luong_concat": lambda: LuongSeq2Seq(*sizes, score="concat", **both),
 }
-chosen = ["bahdanau"] if run.quick or run.data != "dates" else list(MODELS)
-models, said, weights = {}, {}, {}
+chosen = list(MODELS) if run.data == "dates" else ["bahdanau"]
+chosen = chosen[:2] if run.quick else chosen
+models, ids, said, weights = {}, {}, {}, {}
 for kind in chosen:
     keras.utils.set_random_seed(run.seed)
     model = models[kind] = MODELS[kind]()
@@ -136,9 +139,10 @@ for kind in chosen:
     callbacks = run.callbacks(kind)
     model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=2)
     found = generate(model, source_test, max_length=longest)
-    said[kind], weights[kind] = write.detokenize(found.ids), found.attention
+    ids[kind], weights[kind] = found.ids, found.attention
+    said[kind] = write.detokenize(found.ids)
     metrics[f"{name}_{kind}"] = score(answers_test, said[kind])
-baselines |= {f"{name}_{kind}": baselines[name] for kind in chosen}
+    baselines[f"{name}_{kind}"] = nearest
 
 # %% [markdown]
 # ## Where did it look?
@@ -151,51 +155,51 @@ baselines |= {f"{name}_{kind}": baselines[name] for kind in chosen}
 
 # %%
 def draw(kind, row, spans=None):
-    source = read.tokens(source_test[row : row + 1])[0]
-    source = source[: np.count_nonzero(source_test[row])]
-    ids = write.tokenize([said[kind][row]], end=True)
-    seen = weights[kind][row, : ids.shape[1], : len(source)]
-    target = write.tokens(ids)[0][: len(seen)]
+    named = (read, source_test), (write, ids[kind])
+    source, target = (
+        tokenizer.tokens(x[row : row + 1, : np.count_nonzero(x[row])])[0]
+        for tokenizer, x in named
+    )
+    seen = weights[kind][row, : len(target), : len(source)]
+    if spans is not None:
+        spans = np.pad(spans, ((0, 1), (0, 0)))[: len(target)]  # of no [END]
     figure = plots.alignment(seen, source, target, spans, title=kind)
     run.save(figure, f"alignment_{kind}_{row}")
 
 
-rows = [0, 1, 2]
+rows = range(3)
 if run.data == "dates":  # a Korean date, and the longest of all
     korean = [i for i, text in enumerate(texts_test) if "년" in text]
-    rows = [
-        korean[0],
-        max(range(len(texts_test)), key=lambda i: len(texts_test[i])),
-    ]
-for kind in [kind for kind in chosen if kind != "plain"]:
+    rows = korean[0], int(np.argmax([len(text) for text in texts_test]))
+    real = source_test > 0
+    even = (real / real.sum(axis=-1, keepdims=True))[:, None].repeat(10, axis=1)
+for kind in chosen:
+    if weights[kind] is None:
+        continue
     for row in rows:
         draw(kind, row, spans[row] if run.data == "dates" else None)
     if run.data == "dates":
-        written = weights[kind][:, :10]  # without the end mark
-        share = attention_on_spans(written, spans)
+        share = attention_on_spans(weights[kind][:, :10], spans)
         metrics[f"alignment_{kind}"] = share
-        even = [
-            (end - begin) / len(text)
-            for text, (begin, end) in zip(texts_test, spans[:, 0])
-        ]
-        baselines[f"alignment_{kind}"] = np.mean(even)
+        baselines[f"alignment_{kind}"] = attention_on_spans(even, spans)
 
 # %% [markdown]
-# ## The longer the source
+# ## Short texts and long ones
 #
-# The test dates by the length of their text, in tenths. The plain model
-# falls; the ones that look do not.
+# The test dates by the length of their text, in tenths: where one context
+# falls short, and that attention does not mind.
 
 # %%
 if run.data == "dates":
     lengths = np.array([len(text) for text in texts_test])
     order = np.argsort(lengths, kind="stable")
-    right = {
-        kind: (np.array(said[kind]) == answers_test)[order] for kind in chosen
-    }
-    third = {kind: np.array_split(r, 3)[2].mean() for kind, r in right.items()}
-    metrics["exact_match_longest_third"] = third["bahdanau"]
-    baselines["exact_match_longest_third"] = third["plain"]
+    right = {k: (np.array(said[k]) == answers_test)[order] for k in chosen}
+    for place, third in ((0, "shortest"), (2, "longest")):
+        shares = {
+            k: np.array_split(r, 3)[place].mean() for k, r in right.items()
+        }
+        metrics[f"exact_match_{third}_third"] = shares["bahdanau"]
+        baselines[f"exact_match_{third}_third"] = shares["plain"]
     figure = plots.curves(
         {
             kind: [tenth.mean() for tenth in np.array_split(r, 10)]
@@ -235,9 +239,11 @@ run.finish(
     models["bahdanau"],
     metrics,
     baselines,
-    expected={
-        "exact_match_bahdanau": "0.99 or more",
-        "alignment_bahdanau": "0.7 or more",
-        "exported_answers_the_same": "1.0",
+    expected={"exported_answers_the_same": "1.0"}
+    | {
+        name: {"exact_match": "0.99 or more", "alignment": "0.7 or more"}[start]
+        for name in metrics
+        for start in ("exact_match", "alignment")
+        if name == f"{start}_bahdanau"
     },
 )

@@ -39,6 +39,7 @@ from keras_seq.training import (
     exact_match,
     nearest_answer,
     ngram_loss,
+    teacher_forcing,
 )
 
 run = Run(
@@ -78,16 +79,11 @@ pieces = SentencePieceTokenizer.train(
 
 
 def batches(questions, answers, **options):
-    sources, targets = (
-        [row[row > 0] for row in pieces.tokenize(texts, **marks)]
-        for texts, marks in (
-            (questions, {"end": True}),
-            (answers, {"start": True, "end": True}),
-        )
+    pairs = teacher_forcing(
+        pieces.tokenize(questions, end=True),
+        pieces.tokenize(answers, start=True, end=True),
     )
-    inputs = {"source": sources, "target": [row[:-1] for row in targets]}
-    labels = [row[1:] for row in targets]
-    return BatchByLength(inputs, labels, batch, seed=run.seed, **options)
+    return BatchByLength(*pairs, batch, seed=run.seed, **options)
 
 
 training, held_out = batches(*train), batches(*test, shuffle=False)
@@ -104,14 +100,16 @@ for question, answer in zip(test[0][:4], test[1]):
 
 # %%
 nearest = nearest_answer(*train, test[0])
-baselines["chrf"] = chrf(test[1], nearest).score
-baselines["exact_match"] = exact_match(test[1], nearest)
+plain = {
+    "chrf": chrf(test[1], nearest).score,
+    "exact_match": exact_match(test[1], nearest),
+}
 said_ids = [
     np.concatenate([row[row > 0] for row in pieces.tokenize(texts, end=True)])
     for texts in (train[1], test[1])
 ]
 unigram = ngram_loss(*said_ids, 1, pieces.vocab_size)
-baselines["perplexity"] = float(np.exp(unigram))
+plain["perplexity"] = float(np.exp(unigram))
 
 # %% [markdown]
 # ## One small chatbot from each model
@@ -164,8 +162,7 @@ for kind, model in models.items():
     metrics[f"perplexity_{kind}"] = float(np.exp(curves[kind]["held out"][-1]))
     metrics[f"chrf_{kind}"] = chrf(test[1], said).score
     metrics[f"exact_match_{kind}"] = exact_match(test[1], said)
-    for name in ("perplexity", "chrf", "exact_match"):
-        baselines[f"{name}_{kind}"] = baselines[name]
+    baselines |= {f"{name}_{kind}": value for name, value in plain.items()}
 figure = plots.curves(
     curves,
     ylabel="loss (nats per piece)",
@@ -223,14 +220,19 @@ here = answers_of(models["attention"], asked)
 metrics["exported_answers_the_same"] = exact_match(here, there)
 
 # %%
-if run.options["chat"]:
-    while question := input("you: ").strip():
-        print("it: ", *answers_of(models["attention"], [question]))
-
-# %%
 run.finish(
     models["attention"],
     metrics,
     baselines,
     expected={"exported_answers_the_same": "1.0"},
 )
+
+# %%
+while run.options["chat"]:
+    try:
+        question = input("you: ").strip()
+    except EOFError:
+        break
+    if not question:
+        break
+    print("it: ", *answers_of(models["attention"], [question]))

@@ -33,14 +33,22 @@ def show(path):
         each, and the ops that it needs beyond `tf.raw_ops`: those of
         tensorflow_text, and XlaCallModule where JAX wrote it.
     Raises:
-        ValueError: if there is no SavedModel at `path`.
+        ValueError: if there is no SavedModel at `path`, or a damaged one.
     """
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
     check_path(path)
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString(pathlib.Path(path, "saved_model.pb").read_bytes())
+    try:
+        found = pathlib.Path(path, "saved_model.pb").read_bytes()
+        saved.ParseFromString(found)
+    except DecodeError as error:
+        raise ValueError(
+            f"`path` must hold a SavedModel. Received path={str(path)!r}, "
+            f"whose saved_model.pb is damaged: {error}."
+        ) from error
     (graph,) = saved.meta_graphs
     lines = []
     for name, signature in sorted(graph.signature_def.items()):
@@ -71,9 +79,11 @@ def run(path, texts):
         list of dict, for each text its answers by name: str, float, or nested
         lists of them.
     Raises:
-        ValueError: if there is no SavedModel at `path`.
+        ValueError: if there is no SavedModel at `path`, or `texts` is no list
+            of texts.
     """
     check_path(path)
+    check_texts(texts)
     import_tensorflow_text()  # its ops, or else the graph cannot be loaded
     import tensorflow as tf
 
@@ -97,19 +107,35 @@ def run_alone(path, texts):
     Returns:
         list of str, the answers.
     Raises:
-        ValueError: if there is no SavedModel at `path`.
+        ValueError: if there is no SavedModel at `path`, or `texts` is no list
+            of texts.
         RuntimeError: if that process fails, with what it said.
     """
     check_path(path)
+    check_texts(texts)
     done = subprocess.run(
         [sys.executable, "-c", ALONE, str(path)],
-        input=json.dumps(texts),
+        input=json.dumps([_text(text) for text in texts]),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         raise RuntimeError(f"The process failed: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _text(text):
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+
+def check_texts(texts):
+    """Refuse a single text, and what is none."""
+    single = isinstance(texts, (str, bytes))
+    if single or not all(isinstance(text, (str, bytes)) for text in texts):
+        raise ValueError(
+            f"`texts` must be a list of str. Received texts={texts!r}."
+        )
 
 
 def check_path(path):

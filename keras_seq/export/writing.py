@@ -78,7 +78,7 @@ def export_text_model(
     target_tokenizer = target_tokenizer or source_tokenizer
     checks.positive_int(max_length=max_length)
     _check_backend()
-    check_speaker(model)
+    check_speaker(model, method, end_id)
     _check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
@@ -144,7 +144,7 @@ def export_text_classifier(
     _check_backend()
     check_built(model)
     _check_source(model, "tokenizer", tokenizer)
-    labels = list(labels)
+    labels = list(labels or ())
     if not labels or not all(isinstance(name, str) for name in labels):
         raise ValueError(
             f"`labels` must be a str for each class. Received {labels!r}."

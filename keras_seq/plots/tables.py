@@ -120,14 +120,24 @@ def alignment(weights, source, target, spans=None, title=""):
         Figure, the source from left to right, the target from the top.
     """
     weights = array("weights", weights, ("T", "S"))
+    if weights.min() < 0 or weights.max() > 1 + 1e-3:
+        raise ValueError(
+            "`weights` must be in [0, 1]. Received some from "
+            f"{weights.min()} to {weights.max()}."
+        )
     check_length(weights.shape[0], target=target)
     check_length(weights.shape[1], source=source)
+    if spans is not None and np.shape(spans) != (len(weights), 2):
+        raise ValueError(
+            f"`spans` must be (T, 2), T={len(weights)}. Received spans of "
+            f"shape {np.shape(spans)}."
+        )
     source, target = visible(source), visible(target)
     width, height = 1.9 + 0.22 * len(source), 1.2 + 0.24 * len(target)
     figure, axes = one_axes(
         max(width, 4.5), height, xlabel="source", ylabel="written"
     )
-    axes.set_title(title, loc="left", fontsize=LARGE)
+    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=LARGE)
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source)
     for label in axes.get_xticklabels():

@@ -4,7 +4,11 @@ No file here knows a chapter: every part works with any Keras model.
 """
 
 from keras_seq.training.baselines import ngram_loss, ngram_probabilities
-from keras_seq.training.batching import BatchByLength, next_token_windows
+from keras_seq.training.batching import (
+    BatchByLength,
+    next_token_windows,
+    teacher_forcing,
+)
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
 from keras_seq.training.gradients import gradient_by_lag, input_gradient
 from keras_seq.training.losses import TokenCrossEntropy
@@ -52,5 +56,6 @@ __all__ = [
     "ngram_probabilities",
     "ratio",
     "rouge_l",
+    "teacher_forcing",
     "write_results",
 ]

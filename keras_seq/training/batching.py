@@ -173,6 +173,26 @@ def gather(column, rows, length, pad_id):
     return batch
 
 
+def teacher_forcing(sources, targets, pad_id=0):
+    """Make what a translator is trained on: shift each target by one token.
+
+    Args:
+        sources: int (N, S), or N int sequences.
+        targets: int (N, T), or N int sequences, from start mark to end mark.
+        pad_id: int, default 0, left out wherever it stands.
+    Returns:
+        inputs, a dict of "source" and "target", the target without its last
+        token, and labels, the target without its first: lists of N int
+        sequences, as `BatchByLength` takes them.
+    """
+    sources, targets = (
+        [np.asarray(row)[np.asarray(row) != pad_id] for row in rows]
+        for rows in (sources, targets)
+    )
+    inputs = {"source": sources, "target": [row[:-1] for row in targets]}
+    return inputs, [row[1:] for row in targets]
+
+
 def next_token_windows(ids, length, stride=None):
     """Cut one long text into windows, and the same windows one token later.
 

@@ -35,7 +35,7 @@ def gradient_by_lag(layer, x, seed=0):
     Raises:
         ValueError: if `x` is not (B, T, D) or `layer` does not give (B, units).
     """
-    x = np.asarray(x, "float32")
+    x = np.asarray(ops.convert_to_numpy(x), "float32")
     if x.ndim != 3 or 0 in x.shape:
         raise ValueError(f"`x` must be (B, T, D). Received shape={x.shape}.")
     shape = tuple(layer(ops.convert_to_tensor(x)).shape)

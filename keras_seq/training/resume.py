@@ -34,6 +34,7 @@ class Progress:
             "seconds": 0.0,
             "stages": [],
             "done": {},  # stage -> epochs asked for
+            "fitted": {},  # stage -> seconds in its fit
         }
         self.start = time.perf_counter()
         if not (folder / "run.json").exists():
@@ -110,6 +111,10 @@ class Backup(keras.callbacks.BackupAndRestore):
         self.stage = stage
 
     def on_train_begin(self, logs=None):
+        self.clock = time.perf_counter()
+        folder = self.progress.folder / self.stage
+        if not any(folder.glob("*.json*")):  # killed in its first backup
+            (folder / "latest.weights.h5").unlink(missing_ok=True)
         super().on_train_begin(logs)
         epochs = self.params["epochs"]
         if self.progress.page["done"].get(self.stage) == epochs:
@@ -117,6 +122,10 @@ class Backup(keras.callbacks.BackupAndRestore):
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
+        before, self.clock = self.clock, time.perf_counter()
+        fitted = self.progress.page["fitted"]
+        spent = fitted.get(self.stage, 0.0) + self.clock - before
+        fitted[self.stage] = spent
         self.progress.write()
 
     def on_train_end(self, logs=None):

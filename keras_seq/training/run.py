@@ -22,6 +22,12 @@ import keras
 from keras_seq import checks
 from keras_seq.training.resume import Progress
 
+RESERVED = (
+    *("quick", "data", "epochs", "seed", "out", "dtype", "resume"),
+    *("tutorial", "backend", "seconds", "params", "versions"),
+    *("metrics", "baselines"),
+)
+
 
 class Run:
     """Read a tutorial's command line, and keep its folder.
@@ -60,6 +66,12 @@ class Run:
         for each in epochs.values():
             checks.positive_int(epochs=each)
         arguments = arguments or {}
+        for key in arguments:
+            if not key.isidentifier() or key in RESERVED:
+                raise ValueError(
+                    "`arguments` must have names of their own, as in Python. "
+                    f"Received {key!r}."
+                )
         options = command_line(name, data, arguments).parse_args(argv)
         self.options = {key: getattr(options, key) for key in arguments}
         self.name = name
@@ -77,7 +89,7 @@ class Run:
         same |= {  # a flag changes nothing in what is trained
             key: self.options[key]
             for key, settings in arguments.items()
-            if "choices" in settings
+            if settings.get("action") != "store_true"
         }
         self.progress = Progress(self.out / "resume", same, self.resume)
         keras.utils.set_random_seed(self.seed)
@@ -110,6 +122,10 @@ class Run:
             per epoch; NaN where an epoch did not measure it.
         """
         return self.progress.history(stage)
+
+    def seconds(self, stage):
+        """Return the seconds of a stage's `fit`, over all parts of the run."""
+        return self.progress.page["fitted"][stage]
 
     def save(self, figure, name):
         """Write a matplotlib figure to NAME.png in the run's folder."""
@@ -205,6 +221,8 @@ def rounded(name, value):
         return value
     if isinstance(value, numbers.Integral):
         return int(value)
+    if hasattr(value, "dtype") and not getattr(value, "shape", None):
+        value = float(value)  # a bfloat16 scalar is no numbers.Real
     if isinstance(value, numbers.Real) and math.isfinite(value):
         return float(f"{value:.6g}")
     raise ValueError(

@@ -158,18 +158,32 @@ def attention_on_spans(weights, spans):
             written.
         spans: int (B, T, 2), where to look in truth, source[begin:end]; an
             empty one says nothing, and its row is not counted.
+    Returns:
+        float, the mean over the rows that have a span.
     Raises:
-        ValueError: if the shapes do not fit, or every span is empty.
+        ValueError: if the shapes do not fit, a weight is not finite, a span
+            lies outside the source, or every span is empty.
     """
-    weights, spans = np.asarray(weights), np.asarray(spans)
+    weights, spans = np.asarray(weights, "float64"), np.asarray(spans)
     if weights.ndim != 3 or spans.shape != (*weights.shape[:2], 2):
         raise ValueError(
             "`spans` must be (B, T, 2) for `weights` (B, T, S). Received "
             f"shapes {spans.shape} and {weights.shape}."
         )
+    if not np.isfinite(weights).all():
+        raise ValueError(
+            "`weights` must be finite. Received some that are not."
+        )
     begin, end = spans[..., :1], spans[..., 1:]
+    if spans.min() < 0 or spans.max() > weights.shape[-1]:
+        raise ValueError(
+            "`spans` must lie in the source. Received some from "
+            f"{spans.min()} to {spans.max()}, and {weights.shape[-1]} tokens."
+        )
     if not (end > begin).any():
-        raise ValueError("`spans` must hold one that is not empty.")
+        raise ValueError(
+            "`spans` must hold one that is not empty. Received only such."
+        )
     place = np.arange(weights.shape[-1])
     inside = (place >= begin) & (place < end)
     share = np.sum(weights * inside, axis=-1)
