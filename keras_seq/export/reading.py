@@ -16,10 +16,14 @@ ALONE = """
 import json, sys
 import tensorflow as tf
 import tensorflow_text
+
+def plain(x):
+    return x.decode("utf-8") if isinstance(x, bytes) else [plain(y) for y in x]
+
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 texts = tf.constant(json.load(sys.stdin), tf.string)
 found = served(text=texts)["text"]
-print(json.dumps([text.decode("utf-8") for text in found.numpy()]))
+print(json.dumps(plain(found.numpy().tolist())))
 """
 
 
@@ -105,7 +109,8 @@ def run_alone(path, texts):
         path: str or Path, the folder of what `export_text_model` wrote.
         texts: list of str.
     Returns:
-        list of str, the answers.
+        list of str, the answers; a list of W for each where all hypotheses
+        of a beam were exported.
     Raises:
         ValueError: if there is no SavedModel at `path`, or `texts` is no list
             of texts.
