@@ -102,7 +102,7 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # ## One recipe for all rungs
 #
 # Adam, its step warmed up, then falling along a cosine to zero; gradients
-# clipped; dropout; labels smoothed. The networks without attention are wider,
+# clipped; dropout. The networks without attention are wider,
 # so that none has many more weights than another. The LSTM reads its source
 # backwards, as in its paper, the others from both ends. Nothing is chosen by
 # the test captions; the last rung alone searches with a beam.
@@ -142,7 +142,7 @@ for rung in chosen:
     )
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
-        loss=TokenCrossEntropy(label_smoothing=0.1),
+        loss=TokenCrossEntropy(),
         metrics=[TokenAccuracy()],
         jit_compile="auto",  # with this many lengths, XLA is slower here
     )
