@@ -191,7 +191,7 @@ model = keras.Sequential(
         layers.Dense(len(classes)),
     ]
 )
-share = 3 / 4 if run.data == "names" else 1 / 5  # of the usual epochs
+share = 1 / 2 if run.data == "names" else 1 / 5  # of the usual epochs
 epochs = max(1, int(share * run.epochs))
 ids = letters.tokenize(texts, **marks)  # (B, T)
 train("many_to_one", model, ids, y_train, epochs)
@@ -297,8 +297,9 @@ def watch(memory):
 
 
 forgetful, model = watch([]), watch([LSTM(64, return_sequences=True)])
-train("without_memory", forgetful, clips[..., None], labels)
-train("synced", model, clips[..., None], labels)
+epochs = max(1, 3 * run.epochs // 4)
+train("without_memory", forgetful, clips[..., None], labels, epochs)
+train("synced", model, clips[..., None], labels, epochs)
 
 # %%
 said = answers(model, clips_test[..., None])
