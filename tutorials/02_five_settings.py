@@ -191,7 +191,7 @@ model = keras.Sequential(
         layers.Dense(len(classes)),
     ]
 )
-share = 1 / 2 if run.data == "names" else 1 / 5  # of the usual epochs
+share = 3 / 4 if run.data == "names" else 1 / 5  # of the usual epochs
 epochs = max(1, int(share * run.epochs))
 ids = letters.tokenize(texts, **marks)  # (B, T)
 train("many_to_one", model, ids, y_train, epochs)
@@ -337,6 +337,6 @@ run.finish(
         if run.data == "names"
         else "not measured",
         "many_to_many_exact_match": "0.95 or more",
-        "synced_accuracy": "0.92",
+        "synced_accuracy": "0.90",
     },
 )
