@@ -207,7 +207,7 @@ run.finish(
     metrics,
     baselines,
     expected={
-        "exact_match": "0.9",
+        "exact_match": "most, and more than with 64 units",
         "recency_first": "below 1",
         "recency_last": "above 1",
     },
