@@ -41,7 +41,7 @@ SHOWN = {
         "exact_match_64_units": "the same, of 64",
     },
     "05_attention-dates": {
-        "exact_match_bahdanau": "the same, Bahdanau",
+        "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
         "exact_match_luong_dot": "the same, Luong, dot",
         "exact_match_luong_general": "the same, Luong, general",
         "exact_match_luong_concat": "the same, Luong, concat",
