@@ -98,8 +98,9 @@ def tables():
             decoding_rows("decoding-tensorflow"),
         ),
     ):
-        columns = header.count("|") - 1
-        lines += ["", header, "|---" * columns + "|", *rows]
+        columns, rows = header.count("|") - 1, list(rows)
+        if rows:  # no table of what was never measured
+            lines += ["", header, "|---" * columns + "|", *rows]
     return "\n".join(lines) + "\n"
 
 

@@ -35,8 +35,9 @@ from keras_seq.seq2seq import EncoderDecoder
 class Attention(keras.layers.Layer):
     """Ask a memory: what every score has in common.
 
-    A subclass gives `keys(memory)`, what does not depend on who asks, and
-    `score(query, keys)`, float (B, T, S).
+    A subclass gives `keys(memory)`, float (B, S, D) -> (B, S, K), what does
+    not depend on who asks, and `score(query, keys)`, float (B, T, S). Call
+    arguments, returns and paper stand with each of them.
     """
 
     def call(

@@ -12,7 +12,7 @@
 # Whatever the source, c is one vector of fixed width. The lectures call it a
 # *bottleneck*, say that long sources suffer from it, and that it listens most
 # to what was read last. Here all three become numbers, and not all of them
-# come out as the lectures say.
+# need come out as the lectures say.
 #
 # Shapes: B batch, S source length, T target length, V letters, U units.
 
@@ -133,10 +133,10 @@ baselines |= dict.fromkeys(metrics, nearest)
 # %% [markdown]
 # ## The bottleneck: narrow, or long?
 #
-# *Narrow it is:* with half the width, and the same number of steps, many more
-# answers are wrong. *Long* is another matter. The lecture's rule is about
-# sentences, where a longer one says more. A date says three numbers, however
-# many letters it takes: here the longest third of the texts does no worse
+# *Narrow?* The same model with half the width gets the same number of steps.
+# *Long* is another matter. The lecture's rule is about sentences, where a
+# longer one says more. A date says three numbers, however many letters it
+# takes, so we do not expect the longest third of the texts to do much worse
 # than the shortest. The picture shows the test dates in tenths.
 
 # %%
@@ -207,7 +207,7 @@ run.finish(
     metrics,
     baselines,
     expected={
-        "exact_match": "most, and more than with 64 units",
+        "exact_match": "more than with 64 units",
         "recency_first": "below 1",
         "recency_last": "above 1",
     },

@@ -102,10 +102,10 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # ## One recipe for all rungs
 #
 # Adam, its step warmed up, then falling along a cosine to zero; gradients
-# clipped; dropout. The networks without attention are wider,
-# so that none has many more weights than another. The LSTM reads its source
-# backwards, as in its paper, the others from both ends. Nothing is chosen by
-# the test captions; the last rung alone searches with a beam.
+# clipped; dropout. The networks without attention are wider, so that none has
+# many more weights than another. The LSTM reads its source backwards, as in
+# its paper, the others from both ends. Nothing is chosen by the test captions;
+# the last rung alone searches with a beam.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)
