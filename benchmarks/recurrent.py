@@ -10,6 +10,7 @@ Shapes: B batch, T steps, D input width, U units, G gates.
 """
 
 import argparse
+import collections
 import itertools
 
 import keras
@@ -127,31 +128,47 @@ def largest_difference(found):
     return largest
 
 
-def measure(kind, shape, peers=PEERS, rounds=40):
+def measure(kind, shape, peers=PEERS, rounds=40, builds=5):
     """Time one kind of layer at one shape: a result for each of two modes.
 
+    The same function compiled twice can differ by a fifth, for as long as it
+    lives. So all contenders are made several times, and timed each time.
+
+    Args:
+        kind, shape, peers: as in `rivals`.
+        rounds: int > 0, how often each is timed, all builds together.
+        builds: int > 0, how often all are made; .
     Returns:
         list of two dicts, the training step and the forward pass: `layer,
         shape, mode, difference, torch_threads{name: int},
         seconds{name: summary}, ratio{peer: float}`.
     """
-    found = rivals(kind, shape, peers)
+    modes = {"training step": "step", "inference": "forward"}
+    seconds = {mode: collections.defaultdict(list) for mode in modes}
+    for seed in range(builds):
+        found = rivals(kind, shape, peers, seed)
+        difference = largest_difference(found)
+        for mode, part in modes.items():
+            calls = {name: getattr(c, part) for name, c in found.items()}
+            timed = interleave(calls, -(-rounds // builds), seed=seed)
+            for name, more in timed.items():
+                seconds[mode][name] += more
     same = {
         "layer": kind,
         "shape": shape,
-        "difference": largest_difference(found),
+        "builds": builds,
+        "difference": difference,
         "torch_threads": {n: c.threads for n, c in found.items() if c.threads},
     }
-    results = []
-    for mode, part in (("training step", "step"), ("inference", "forward")):
-        calls = {name: getattr(c, part) for name, c in found.items()}
-        seconds = interleave(calls, rounds)
-        ours = seconds["keras_seq"]
-        summaries = {name: report.summary(s) for name, s in seconds.items()}
-        ratios = {peer: ratio(ours, seconds[peer]) for peer in peers}
-        times = {"mode": mode, "seconds": summaries, "ratio": ratios}
-        results.append({**same, **times})
-    return results
+    return [
+        {
+            **same,
+            "mode": mode,
+            "seconds": {n: report.summary(s) for n, s in each.items()},
+            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+        }
+        for mode, each in seconds.items()
+    ]
 
 
 def row(result):
@@ -186,7 +203,9 @@ def main():
     shapes = QUICK_SHAPES if args.quick else SHAPES
     results = []
     for shape, kind in itertools.product(shapes, OURS):
-        results += measure(kind, shape, args.peers, args.rounds)
+        results += measure(
+            kind, shape, args.peers, args.rounds, 1 if args.quick else 5
+        )
     packages = dict.fromkeys(["keras", backend, *args.peers, "numpy"])
     used = {"keras_seq": keras_seq.__version__, **report.versions(*packages)}
     print(f"Medians of {args.rounds} rounds, Keras on {backend}")

@@ -80,7 +80,7 @@ def test_a_training_step_changes_the_outputs():
 
 
 def test_training_and_inference_are_each_compared_with_each_peer():
-    results = recurrent.measure("GRU", SHAPE, peers=("keras",), rounds=1)
+    results = recurrent.measure("GRU", SHAPE, ("keras",), rounds=2, builds=2)
     assert [result["mode"] for result in results] == [
         "training step",
         "inference",
