@@ -8,16 +8,21 @@ from keras_seq import text, training
 from keras_seq.attention import attend, causal_mask, padding_mask
 from keras_seq.bahdanau import AdditiveAttention, BahdanauSeq2Seq
 from keras_seq.beam import BeamSearch
+from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
 from keras_seq.generation import Generated, generate
+from keras_seq.gpt import GPT
 from keras_seq.gru import GRU, GRUCell
 from keras_seq.language_model import RecurrentLM
 from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.luong import LuongAttention, LuongSeq2Seq
+from keras_seq.multihead import MultiHeadAttention
+from keras_seq.positions import PositionalEncoding, sinusoidal_positions
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
+from keras_seq.transformer import Transformer
 
 __version__ = "0.1.0"
 
@@ -35,9 +40,15 @@ READING_ORDER = {
     "bahdanau": ("AdditiveAttention", "BahdanauSeq2Seq"),
     "luong": ("LuongAttention", "LuongSeq2Seq"),
     "beam": ("BeamSearch",),
+    "multihead": ("MultiHeadAttention",),
+    "blocks": ("FeedForward", "EncoderBlock", "DecoderBlock"),
+    "positions": ("PositionalEncoding", "sinusoidal_positions"),
+    "transformer": ("Transformer",),
+    "gpt": ("GPT",),
 }
 
 __all__ = [
+    "GPT",
     "GRU",
     "LSTM",
     "READING_ORDER",
@@ -46,14 +57,19 @@ __all__ = [
     "BeamSearch",
     "ChronoInitializer",
     "Decoder",
+    "DecoderBlock",
     "Encoder",
+    "EncoderBlock",
+    "FeedForward",
     "GRUCell",
     "Generated",
     "Greedy",
     "LSTMCell",
     "LuongAttention",
     "LuongSeq2Seq",
+    "MultiHeadAttention",
     "OneHot",
+    "PositionalEncoding",
     "RecurrentLM",
     "Sampling",
     "ScheduledSampling",
@@ -61,11 +77,13 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "TokenEmbedding",
+    "Transformer",
     "__version__",
     "attend",
     "causal_mask",
     "generate",
     "padding_mask",
+    "sinusoidal_positions",
     "text",
     "training",
 ]

@@ -22,6 +22,7 @@ Differs from the paper: nothing.
 
 import dataclasses
 import functools
+import inspect
 import typing
 
 import keras
@@ -163,7 +164,7 @@ def _check_end(end_id, vocab_size, pad_id):
 
 def _begin(model, inputs, method, max_length, fill):
     """Make the buffers of a search; every array but `t` has R rows."""
-    ids, state = model.start(inputs)
+    ids, state = model.start(inputs, **_room(model, max_length))
     ids, state = keras.tree.map_structure(
         lambda x: ops.repeat(x, method.width, axis=0), (ids, state)
     )
@@ -182,6 +183,13 @@ def _begin(model, inputs, method, max_length, fill):
         size = ops.shape(state["attention"])[1]
         search["attention"] = ops.zeros((rows, max_length, size))
     return search
+
+
+def _room(model, max_length):
+    """Tell a model that keeps all it has seen for how long it must."""
+    if "max_length" in inspect.signature(model.start).parameters:
+        return {"max_length": max_length}
+    return {}
 
 
 def _reorder(search, parent):

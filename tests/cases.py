@@ -40,6 +40,11 @@ def floats():
     return x.astype("float32")
 
 
+def wide_floats():
+    x = np.random.default_rng(0).normal(size=(BATCH, LENGTH, UNITS))
+    return x.astype("float32")
+
+
 def ids():
     """Draw token ids; the second row ends and the third begins in padding."""
     x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH))
@@ -187,6 +192,101 @@ CASES += [
     ],
 ]
 
+BAD_BLOCK = (
+    *BAD_UNITS,
+    ({"num_heads": 0}, "num_heads"),
+    ({"num_heads": 2}, "num_heads"),  # does not divide UNITS
+    ({"dropout": 1.0}, "dropout"),
+    ({"hidden": 0}, "hidden"),
+)
+CASES += [
+    layer(
+        "MultiHeadAttention",
+        query_and_memory,
+        (BATCH, 2, UNITS),
+        (
+            ({"num_heads": 0}, "num_heads"),
+            ({"key_dim": 0}, "key_dim"),
+            ({"value_dim": 0}, "value_dim"),
+            ({"dropout": 1.0}, "dropout"),
+            ({"output_shape": 0}, "output_shape"),
+        ),
+        num_heads=2,
+        key_dim=3,
+        value_dim=5,
+    ),
+    layer(
+        "FeedForward",
+        floats,
+        SEQUENCE,
+        (*BAD_UNITS, ({"hidden": 0}, "hidden")),
+        units=UNITS,
+        hidden=17,
+    ),
+    layer(
+        "PositionalEncoding",
+        floats,
+        (BATCH, LENGTH, WIDTH),
+        (({"kind": "waves"}, "kind"), ({"max_length": 0}, "max_length")),
+        kind="learned",
+        max_length=LENGTH,
+    ),
+    layer(
+        "EncoderBlock",
+        wide_floats,
+        SEQUENCE,
+        BAD_BLOCK,
+        units=UNITS,
+        num_heads=11,
+    ),
+    layer(
+        "DecoderBlock",
+        query_and_memory,
+        (BATCH, 2, UNITS),
+        BAD_BLOCK,
+        units=UNITS,
+        num_heads=1,
+        norm_first=True,
+    ),
+    layer(
+        "Transformer",
+        sentences,
+        TRANSLATED,
+        (
+            *BAD_BLOCK,
+            ({"source_vocab_size": 0}, "source_vocab_size"),
+            ({"target_vocab_size": 0}, "target_vocab_size"),
+            ({"target_vocab_size": 7, "shared": True}, "shared"),
+            ({"num_layers": 0}, "num_layers"),
+            ({"positions": "waves"}, "positions"),
+            ({"end_id": VOCAB}, "end_id"),
+        ),
+        source_vocab_size=VOCAB,
+        target_vocab_size=VOCAB,
+        units=UNITS,
+        num_heads=1,
+        num_layers=2,
+        dropout=0.0,
+    ),
+    layer(
+        "GPT",
+        ids,
+        (BATCH, LENGTH, VOCAB),
+        (
+            *BAD_BLOCK,
+            *BAD_VOCAB,
+            ({"num_layers": 0}, "num_layers"),
+            ({"max_length": 0}, "max_length"),
+        ),
+        vocab_size=VOCAB,
+        units=UNITS,
+        num_heads=1,
+        num_layers=2,
+        max_length=LENGTH,
+        dropout=0.0,
+    ),
+]
+
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
     "BeamSearch",
@@ -199,4 +299,5 @@ PLAIN = {
     "causal_mask",
     "generate",
     "padding_mask",
+    "sinusoidal_positions",
 }

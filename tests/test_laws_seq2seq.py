@@ -11,6 +11,7 @@ from keras import ops
 import keras_seq
 from keras_seq import BeamSearch, Greedy, ScheduledSampling, attend, generate
 
+SMALL = {"units": 14, "num_heads": 2, "num_layers": 2}
 MODELS = {
     "plain": ("Seq2Seq", {}),
     "plain, both ways": (
@@ -28,6 +29,18 @@ MODELS = {
     ),
     "bahdanau half": ("BahdanauSeq2Seq", {"dtype": "mixed_bfloat16"}),
     "luong half": ("LuongSeq2Seq", {"dtype": "mixed_bfloat16"}),
+    "transformer": ("Transformer", SMALL),
+    "transformer pre-norm": (
+        "Transformer",
+        {
+            **SMALL,
+            "norm_first": True,
+            "positions": "learned",
+            "shared": True,
+            "tied": True,
+        },
+    ),
+    "transformer half": ("Transformer", {**SMALL, "dtype": "mixed_bfloat16"}),
 }
 
 
@@ -35,7 +48,7 @@ def make(name, vocabulary=VOCAB):
     keras.utils.set_random_seed(3)
     kind, options = MODELS[name]
     sizes = {"source_vocab_size": VOCAB, "target_vocab_size": vocabulary}
-    model = getattr(keras_seq, kind)(**sizes, units=7, **options)
+    model = getattr(keras_seq, kind)(**sizes, **{"units": 7, **options})
     model({k: v % vocabulary for k, v in sentences().items()})
     model.set_weights([2 * w for w in model.get_weights()])
     return model
@@ -54,7 +67,7 @@ def numbers(x):
 
 
 def looks(model):
-    if not hasattr(model, "loop"):
+    if isinstance(model, keras_seq.Seq2Seq):
         pytest.skip("this model has no attention")
 
 
@@ -93,11 +106,17 @@ def test_attention_on_padding_is_exactly_zero(model, method):
     x = sentences()
     _, weights = model(x, return_attention_scores=True)
     said = generate(model, x["source"], method, max_length=4)
-    for found in (numbers(weights), np.array(said.attention, "float32")):
-        padding = np.broadcast_to((x["source"] == 0)[:, None], found.shape)
-        assert not found[padding].any()
-        total = found.sum(-1)[:, 0]  # before any row has ended
-        np.testing.assert_allclose(total, 1, atol=0.02)
+    weights = weights if isinstance(weights, dict) else {"cross": [weights]}
+    looked = {"encoder": [], "decoder": [], **weights}
+    looked["cross"] = [*looked["cross"], said.attention]
+    for side, layers in looked.items():
+        ids = x["target" if side == "decoder" else "source"]
+        for found in map(numbers, layers):  # (B, T, S) or (B, H, T, S)
+            found = found if found.ndim == 4 else found[:, None]
+            hidden = np.broadcast_to(ids[:, None, None] == 0, found.shape)
+            assert not found[hidden].any()
+            total = found.sum(-1)[:, :, 0]  # before any row has ended
+            np.testing.assert_allclose(total, 1, atol=0.02)
 
 
 def test_steps_give_the_logits_of_the_whole(model):
@@ -106,7 +125,7 @@ def test_steps_give_the_logits_of_the_whole(model):
     _, state = model.start(x["source"])
     for t in range(2):
         step, state = model.step(x["target"][:, t], state)
-        close = 0.1 if is_half(model) else 1e-5
+        close = 0.1 if is_half(model) else 1e-5 * np.abs(whole).max()
         np.testing.assert_allclose(numbers(step), whole[:, t], atol=close)
 
 
@@ -120,7 +139,7 @@ def test_a_beam_of_one_is_greedy(model):
     np.testing.assert_allclose(beam.scores, greedy.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["plain", "bahdanau"])
+@pytest.mark.parametrize("name", ["plain", "bahdanau", "transformer"])
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
     model, length, end = make(name, vocabulary=5), 3, 3

@@ -1,8 +1,13 @@
 """Published parameter counts."""
 
+import math
+import types
+from unittest import mock
+
+import keras
 import pytest
 
-from keras_seq import GRU, LSTM, RecurrentLM, SimpleRNN
+from keras_seq import GPT, GRU, LSTM, RecurrentLM, SimpleRNN, Transformer
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,56 @@ def test_language_model_counts_its_parts(tied, head):
     model.build((None, None))
     layer = 4 * 64 * (64 + 64 + 1)
     assert model.count_params() == 65 * 64 + 2 * layer + head
+
+
+def count_without_allocating(model, shape):
+    """Build a model of shapes alone, and count what it asked for."""
+    asked = []
+
+    def note(layer, shape=(), *_, **__):
+        asked.append(math.prod(shape))
+        return types.SimpleNamespace(shape=shape)
+
+    with mock.patch.object(keras.layers.Layer, "add_weight", note):
+        model.build(shape)
+    return sum(asked)
+
+
+@pytest.mark.parametrize(
+    "name, count",
+    [
+        ("gpt2", 124_439_808),
+        ("gpt2-medium", 354_823_168),
+        ("gpt2-large", 774_030_080),
+        ("gpt2-xl", 1_557_611_200),
+    ],
+)
+def test_gpt_has_the_published_count(name, count):
+    model = GPT(50257, **GPT.sizes[name], pad_id=None)
+    assert count_without_allocating(model, (None, None)) == count
+
+
+def test_every_named_size_of_gpt_is_counted():
+    assert len(GPT.sizes) == 4
+
+
+@pytest.mark.parametrize(
+    "name, layers, width", [("base", 6, 512), ("big", 6, 1024)]
+)
+def test_transformer_counts_its_parts(name, layers, width):
+    options = {**Transformer.sizes[name], "shared": True, "tied": True}
+    model = Transformer(37000, 37000, **options)
+    shapes = {"source": (None, None), "target": (None, None)}
+    look, norm = 4 * width * (width + 1), 2 * width
+    network = width * (4 * width) * 2 + 5 * width
+    encoder, decoder = look + network + 2 * norm, 2 * look + network + 3 * norm
+    count = 37000 * width + layers * (encoder + decoder)
+    assert count_without_allocating(model, shapes) == count
+
+
+def test_counting_without_allocating_counts_what_is_there():
+    model = GPT(13, 6, num_heads=2, num_layers=2, max_length=7)
+    model.build((None, None))
+    twin = GPT(13, 6, num_heads=2, num_layers=2, max_length=7)
+    count = count_without_allocating(twin, (None, None))
+    assert count == model.count_params()

@@ -1,0 +1,307 @@
+"""Blocks: look around, then think, and add what was found to what was there.
+
+A deep stack of attentions alone does not train: each layer averages what the
+one below it gave. The Transformer's block lets every vector pass by, adds what
+the attention found, and then what a small network, the same at each place,
+makes of it. The norm keeps the sum in bounds: behind it, as in the paper, or
+on the way into the function, which leaves a straight path from top to bottom
+and so learns without a warm-up.
+
+    FFN(x)    = relu(x W_1 + b_1) W_2 + b_2
+    post-norm:  x <- norm(x + f(x))          # as in the paper
+    pre-norm:   x <- x + f(norm(x))
+    encoder:    f = look at oneself, FFN
+    decoder:    f = look at oneself and not ahead, look at a memory, FFN
+
+Shapes: B batch, T length, S length of the memory, D width, H heads.
+Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
+    pre-norm: Xiong et al. (2020), arXiv:2002.04745.
+Differs from the paper: dropout on the attention weights too, as in its code.
+"""
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.multihead import MultiHeadAttention
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class FeedForward(keras.layers.Layer):
+    """Change each position by the same small network of two layers.
+
+    Args:
+        units: int > 0, width D of the output.
+        hidden: int > 0, width of the layer between.
+        activation: of the layer between. Default "relu".
+    Call arguments:
+        x: float (..., D).
+    Returns:
+        float (..., units).
+    Raises:
+        ValueError: if a width is no int > 0.
+    """
+
+    def __init__(self, units, hidden, *, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        checks.positive_int(units=units, hidden=hidden)
+        activation = keras.activations.get(activation)
+        options = {"dtype": self.dtype_policy}
+        self.inner = keras.layers.Dense(hidden, activation, **options)
+        self.outer = keras.layers.Dense(units, **options)
+
+    def build(self, x_shape):
+        self.inner.build(x_shape)
+        self.outer.build((*x_shape[:-1], self.inner.units))
+
+    def call(self, x):
+        return self.outer(self.inner(x))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.outer.units,
+            "hidden": self.inner.units,
+            "activation": keras.activations.serialize(self.inner.activation),
+        }
+
+
+class _Residual(keras.layers.Layer):
+    """Go around a function: add what comes in to what it gives, and norm."""
+
+    def __init__(self, dropout, norm_first, epsilon, **kwargs):
+        super().__init__(**kwargs)
+        policy = self.dtype_policy
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, dtype=policy
+        )
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.norm_first = norm_first
+
+    def build(self, x_shape):
+        self.norm.build(x_shape)
+
+    def enter(self, x):
+        """Give what the function reads."""
+        return self.norm(x) if self.norm_first else x
+
+    def leave(self, x, y, training):
+        """Put together what went around it and what it gave."""
+        x = x + self.dropout(y, training=training)
+        return x if self.norm_first else self.norm(x)
+
+
+class _Block(keras.layers.Layer):
+    """What both blocks share: arguments, and a network behind attention.
+
+    Args: see `EncoderBlock`.
+    """
+
+    looks = 1  # how many attentions stand before the network
+
+    def __init__(
+        self,
+        units,
+        num_heads,
+        *,
+        hidden=None,
+        dropout=0.1,
+        attention_dropout=None,
+        activation="relu",
+        norm_first=False,
+        epsilon=1e-5,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(units=units, num_heads=num_heads)
+        if units % num_heads:
+            raise ValueError(
+                "`num_heads` must divide the width. Received "
+                f"num_heads={num_heads}, units={units}."
+            )
+        hidden = 4 * units if hidden is None else hidden
+        on_weights = dropout if attention_dropout is None else attention_dropout
+        checks.fraction(dropout=dropout, attention_dropout=on_weights)
+        self.config = {
+            "units": units,
+            "num_heads": num_heads,
+            "hidden": hidden,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "norm_first": norm_first,
+            "epsilon": epsilon,
+        }
+        policy = self.dtype_policy
+        self.attentions = [
+            MultiHeadAttention(
+                num_heads, units // num_heads, dropout=on_weights, dtype=policy
+            )
+            for _ in range(self.looks)
+        ]
+        self.network = FeedForward(
+            units, hidden, activation=activation, dtype=policy
+        )
+        self.residuals = [
+            _Residual(dropout, norm_first, epsilon, dtype=policy)
+            for _ in range(self.looks + 1)
+        ]
+        self.supports_masking = True
+
+    def build_parts(self, x_shape, memory_shape=None):
+        shape = (*x_shape[:-1], self.config["units"])
+        if x_shape[-1] != shape[-1]:
+            raise ValueError(
+                "`units` must be the width of the input, to which the block "
+                f"adds. Received units={shape[-1]}, an input of {x_shape[-1]}."
+            )
+        self.attentions[0].build(shape)
+        for attention in self.attentions[1:]:
+            attention.build(shape, memory_shape or shape)
+        self.network.build(shape)
+        for residual in self.residuals:
+            residual.build(shape)
+
+    def run(self, x, looks, training=False):
+        """Go through the block: `looks` give y and anything else of each."""
+        found = []
+        for look, residual in zip(looks, self.residuals):
+            y, *more = look(residual.enter(x))
+            x = residual.leave(x, y, training)
+            found.append(more)
+        last = self.residuals[-1]
+        y = self.network(last.enter(x))
+        return last.leave(x, y, training), found
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class EncoderBlock(_Block):
+    """Look at oneself, then change each position.
+
+    Args:
+        units: int > 0, width D of the input and the output.
+        num_heads: int > 0, H, a divisor of `units`.
+        hidden: optional int > 0, inner width of the network. Default 4 D.
+        dropout: float in [0, 1), of what is added. Default 0.1.
+        attention_dropout: optional float in [0, 1), of the attention weights.
+            Default: `dropout`.
+        activation: of the network. Default "relu".
+        norm_first: bool, pre-norm instead of the paper's post-norm. Default
+            False.
+        epsilon: float > 0, of the norms. Default 1e-5.
+    Call arguments:
+        x: float (B, T, D).
+        mask: optional bool (B, T), True where a token is real.
+        attention_mask: optional bool (B, T, T), or (B, H, T, T), or what
+            broadcasts to it: True where a position may look.
+        use_causal_mask: bool, let no position look ahead.
+        return_attention_scores: bool, give the weights as well.
+    Returns:
+        float (B, T, D), or that and the weights, float (B, H, T, T).
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    def build(self, x_shape):
+        self.build_parts(x_shape)
+
+    def call(
+        self,
+        x,
+        mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=False,
+    ):
+        def look(h):
+            return self.attentions[0](
+                h,
+                value_mask=mask,
+                attention_mask=attention_mask,
+                use_causal_mask=use_causal_mask,
+                return_attention_scores=True,
+                training=training,
+            )
+
+        x, [[weights]] = self.run(x, [look], training)
+        return (x, weights) if return_attention_scores else x
+
+    def step(self, x, memory, slot, mask):
+        """Go on, see `MultiHeadAttention.step`: x, memory, weights."""
+        x, [found] = self.run(
+            x, [lambda h: self.attentions[0].step(h, memory, slot, mask)]
+        )
+        return x, *found
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class DecoderBlock(_Block):
+    """Look at oneself and not ahead, then at a memory, then change.
+
+    Args: those of `EncoderBlock`, which are
+        units, num_heads: int > 0. hidden=None, dropout=0.1,
+        attention_dropout=None, activation="relu", norm_first=False,
+        epsilon=1e-5.
+    Call arguments:
+        x: float (B, T, D).
+        memory: float (B, S, D'), what the encoder gave.
+        mask: optional bool (B, T), True where a target token is real.
+        memory_mask: optional bool (B, S), True where the memory is real.
+        return_attention_scores: bool, give both weights as well.
+    Returns:
+        float (B, T, D), or that and the weights on the target, float (B, H,
+        T, T), and on the memory, float (B, H, T, S).
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    looks = 2
+
+    def build(self, x_shape, memory_shape=None):
+        self.build_parts(x_shape, memory_shape)
+
+    def call(
+        self,
+        x,
+        memory,
+        mask=None,
+        memory_mask=None,
+        return_attention_scores=False,
+        training=False,
+    ):
+        scores = {"return_attention_scores": True, "training": training}
+        own, other = self.attentions
+        looks = [
+            lambda h: own(h, value_mask=mask, use_causal_mask=True, **scores),
+            lambda h: other(h, memory, value_mask=memory_mask, **scores),
+        ]
+        x, [[weights], [on_memory]] = self.run(x, looks, training)
+        return (x, weights, on_memory) if return_attention_scores else x
+
+    def step(self, x, own, slot, mask, other, other_mask):
+        """Go on: x, what is remembered of oneself, weights on the memory.
+
+        Args:
+            x: float (B, T, D), the tokens that follow; mostly T = 1.
+            own, slot, mask: as in `MultiHeadAttention.step`.
+            other: what `remember` gave of the memory.
+            other_mask: bool, broadcasts to (B, H, T, S).
+        """
+        looks = [
+            lambda h: self.attentions[0].step(h, own, slot, mask),
+            lambda h: self.attentions[1].ask(h, other, other_mask),
+        ]
+        x, [[own, _], [weights]] = self.run(x, looks)
+        return x, own, weights
+
+
+def empty_memory(blocks, rows, room):
+    """Make buffers for what each block will remember, (B, H, N, K) each."""
+    H = blocks[0].config["num_heads"]
+    K, dtype = blocks[0].config["units"] // H, blocks[0].compute_dtype
+    shape = (rows, H, room, K)
+    return [[ops.zeros(shape, dtype=dtype) for _ in "kv"] for _ in blocks]

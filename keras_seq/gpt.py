@@ -1,0 +1,236 @@
+"""GPT: a Transformer that only writes.
+
+Without a source there is nothing to encode: half of the Transformer goes, and
+what is left is a language model like that of the recurrent chapter, but one
+that sees all it has read, word by word, instead of one state. Trained on
+enough text, it turns out to translate, answer and summarise unasked.
+
+    x = dropout(E[ids] + P[0 ... T-1])
+    x = blocks(x)                       # pre-norm, no look ahead
+    logits = norm(x) E^T                # tied
+
+Shapes: B batch, T length, D width, H heads, V vocabulary, N room for tokens.
+Paper: Radford et al. (2018), "Improving language understanding by generative
+    pre-training"; pre-norm, last norm and sizes: Radford et al. (2019),
+    "Language models are unsupervised multitask learners", section 2.3.
+Differs from the paper: padding; each row's positions count its real tokens.
+"""
+
+import typing
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.attention import padding_mask
+from keras_seq.blocks import EncoderBlock, empty_memory
+from keras_seq.embedding import TokenEmbedding
+from keras_seq.positions import PositionalEncoding
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class GPT(keras.Model):
+    """Score the next token at every step, seeing all the steps before it.
+
+    `GPT(50257, **GPT.sizes["gpt2"], pad_id=None)` has the size published as
+    GPT-2, 124,439,808 weights.
+
+    Args:
+        vocab_size: int > 0, number of tokens V.
+        units: int > 0, width D of every layer.
+        num_heads: int > 0, H, a divisor of `units`. Default 4.
+        num_layers: int > 0. Default 4.
+        max_length: int > 0, the most tokens it can see, prompt and answer
+            together. Default 256.
+        hidden: optional int > 0, inner width of the blocks. Default 4 D.
+        dropout: float in [0, 1). Default 0.1.
+        activation: of the blocks. Default "gelu_tanh", GELU by tanh, as the
+            published weights want it; "gelu" is the exact one, by erf.
+        epsilon: float > 0, of the norms. Default 1e-5.
+        pad_id: optional int, the id that means padding, on either side.
+            Default 0; None where every id is a real token.
+    Call arguments:
+        ids: int (B, T).
+        return_attention_scores: bool, give the weights as well.
+    Returns:
+        logits, float (B, T, V), of the token that follows each; or logits and
+        a list of the weights of each layer, float (B, H, T, T).
+    Raises:
+        ValueError: if an argument is outside its range, or the ids are longer
+            than `max_length`.
+    """
+
+    sizes: typing.ClassVar = {
+        name: {
+            "units": units,
+            "num_heads": num_heads,
+            "num_layers": num_layers,
+            "max_length": 1024,
+        }
+        for name, units, num_heads, num_layers in (
+            ("gpt2", 768, 12, 12),
+            ("gpt2-medium", 1024, 16, 24),
+            ("gpt2-large", 1280, 20, 36),
+            ("gpt2-xl", 1600, 25, 48),
+        )
+    }
+
+    def __init__(
+        self,
+        vocab_size,
+        units,
+        *,
+        num_heads=4,
+        num_layers=4,
+        max_length=256,
+        hidden=None,
+        dropout=0.1,
+        activation="gelu_tanh",
+        epsilon=1e-5,
+        pad_id=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(
+            units=units, num_layers=num_layers, max_length=max_length
+        )
+        self.pad_id, self.max_length = pad_id, max_length
+        block = {
+            "num_heads": num_heads,
+            "hidden": hidden,
+            "dropout": dropout,
+            "activation": activation,
+            "epsilon": epsilon,
+        }
+        self.config = {
+            "vocab_size": vocab_size,
+            "units": units,
+            "num_layers": num_layers,
+            "max_length": max_length,
+            "pad_id": pad_id,
+            **block,
+        }
+        policy = self.dtype_policy
+        small = keras.initializers.RandomNormal(stddev=0.02)
+        self.embedding = TokenEmbedding(
+            vocab_size,
+            units,
+            pad_id=pad_id,
+            embeddings_initializer=small,
+            dtype=policy,
+        )
+        self.positions = PositionalEncoding("learned", max_length, dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        if activation == "gelu_tanh":
+            block["activation"] = gelu_tanh
+        self.blocks = [
+            EncoderBlock(units, norm_first=True, **block, dtype=policy)
+            for _ in range(num_layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, dtype=policy
+        )
+
+    def build(self, ids_shape):
+        self.embedding.build()
+        shape = (*ids_shape, self.config["units"])
+        for layer in (self.positions, *self.blocks, self.norm):
+            layer.build(shape)
+
+    def call(self, ids, training=False, return_attention_scores=False):
+        mask = padding_mask(ids, self.pad_id)
+        x, seen = self._embed(ids, mask), []
+        x = self.dropout(x, training=training)
+        for block in self.blocks:
+            x, weights = block(
+                x,
+                mask=mask,
+                use_causal_mask=True,
+                return_attention_scores=True,
+                training=training,
+            )
+            seen.append(weights)
+        logits = self.embedding.logits(self.norm(x))
+        return (logits, seen) if return_attention_scores else logits
+
+    def _embed(self, ids, mask):
+        x = self.embedding(ids)
+        if self.pad_id is None:
+            return self.positions(x)
+        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+        return self.positions(x, ops.maximum(count - 1, 0))
+
+    def start(self, prompt, max_length=None):
+        """Read all of a prompt but its last token, which `step` takes.
+
+        Args:
+            prompt: int (B, T), T > 0; rows may be padded on either side.
+            max_length: optional int, how often `step` will be called.
+                Default: until `max_length` of the model is full.
+        Returns:
+            int (B,), the last token of each row, and the state before it.
+        """
+        if len(prompt.shape) != 2 or prompt.shape[1] == 0:
+            raise ValueError(
+                "`prompt` must be ids of shape (B, T), T > 0. "
+                f"Received shape {tuple(prompt.shape)}."
+            )
+        T = ops.shape(prompt)[1]
+        steps = self.max_length - T if max_length is None else max_length
+        known = isinstance(T, int)
+        if known and not (0 < steps <= self.max_length - T + 1):
+            raise ValueError(
+                "`max_length` must leave room for the prompt and what follows "
+                f"it. Received {T} tokens and {steps} more, where the model "
+                f"sees {self.max_length}."
+            )
+        mask = padding_mask(prompt, self.pad_id)
+        t = ops.arange(T)
+        last = ops.max(ops.where(mask, t, 0), axis=1, keepdims=True)  # (B, 1)
+        before = ops.logical_and(mask, t < last)
+        rows, room = ops.shape(prompt)[0], T + steps
+        seen = ops.pad(before, ((0, 0), (0, steps)), constant_values=False)
+        visible = ops.logical_and(
+            seen[:, None, None], ops.arange(room) <= t[:, None]
+        )  # (B, 1, T, N)
+        x, memories = self._embed(prompt, mask), []
+        for block, empty in zip(
+            self.blocks, empty_memory(self.blocks, rows, room)
+        ):
+            x, memory, _ = block.step(x, empty, 0, visible)
+            memories.append(memory)
+        state = {
+            "memories": memories,
+            "seen": seen,
+            "count": ops.sum(ops.cast(before, "int32"), axis=1),
+            "slot": ops.full((rows,), T, dtype="int32"),
+        }
+        return ops.take_along_axis(prompt, last, axis=1)[:, 0], state
+
+    def step(self, ids, state):
+        """Score the next token: int (B,) -> logits (B, V), new state."""
+        slots = state["slot"]
+        now = ops.arange(ops.shape(state["seen"])[1]) == slots[0]
+        seen, memories = ops.logical_or(state["seen"], now), []
+        x = self.positions(
+            self.embedding(ids[:, None]), state["count"][:, None]
+        )
+        for block, memory in zip(self.blocks, state["memories"]):
+            x, memory, _ = block.step(x, memory, slots[0], seen[:, None, None])
+            memories.append(memory)
+        logits = self.embedding.logits(self.norm(x))[:, 0]
+        return logits, {
+            "memories": memories,
+            "seen": seen,
+            "count": state["count"] + 1,
+            "slot": slots + 1,
+        }
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+def gelu_tanh(x):
+    """Compute GELU by a tanh, as GPT-2 does: within 0.0005 of the exact one."""
+    return keras.activations.gelu(x, approximate=True)

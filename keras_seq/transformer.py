@@ -1,0 +1,278 @@
+"""Transformer: no recurrence at all, only attention and small networks.
+
+A recurrent network reads word after word: 50 words are 50 steps, one after the
+other, and the first word reaches the last through all of them. Here every word
+looks at every other in one step, whatever lies between, and in training all
+places are computed at once. Only speaking is still one word after the other;
+what was computed of the words before is kept, keys and values, so that a step
+costs one word and not the whole sentence again.
+
+    x = dropout(sqrt(D) E[source] + PE),    memory = encoder blocks(x)
+    y = dropout(sqrt(D) E'[target] + PE),   y = decoder blocks(y, memory)
+    logits = y W + b                        # tied: y E'^T
+
+Shapes: B batch, T target length, S source length, D width, H heads, K head
+    width, V vocabulary, N room for tokens in a buffer.
+Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.4 and 5.
+Differs from the paper: the embeddings are tied only where asked; a pre-norm
+    stack ends in one more norm.
+"""
+
+import typing
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.attention import padding_mask
+from keras_seq.blocks import DecoderBlock, EncoderBlock, empty_memory
+from keras_seq.embedding import TokenEmbedding
+from keras_seq.positions import POSITIONS, PositionalEncoding
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class Transformer(keras.Model):
+    """Translate with attention alone.
+
+    `Transformer(8000, 8000, **Transformer.sizes["base"])` has the paper's size.
+
+    Args:
+        source_vocab_size: int > 0, number of source tokens.
+        target_vocab_size: int > 0, number of target tokens V.
+        units: int > 0, width D of every layer.
+        num_heads: int > 0, H, a divisor of `units`. Default 8.
+        num_layers: int > 0, blocks of the encoder, and of the decoder.
+            Default 6.
+        hidden, dropout, attention_dropout, activation, norm_first: of the
+            blocks, see `EncoderBlock`.
+        positions: "sinusoidal", "learned" or "none".
+        max_length: int > 0, the most tokens of a text where positions are
+            learned; the room `start` makes. Default 512.
+        tied: bool, score each token by its embedding. Default False.
+        shared: bool, one embedding for both sides, which then have one
+            vocabulary (the paper's way: with `tied`). Default False.
+        start_id: int, the first id of every target. Default 2.
+        end_id: int, the last one. Default 3.
+        pad_id: optional int, the id that means padding in source and target,
+            where it stands at the end. Default 0.
+    Call arguments:
+        inputs: dict of "source", int (B, S), and "target", int (B, T), the
+            target from its start token on.
+        return_attention_scores: bool, give the weights as well.
+    Returns:
+        logits, float (B, T, V), of the token that follows each; or logits and
+        a dict of lists, a weight for each layer: "encoder", float (B, H, S,
+        S), "decoder", (B, H, T, T), and "cross", (B, H, T, S).
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    sizes: typing.ClassVar = {
+        "base": {"units": 512, "num_heads": 8, "num_layers": 6},
+        "big": {
+            "units": 1024,
+            "num_heads": 16,
+            "num_layers": 6,
+            "dropout": 0.3,
+        },
+    }
+
+    def __init__(
+        self,
+        source_vocab_size,
+        target_vocab_size,
+        units,
+        *,
+        num_heads=8,
+        num_layers=6,
+        hidden=None,
+        dropout=0.1,
+        attention_dropout=None,
+        activation="relu",
+        norm_first=False,
+        positions="sinusoidal",
+        max_length=512,
+        tied=False,
+        shared=False,
+        start_id=2,
+        end_id=3,
+        pad_id=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(
+            source_vocab_size=source_vocab_size,
+            target_vocab_size=target_vocab_size,
+            num_layers=num_layers,
+        )
+        checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
+        checks.one_of(POSITIONS, positions=positions)
+        if shared and source_vocab_size != target_vocab_size:
+            raise ValueError(
+                "`shared` needs one vocabulary for both sides. Received sizes "
+                f"{source_vocab_size} and {target_vocab_size}."
+            )
+        self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
+        block = {
+            "hidden": hidden,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "norm_first": norm_first,
+        }
+        self.config = {
+            "source_vocab_size": source_vocab_size,
+            "target_vocab_size": target_vocab_size,
+            "units": units,
+            "num_heads": num_heads,
+            "num_layers": num_layers,
+            **block,
+            "positions": positions,
+            "max_length": max_length,
+            "tied": tied,
+            "shared": shared,
+            "start_id": start_id,
+            "end_id": end_id,
+            "pad_id": pad_id,
+        }
+        policy = self.dtype_policy
+        self.target_embedding = _embedding(
+            target_vocab_size, units, pad_id, policy
+        )
+        self.source_embedding = self.target_embedding
+        if not shared:
+            self.source_embedding = _embedding(
+                source_vocab_size, units, pad_id, policy
+            )
+        self.source_positions, self.target_positions = (
+            PositionalEncoding(positions, max_length, dtype=policy)
+            for _ in range(2)
+        )
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.encoder, self.decoder = (
+            [
+                kind(units, num_heads, **block, dtype=policy)
+                for _ in range(num_layers)
+            ]
+            for kind in (EncoderBlock, DecoderBlock)
+        )
+        self.encoder_norm, self.decoder_norm = (
+            keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy)
+            if norm_first
+            else keras.layers.Identity(dtype=policy)
+            for _ in range(2)
+        )
+        self.head = None
+        if not tied:
+            self.head = keras.layers.Dense(target_vocab_size, dtype=policy)
+
+    def build(self, inputs_shape):
+        self.source_embedding.build()
+        if self.target_embedding is not self.source_embedding:
+            self.target_embedding.build()
+        shape = (None, None, self.config["units"])
+        layers = [self.source_positions, self.target_positions]
+        layers += [*self.encoder, *self.decoder]
+        layers += [self.encoder_norm, self.decoder_norm]
+        layers += [] if self.head is None else [self.head]
+        for layer in layers:
+            layer.build(shape)
+
+    def call(self, inputs, training=False, return_attention_scores=False):
+        source, target = inputs["source"], inputs["target"]
+        memory, memory_mask, seen = self.encode(source, training)
+        mask = padding_mask(target, self.pad_id)
+        x = self.target_positions(self.target_embedding(target))
+        x, own, cross = self.dropout(x, training=training), [], []
+        for block in self.decoder:
+            x, *weights = block(
+                x,
+                memory,
+                mask=mask,
+                memory_mask=memory_mask,
+                return_attention_scores=True,
+                training=training,
+            )
+            own.append(weights[0])
+            cross.append(weights[1])
+        logits = self._score(x)
+        if not return_attention_scores:
+            return logits
+        return logits, {"encoder": seen, "decoder": own, "cross": cross}
+
+    def encode(self, source, training=False):
+        """Read: int (B, S) -> memory (B, S, D), mask (B, S), weights."""
+        mask = padding_mask(source, self.pad_id)
+        x = self.source_positions(self.source_embedding(source))
+        x, seen = self.dropout(x, training=training), []
+        for block in self.encoder:
+            x, weights = block(
+                x, mask=mask, return_attention_scores=True, training=training
+            )
+            seen.append(weights)
+        return self.encoder_norm(x), mask, seen
+
+    def _score(self, x):
+        x = self.decoder_norm(x)
+        if self.head is None:
+            return self.target_embedding.logits(x)
+        return self.head(x)
+
+    def start(self, source, max_length=None):
+        """Read the source, and make room for an answer.
+
+        Args:
+            source: int (B, S).
+            max_length: optional int, N, how often `step` will be called.
+        Returns:
+            int (B,), the start token, and the state before it.
+        """
+        room = max_length or self.config["max_length"]
+        memory, mask, _ = self.encode(source)
+        rows = ops.shape(source)[0]
+        memories = [b.attentions[1].remember(memory) for b in self.decoder]
+        nothing = empty_memory(self.decoder, rows, room)
+        state = {
+            "own": nothing,
+            "slot": ops.zeros((rows,), dtype="int32"),
+            "attention": ops.zeros_like(memory[:, :, 0]),
+            "source": {"memories": memories, "mask": mask},
+        }
+        return ops.full((rows,), self.start_id, dtype="int32"), state
+
+    def step(self, ids, state):
+        """Score the next token: int (B,) -> logits (B, V), new state."""
+        slots, source = state["slot"], state["source"]
+        room = state["own"][0][0].shape[2]
+        mask = ops.arange(room) <= slots[0]
+        x = self.target_embedding(ids[:, None])
+        x, own = self.target_positions(x, slots[:, None]), []
+        for block, before, memory in zip(
+            self.decoder, state["own"], source["memories"]
+        ):
+            other_mask = source["mask"][:, None, None]
+            x, after, weights = block.step(
+                x, before, slots[0], mask, memory, other_mask
+            )
+            own.append(after)
+        attention = ops.mean(weights[:, :, 0], axis=1)  # of the last layer
+        new = {"own": own, "slot": slots + 1, "attention": attention}
+        return self._score(x)[:, 0], {**state, **new}
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+def _embedding(vocab_size, units, pad_id, policy):
+    """Make vectors that are of length 1, about, before they are scaled."""
+    checks.positive_int(units=units)
+    return TokenEmbedding(
+        vocab_size,
+        units,
+        scale=True,
+        pad_id=pad_id,
+        embeddings_initializer=keras.initializers.RandomNormal(
+            stddev=units**-0.5
+        ),
+        dtype=policy,
+    )

@@ -1,0 +1,251 @@
+"""The Transformer beside Keras's attention, PyTorch's layers and the paper."""
+
+import keras
+import numpy as np
+import pytest
+from cases import VOCAB, ids, query_and_memory, sentences, wide_floats
+from keras import ops
+
+from keras_seq import (
+    GPT,
+    DecoderBlock,
+    EncoderBlock,
+    MultiHeadAttention,
+    PositionalEncoding,
+    Transformer,
+    causal_mask,
+    sinusoidal_positions,
+)
+
+OPTIONS = {
+    "plain": {},
+    "narrow values": {"value_dim": 5},
+    "no bias": {"use_bias": False},
+    "another width": {"output_shape": 17},
+}
+CALLS = {
+    "self": {},
+    "causal": {"use_causal_mask": True},
+    "masked": {"attention_mask": None},
+    "memory": {"value": None},
+    "memory and key": {"value": None, "key": None},
+    "masked memory": {"value": None, "value_mask": None},
+}
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def random_bool(*shape):
+    x = np.random.default_rng(2).random(shape) > 0.4
+    x[..., 0] = True  # Keras spreads a row that may look at nothing evenly
+    return x
+
+
+def arguments(call, query, memory):
+    """Fill in what a call of CALLS names."""
+    there = {
+        "value": memory,
+        "key": memory[:, ::-1],
+        "value_mask": random_bool(*memory.shape[:2]),
+        "attention_mask": random_bool(
+            len(query), query.shape[1], query.shape[1]
+        ),
+    }
+    return {k: there.get(k) if v is None else v for k, v in call.items()}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_attention_is_that_of_keras(options, call):
+    keras.utils.set_random_seed(0)
+    query, memory = query_and_memory()
+    theirs = keras.layers.MultiHeadAttention(3, 7, **OPTIONS[options])
+    ours = MultiHeadAttention(3, 7, **OPTIONS[options])
+    found = arguments(CALLS[call], query, memory)
+    expected = {**found, "value": found.get("value", query)}
+    ours(query, **found), theirs(query, **expected)
+    rng = np.random.default_rng(1)
+    theirs.set_weights([rng.normal(size=w.shape) for w in theirs.get_weights()])
+    ours.set_weights(theirs.get_weights())
+    y, a = ours(query, **found, return_attention_scores=True)
+    z, b = theirs(query, **expected, return_attention_scores=True)
+    np.testing.assert_allclose(numbers(a), numbers(b), atol=1e-5)
+    np.testing.assert_allclose(numbers(y), numbers(z), rtol=1e-4, atol=1e-4)
+
+
+def test_a_fused_kernel_is_drawn_as_the_matrix_it_is():
+    layer = MultiHeadAttention(4, 16)
+    layer.build((None, None, 64))
+    kernel = layer.get_weights()[0]
+    limit = (6 / (64 + 64)) ** 0.5
+    assert kernel.shape == (64, 4, 16)
+    assert 0.95 * limit < np.abs(kernel).max() <= limit
+
+
+def test_a_query_that_may_look_at_nothing_gets_nothing():
+    query, memory = query_and_memory()
+    mask = np.ones((3, 2, 5), bool)
+    mask[1] = False
+    layer = MultiHeadAttention(2, 3)
+    y, weights = layer(
+        query, memory, attention_mask=mask, return_attention_scores=True
+    )
+    assert not numbers(weights)[1].any() and np.isfinite(numbers(y)).all()
+    np.testing.assert_allclose(numbers(weights)[[0, 2]].sum(-1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"attention_mask": np.ones((3, 2, 5), "float32")},
+        {"attention_mask": np.ones((2, 5), bool)},
+        {"value_mask": np.ones((3, 5), "int32")},
+        {"value_mask": np.ones((3, 2, 5), bool)},
+        {"query_mask": np.ones(3, bool)},
+    ],
+    ids=lambda mask: next(iter(mask)),
+)
+def test_what_is_no_mask_is_refused_by_name(mask):
+    with pytest.raises(ValueError, match=next(iter(mask))):
+        MultiHeadAttention(2, 3)(*query_and_memory(), **mask)
+
+
+def of_torch(theirs, *memory):
+    """Lay the weights of a torch layer out as ours: a list of arrays."""
+    state = {k: v.detach().numpy() for k, v in theirs.state_dict().items()}
+    D = state["linear2.bias"].size
+    H = theirs.self_attn.num_heads
+
+    def attention(name):
+        kernels = state[f"{name}.in_proj_weight"].reshape(3, D, D)
+        biases = state[f"{name}.in_proj_bias"].reshape(3, H, D // H)
+        for kernel, bias in zip(kernels, biases):
+            yield from (kernel.T.reshape(D, H, D // H), bias)
+        out = state[f"{name}.out_proj.weight"].T
+        yield from (out.reshape(H, D // H, D), state[f"{name}.out_proj.bias"])
+
+    weights = list(attention("self_attn"))
+    weights += attention("multihead_attn") if memory else ()
+    for name in ("linear1", "linear2"):
+        weights += [state[f"{name}.weight"].T, state[f"{name}.bias"]]
+    for name in ("norm1", "norm2", "norm3")[: 2 + len(memory)]:
+        weights += [state[f"{name}.weight"], state[f"{name}.bias"]]
+    return weights
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_encoder_block_is_that_of_torch(norm_first, activation):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    theirs = torch.nn.TransformerEncoderLayer(
+        14, 2, 17, 0.0, activation, batch_first=True, norm_first=norm_first
+    ).eval()
+    ours = EncoderBlock(
+        14, 2, hidden=17, activation=activation, norm_first=norm_first
+    )
+    x = np.random.default_rng(0).normal(size=(3, 5, 14)).astype("float32")
+    mask = ids() != 0
+    ours(x)
+    ours.set_weights(of_torch(theirs))
+    for options, causal in (({}, None), ({"use_causal_mask": True}, True)):
+        hidden = ~numbers(causal_mask(5)).astype(bool) if causal else None
+        with torch.no_grad():
+            expected = theirs(
+                torch.tensor(x),
+                None if hidden is None else torch.tensor(hidden),
+                src_key_padding_mask=torch.tensor(~mask),
+            )
+        y = numbers(ours(x, mask=mask, **options))
+        real = mask.copy()
+        real[2] &= not causal  # its first queries see nothing: NaN there
+        found = np.nan_to_num(expected.numpy())
+        np.testing.assert_allclose(y[real], found[real], atol=1e-4)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_decoder_block_is_that_of_torch(norm_first):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    theirs = torch.nn.TransformerDecoderLayer(
+        14, 2, 17, 0.0, batch_first=True, norm_first=norm_first
+    ).eval()
+    ours = DecoderBlock(14, 2, hidden=17, norm_first=norm_first)
+    rng = np.random.default_rng(0)
+    x, memory = (rng.normal(size=(3, n, 14)).astype("float32") for n in (3, 5))
+    mask = sentences()["source"] != 0
+    ours(x, memory)
+    ours.set_weights(of_torch(theirs, memory))
+    with torch.no_grad():
+        expected = theirs(
+            torch.tensor(x),
+            torch.tensor(memory),
+            torch.tensor(~numbers(causal_mask(3)).astype(bool)),
+            memory_key_padding_mask=torch.tensor(~mask),
+        ).numpy()
+    y = numbers(ours(x, memory, memory_mask=mask))
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("units", [6, 7])
+def test_waves_are_those_of_the_paper(units):
+    expected = np.zeros((11, units))
+    for p in range(11):
+        for i in range(units):
+            angle = p / 10000 ** (2 * (i // 2) / units)
+            expected[p, i] = np.cos(angle) if i % 2 else np.sin(angle)
+    found = numbers(sinusoidal_positions(np.arange(11), units))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_no_more_places_than_were_learned():
+    with pytest.raises(ValueError, match="max_length"):
+        PositionalEncoding("learned", 4)(wide_floats())
+    with pytest.raises(ValueError, match="max_length"):
+        GPT(VOCAB, 8, num_heads=2, max_length=4)(ids())
+
+
+def test_without_positions_words_are_a_bag():
+    """Exchange two source words, and the memory is only exchanged."""
+    keras.utils.set_random_seed(0)
+    options = {"num_heads": 2, "num_layers": 2}
+    x = ids()[:1]
+    swapped = x[:, [1, 0, 2, 3, 4]]
+    for positions, same in (("none", True), ("sinusoidal", False)):
+        model = Transformer(VOCAB, VOCAB, 8, positions=positions, **options)
+        model({"source": x, "target": x})
+        memory, *_ = model.encode(x)
+        other, *_ = model.encode(swapped)
+        alike = np.allclose(
+            numbers(memory)[:, [1, 0, 2, 3, 4]], numbers(other), atol=1e-5
+        )
+        assert alike == same
+
+
+@pytest.mark.parametrize("steps", [0, 5])
+def test_gpt_refuses_more_than_it_can_see(steps):
+    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model(ids())
+    with pytest.raises(ValueError, match="max_length"):
+        model.start(ids(), max_length=steps)
+
+
+def test_gpt_speaks_to_the_end_of_what_it_can_see():
+    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    x = np.abs(ids()) + (ids() == 0)
+    model(x)
+    token, state = model.start(x, max_length=4)
+    said = [x]
+    for _ in range(4):
+        whole = numbers(model(np.concatenate(said, axis=1)))[:, -1]
+        logits, state = model.step(token, state)
+        np.testing.assert_allclose(numbers(logits), whole, atol=1e-5)
+        token = numbers(logits).argmax(-1)
+        said.append(token[:, None])
+
+
+def test_block_refuses_an_input_of_another_width():
+    with pytest.raises(ValueError, match="units"):
+        EncoderBlock(8, 2)(wide_floats())
