@@ -9,6 +9,7 @@ probability epsilon that falls from step i to step, else the decoder's own.
 
     h_0      = c                                      # what to write about
     h_t      = cell(E[y_{t-1}], h_{t-1})              # y_0 is the start
+    h_t      = cell([E[y_{t-1}] ; c], h_{t-1})        # feed_context
     logits_t = h_t W + b                              # for y_t
     linear: epsilon = max(floor, k - slope i)
     exponential: epsilon = k^i
@@ -17,8 +18,9 @@ probability epsilon that falls from step i to step, else the decoder's own.
 Shapes: B batch, T target length, V vocabulary, U units.
 Paper: Cho et al. (2014), arXiv:1406.1078, section 2.2; scheduled sampling:
     Bengio, Vinyals, Jaitly & Shazeer (2015), arXiv:1506.03099, section 2.4.
-Differs from the paper: c is seen once, as the first state (Cho feeds it at
-    every step); of its own words the decoder hears the likeliest, not a draw.
+Differs from the paper: c is seen once, as the first state, unless it is to be
+    fed at every step, as in Cho; the logits do not read it; of its own words
+    the decoder hears the likeliest, not a draw.
 """
 
 import dataclasses
@@ -95,6 +97,8 @@ class Decoder(RecurrentLM):
         scheduled_sampling: optional `ScheduledSampling`; in training the
             decoder is then fed its own likeliest token in place of a true one
             as often as it says.
+        feed_context: bool, read the state it begins at, h of the top layer,
+            beside the token at every step. Default False.
     Call arguments:
         ids: int (B, T), the target from its start token on.
         initial_state: optional list for each layer of its states, float (B,
@@ -105,8 +109,17 @@ class Decoder(RecurrentLM):
         ValueError: if an argument is outside its range.
     """
 
-    def __init__(self, vocab_size, units, *, scheduled_sampling=None, **kwargs):
+    def __init__(
+        self,
+        vocab_size,
+        units,
+        *,
+        scheduled_sampling=None,
+        feed_context=False,
+        **kwargs,
+    ):
         super().__init__(vocab_size, units, **kwargs)
+        self.feed_context = feed_context
         self.scheduled_sampling = scheduled_sampling
         if scheduled_sampling is not None:
             self.coins = keras.random.SeedGenerator()
@@ -118,7 +131,14 @@ class Decoder(RecurrentLM):
                 initializer="zeros",
             )
 
+    @property
+    def input_width(self):
+        more = self.config["units"] if self.feed_context else 0
+        return super().input_width + more
+
     def call(self, ids, initial_state=None, training=False):
+        if initial_state is None and self.feed_context:
+            initial_state = self._zeros(ops.shape(ids)[0])
         if training and self.scheduled_sampling is not None:
             x = self._speak(ids, initial_state)
         else:
@@ -126,11 +146,36 @@ class Decoder(RecurrentLM):
             x, _ = self._read(ids, mask, training, initial_state)
         return self._score(self.dropout(x, training=training))
 
+    def input_to_layers(self, ids, states):
+        x = self.embedding(ids)
+        if not self.feed_context:
+            return x
+        c = ops.cast(states[-1][0], x.dtype)  # first of the last: see `begin`
+        if len(x.shape) == 3:
+            c = ops.repeat(c[:, None], ops.shape(x)[1], axis=1)
+        return ops.concatenate([x, c], axis=-1)
+
+    def begin(self, states):
+        """Make first states what `step` takes: a context stays as it is."""
+        return [*states, [states[-1][0]]] if self.feed_context else states
+
+    def start(self, prompt):
+        ids, states = super().start(prompt)
+        nothing = self.begin(self._zeros(ops.shape(prompt)[0]))
+        return ids, states + nothing[len(states) :]
+
+    def step(self, ids, state):
+        """Score the next token: int (B,) -> logits (B, V), new state."""
+        logits, states = super().step(ids, state)
+        return logits, [*states, *state[len(states) :]]
+
+    def _zeros(self, rows):
+        return [layer.get_initial_state(rows) for layer in self.recurrent]
+
     def _speak(self, ids, states):
         """Read `ids`, but now and then hear oneself: float (B, T, U)."""
         rows = ops.shape(ids)[0]
-        if states is None:
-            states = [r.get_initial_state(rows) for r in self.recurrent]
+        states = self._zeros(rows) if states is None else states
         ids = self.embedding.whole(ids)
         true = self.scheduled_sampling.epsilon(self.steps)
         self.steps.assign_add(1)
@@ -138,7 +183,7 @@ class Decoder(RecurrentLM):
             ops.shape(ids), dtype="float32", seed=self.coins
         )
         own = ops.cast(coin >= true, ids.dtype)
-        widths = [self.embedding.units] + [r.units for r in self.recurrent[1:]]
+        widths = [self.input_width] + [r.units for r in self.recurrent[1:]]
         kept = [  # one dropout mask for all steps
             self.dropout(ops.ones((rows, width)), training=True)
             for width in widths
@@ -149,12 +194,17 @@ class Decoder(RecurrentLM):
         )
         flat = [state for layer in states for state in layer]
         return loop(
-            ops.stack([ids, own], axis=-1), initial_state=[*flat, said, *kept]
+            ops.stack([ids, own], axis=-1),
+            initial_state=[*flat, said, *kept, states[-1][0]],
         )
 
     def get_config(self):
         schedule = keras.saving.serialize_keras_object(self.scheduled_sampling)
-        return {**super().get_config(), "scheduled_sampling": schedule}
+        own = {
+            "scheduled_sampling": schedule,
+            "feed_context": self.feed_context,
+        }
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config):
@@ -185,7 +235,7 @@ class _Speaking(keras.layers.Layer):
         count = sum(len(layer.cell.state_names) for layer in layers)
         before, said, kept = states[:count], states[count], states[count + 1 :]
         ids = ops.where(x[:, 1] == 1, ops.cast(said[:, 0], x.dtype), x[:, 0])
-        h, after = decoder.embedding(ids), []
+        h, after = decoder.input_to_layers(ids, [kept[-1:]]), []
         for layer, keep in zip(layers, kept):
             own = before[len(after) :][: len(layer.cell.state_names)]
             h, new = layer.cell(h * ops.cast(keep, h.dtype), own)

@@ -128,9 +128,13 @@ class RecurrentLM(keras.Model):
         if not tied:
             self.head = keras.layers.Dense(vocab_size, dtype=policy)
 
+    @property
+    def input_width(self):
+        return self.embedding.units
+
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
-        shape = (*ids_shape, self.embedding.units)
+        shape = (*ids_shape, self.input_width)
         for layer in self.recurrent:
             layer.build(shape)
             shape = (*ids_shape, layer.units)
@@ -142,7 +146,7 @@ class RecurrentLM(keras.Model):
         return self._score(self.dropout(x, training=training))
 
     def _read(self, ids, mask, training=False, states=None):
-        x, finals = self.embedding(ids), []
+        x, finals = self.input_to_layers(ids, states), []
         states = states or [None] * len(self.recurrent)
         for layer, initial in zip(self.recurrent, states):
             x = self.dropout(x, training=training)
@@ -158,6 +162,10 @@ class RecurrentLM(keras.Model):
             )
             finals.append(final)
         return x, finals
+
+    def input_to_layers(self, ids, states):
+        """Give what the first layer reads, float (B, ..., D)."""
+        return self.embedding(ids)
 
     def _score(self, x):
         return self.embedding.logits(x) if self.head is None else self.head(x)
@@ -190,7 +198,7 @@ class RecurrentLM(keras.Model):
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
-        x, states = self.embedding(ids), []
+        x, states = self.input_to_layers(ids, state), []
         for layer, before in zip(self.recurrent, state):
             x, after = layer.cell(x, before)
             states.append(after)

@@ -253,6 +253,8 @@ class Seq2Seq(EncoderDecoder):
         dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
         and
         scheduled_sampling: optional `ScheduledSampling`, used in training.
+        feed_context: bool, read the context beside the token at every step, as
+            Cho et al. (2014) do, not only before the first. Default False.
     Call arguments:
         inputs: dict of "source", int (B, S), and "target", int (B, T), the
             target from its start token on.
@@ -262,13 +264,17 @@ class Seq2Seq(EncoderDecoder):
         ValueError: if an argument is outside its range.
     """
 
-    def __init__(self, *args, scheduled_sampling=None, **kwargs):
+    def __init__(
+        self, *args, scheduled_sampling=None, feed_context=False, **kwargs
+    ):
         super().__init__(*args, **kwargs)
+        self.config = {**self.config, "feed_context": feed_context}
         self.scheduled_sampling = scheduled_sampling
         self.decoder = Decoder(
             self.config["target_vocab_size"],
             self.config["units"],
             scheduled_sampling=scheduled_sampling,
+            feed_context=feed_context,
             **self.shared,
         )
 
@@ -294,7 +300,8 @@ class Seq2Seq(EncoderDecoder):
 
     def start(self, source):
         """Read the source: int (B, S) -> int (B,), the start token; state."""
-        return self.first_ids(source), self.read(source)[1]
+        states = self.decoder.begin(self.read(source)[1])
+        return self.first_ids(source), states
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

@@ -19,6 +19,10 @@ MODELS = {
         {"cell": "lstm", "num_layers": 2, "bidirectional": True},
     ),
     "plain, reversed": ("Seq2Seq", {"cell": "rnn", "reverse_source": True}),
+    "plain, context fed": (
+        "Seq2Seq",
+        {"num_layers": 2, "bidirectional": True, "feed_context": True},
+    ),
     "bahdanau": ("BahdanauSeq2Seq", {}),
     "bahdanau lstm": ("BahdanauSeq2Seq", {"cell": "lstm", "num_layers": 2}),
     "luong dot": ("LuongSeq2Seq", {"score": "dot"}),

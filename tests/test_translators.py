@@ -151,6 +151,22 @@ def test_a_decoder_from_nothing_is_a_language_model():
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_a_context_that_is_fed_is_read_at_every_step():
+    """Blind to it, the decoder is that which is not fed; else it is not."""
+    fed, plain = made(Seq2Seq, feed_context=True), made(Seq2Seq)
+    x, U = sentences(), 7
+    kernel = fed.decoder.recurrent[0].cell.kernel
+    weights = dict(zip([w.path for w in plain.weights], plain.get_weights()))
+    assert len(weights) == len(fed.weights)
+    for ours, value in zip(fed.weights, weights.values()):
+        if ours is kernel:  # the rows of the token, then those of the context
+            value = np.concatenate([value, np.zeros((U, value.shape[1]))])
+        ours.assign(value)
+    np.testing.assert_allclose(numbers(fed(x)), numbers(plain(x)), atol=1e-6)
+    kernel.assign(numbers(kernel) + 0.5)
+    assert np.abs(numbers(fed(x)) - numbers(plain(x))).max() > 1e-3
+
+
 @pytest.mark.parametrize("cell, width", [("gru", 14), ("lstm", 28)])
 def test_the_context_is_all_that_the_decoder_learns(cell, width):
     model = made(Seq2Seq, cell=cell, num_layers=2)
@@ -177,16 +193,18 @@ def sampled(k, **options):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_a_share_of_one_is_teacher_forcing(cell):
-    model, twin = sampled(1.0, cell=cell, num_layers=2)
+@pytest.mark.parametrize("feed", [False, True])
+def test_a_share_of_one_is_teacher_forcing(cell, feed):
+    model, twin = sampled(1.0, cell=cell, num_layers=2, feed_context=feed)
     x = sentences()
     a, b = numbers(model(x, training=True)), numbers(twin(x, training=True))
     real = x["target"] != 0
     np.testing.assert_allclose(a[real], b[real], atol=1e-5)
 
 
-def test_a_share_of_nothing_is_hearing_only_oneself():
-    model, twin = sampled(1e-9, num_layers=2)
+@pytest.mark.parametrize("feed", [False, True])
+def test_a_share_of_nothing_is_hearing_only_oneself(feed):
+    model, twin = sampled(1e-9, num_layers=2, feed_context=feed)
     x = sentences()
     heard = numbers(model(x, training=True))
     ids, (_, state) = x["target"][:, 0], twin.start(x["source"])
