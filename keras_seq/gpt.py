@@ -226,6 +226,22 @@ class GPT(keras.Model):
             "slot": slots + 1,
         }
 
+    @classmethod
+    def from_huggingface(cls, folder, pad_id=None, **options):
+        """Read a published GPT-2: `config.json` and `model.safetensors`.
+
+        Args:
+            folder: path of a folder as `transformers` writes it.
+            pad_id: as above; the published vocabulary has no padding.
+            options: of `keras.Model`, such as dtype.
+        Raises:
+            ValueError: if a file is missing or damaged, a tensor is missing
+                or of a wrong shape, or an option is not to be had here.
+        """
+        from keras_seq import pretrained
+
+        return pretrained.load_gpt(cls, folder, pad_id, **options)
+
     def get_config(self):
         return {**super().get_config(), **self.config}
 

@@ -1,0 +1,157 @@
+"""Folders as `transformers` writes them: the same logits, and clear errors."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_seq import GPT, generate
+
+transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch")
+
+HEADS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module", params=HEADS)
+def published(request, tmp_path_factory):
+    """Write a small GPT-2 of random weights; give it and its folder."""
+    torch.manual_seed(request.param)
+    config = transformers.GPT2Config(
+        vocab_size=29,
+        n_positions=23,
+        n_embd=12,
+        n_layer=2,
+        n_head=request.param,
+        initializer_range=0.5,
+        bos_token_id=1,
+        eos_token_id=1,
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    folder = tmp_path_factory.mktemp("gpt2")
+    model.save_pretrained(folder)
+    return model, folder
+
+
+def numbers(x):
+    return ops.convert_to_numpy(x)
+
+
+def test_logits_are_those_of_transformers(published):
+    theirs, folder = published
+    ours = GPT.from_huggingface(folder)
+    ids = np.random.default_rng(0).integers(0, 29, (3, 17))
+    with torch.no_grad():
+        expected = theirs(torch.tensor(ids)).logits.numpy()
+    np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_rows_of_several_lengths_are_those_of_transformers(published, side):
+    """Padding is the id 0; positions count what is real."""
+    theirs, folder = published
+    ours = GPT.from_huggingface(folder, pad_id=0)
+    ids = np.random.default_rng(0).integers(1, 29, (3, 11))
+    for row, length in zip(ids, (11, 7, 2)):
+        row[: 11 - length] = 0
+        row[:] = row if side == "left" else np.roll(row, length - 11)
+    mask = ids != 0
+    places = np.maximum(mask.cumsum(axis=1) - 1, 0)
+    with torch.no_grad():
+        expected = theirs(
+            torch.tensor(ids),
+            attention_mask=torch.tensor(mask.astype(int)),
+            position_ids=torch.tensor(places),
+        ).logits.numpy()
+    found = numbers(ours(ids))
+    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
+
+
+def test_it_says_what_transformers_says(published):
+    theirs, folder = published
+    ours = GPT.from_huggingface(folder)
+    ids = np.random.default_rng(1).integers(0, 29, (2, 5))
+    found = generate(ours, ids, max_length=11).ids
+    expected = theirs.generate(
+        torch.tensor(ids),
+        attention_mask=torch.ones(2, 5, dtype=int),
+        max_new_tokens=11,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    ).numpy()[:, 5:]
+    assert np.array_equal(found, expected)
+
+
+def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
+    ours = GPT.from_huggingface(published[1], dtype="mixed_bfloat16")
+    ids = np.random.default_rng(0).integers(0, 29, (3, 5))
+    ours.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    a, b = (ops.cast(m(ids), "float32") for m in (ours, again))
+    assert np.array_equal(numbers(a), numbers(b))
+
+
+@pytest.fixture
+def folder(published, tmp_path):
+    """A copy to spoil."""
+    for path in published[1].glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        ("model_type", "bert"),
+        ("activation_function", "silu"),
+        ("scale_attn_by_inverse_layer_idx", True),
+        ("add_cross_attention", True),
+        ("tie_word_embeddings", False),
+        ("n_layer", 0),
+        ("n_embd", None),
+    ],
+)
+def test_what_our_model_does_not_have_is_refused(folder, option, value):
+    config = json.loads((folder / "config.json").read_text())
+    config[option] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=option):
+        GPT.from_huggingface(folder)
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_or_damaged_file_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:50])
+    with pytest.raises(ValueError, match=name):
+        GPT.from_huggingface(folder)
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match=name):
+        GPT.from_huggingface(folder)
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+@pytest.mark.parametrize(
+    "spoil, says",
+    [
+        (lambda x: x.pop("transformer.h.1.ln_2.bias"), "h.1.ln_2.bias"),
+        (lambda x: x.update({"transformer.odd": np.zeros(3)}), "odd"),
+        (
+            lambda x: x.update({"transformer.ln_f.bias": np.zeros(3)}),
+            "ln_f.bias.*shape",
+        ),
+    ],
+    ids=["missing", "left over", "of another shape"],
+)
+def test_a_wrong_tensor_is_named(folder, spoil, says):
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    spoil(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=says):
+        GPT.from_huggingface(folder)
