@@ -65,7 +65,8 @@ def test_attention_is_that_of_keras(options, call):
     ours = MultiHeadAttention(3, 7, **OPTIONS[options])
     found = arguments(CALLS[call], query, memory)
     expected = {**found, "value": found.get("value", query)}
-    ours(query, **found), theirs(query, **expected)
+    for layer in (ours, theirs):  # on JAX Keras cannot call narrow values
+        layer.build(query.shape, expected["value"].shape)
     rng = np.random.default_rng(1)
     theirs.set_weights([rng.normal(size=w.shape) for w in theirs.get_weights()])
     ours.set_weights(theirs.get_weights())
@@ -242,7 +243,7 @@ def test_gpt_speaks_to_the_end_of_what_it_can_see():
         whole = numbers(model(np.concatenate(said, axis=1)))[:, -1]
         logits, state = model.step(token, state)
         np.testing.assert_allclose(numbers(logits), whole, atol=1e-5)
-        token = numbers(logits).argmax(-1)
+        token = 1 + numbers(logits)[:, 1:].argmax(-1)  # 0 is padding
         said.append(token[:, None])
 
 
