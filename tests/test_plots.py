@@ -48,6 +48,9 @@ PICTURES = {
     "alignment": lambda: plots.alignment(
         np.full((2, 3), 1 / 3), "칠 $", ["팔", "[END]"], [(0, 2), (0, 0)]
     ),
+    "heads": lambda: plots.heads(
+        [np.full((5, 2, 3), 1 / 3)] * 2, "칠 $", ["팔", "[END]"]
+    ),
     "confusion": lambda: plots.confusion([0, 1, 1], [0, 1, 0], "칠팔구"),
 }
 
@@ -281,3 +284,13 @@ def test_an_alignment_that_does_not_fit_is_refused(bad, name):
     draw(plots.alignment(**good, title="$x", spans=[(0, 2)]))
     with pytest.raises(ValueError, match=f"`{name}`"):
         plots.alignment(**{**good, **bad})
+
+
+def test_every_head_of_every_layer_has_its_picture():
+    weights = np.random.default_rng(0).random((3, 5, 2, 7))
+    figure = plots.heads(list(weights), "abcdefg", "12")
+    assert len(figure.axes) == 15
+    for axes, drawn in zip(figure.axes, weights.reshape(15, 2, 7)):
+        assert np.array_equal(axes.images[0].get_array(), drawn)
+    with pytest.raises(ValueError, match="`source`"):
+        plots.heads(list(weights), "abc", "12")

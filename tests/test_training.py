@@ -645,3 +645,22 @@ def test_a_stage_has_one_fit(tmp_path):
     run.callbacks("one")
     with pytest.raises(ValueError, match="`stage` must be new"):
         run.callbacks("one")
+
+
+def test_noam_rises_in_a_line_and_falls_with_the_root():
+    """Vaswani et al. (2017), eq. (3), with steps counted from 1."""
+    schedule = training.Noam(512, warmup=4000)
+    for step in (0, 1, 3998, 3999, 4000, 100_000):
+        s = step + 1
+        expected = 512**-0.5 * min(s**-0.5, s * 4000**-1.5)
+        np.testing.assert_allclose(float(schedule(step)), expected, rtol=1e-5)
+    again = training.Noam.from_config(training.Noam(7, 11, 2.0).get_config())
+    assert float(again(10)) == pytest.approx(2.0 * 77**-0.5)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"units": 0}, {"warmup": 0}, {"scale": 0}, {"scale": "a"}]
+)
+def test_bad_noam_is_refused_by_name(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        training.Noam(**{"units": 8, **bad})

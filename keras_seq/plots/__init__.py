@@ -13,7 +13,7 @@ from keras_seq.plots.drawing import (
 from keras_seq.plots.gates import gates
 from keras_seq.plots.images import captions, clip
 from keras_seq.plots.lines import bars, curves, gradient_by_lag
-from keras_seq.plots.tables import alignment, confusion, probabilities
+from keras_seq.plots.tables import alignment, confusion, heads, probabilities
 
 __all__ = [
     "HANGUL_FONTS",
@@ -28,5 +28,6 @@ __all__ = [
     "gates",
     "gradient_by_lag",
     "hangul_font",
+    "heads",
     "probabilities",
 ]

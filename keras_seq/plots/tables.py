@@ -1,6 +1,7 @@
 """Tables in colour: who goes with whom, and how much."""
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from keras_seq.plots.drawing import (
@@ -103,6 +104,41 @@ def confusion(true, said, labels):
     _write_numbers(axes, shares)
     bar = figure.colorbar(image, ax=axes, label="share of the true class")
     bar.ax.tick_params(labelsize=SMALL)
+    return dress(figure)
+
+
+def heads(weights, source, target):
+    """Draw where every head of every layer looks.
+
+    Args:
+        weights: list for each of L layers, float (H, T, S), in [0, 1].
+        source: str or list of str, the S tokens looked at.
+        target: str or list of str, the T tokens that look.
+    Returns:
+        Figure, a row of pictures for each layer, a column for each head.
+    """
+    weights = [array("weights", x, ("H", "T", "S")) for x in weights]
+    weights = array("weights", np.stack(weights), ("L", "H", "T", "S"))
+    check_length(weights.shape[2], target=target)
+    check_length(weights.shape[3], source=source)
+    layers, count = weights.shape[:2]
+    width = max(1.6, 0.3 + 0.18 * len(source))
+    height = max(1.5, 0.3 + 0.18 * len(target))
+    size = (width * count + 1, height * layers + 0.6)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(layers, count, squeeze=False)
+    for (layer, head), axes in np.ndenumerate(grid):
+        axes.imshow(
+            weights[layer, head], cmap="Blues", vmin=0, vmax=1, aspect="auto"
+        )
+        axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=SMALL)
+        axes.set(xticks=[], yticks=[])
+        if layer == layers - 1:
+            axes.set_xticks(range(len(source)), visible(source), fontsize=SMALL)
+            axes.set_xlabel("looked at", fontsize=MEDIUM)
+        if head == 0:
+            axes.set_yticks(range(len(target)), visible(target), fontsize=SMALL)
+            axes.set_ylabel("looks", fontsize=MEDIUM)
     return dress(figure)
 
 

@@ -20,6 +20,7 @@ from keras_seq.training.metrics import (
 )
 from keras_seq.training.retrieval import nearest_answer
 from keras_seq.training.run import Run, write_results
+from keras_seq.training.schedules import Noam
 from keras_seq.training.scores import (
     Score,
     attention_on_spans,
@@ -34,6 +35,7 @@ from keras_seq.training.timing import interleave, ratio
 __all__ = [
     "BatchByLength",
     "NatsPerToken",
+    "Noam",
     "Perplexity",
     "Run",
     "SampleEachEpoch",
