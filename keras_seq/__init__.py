@@ -12,7 +12,7 @@ from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
-from keras_seq.generation import Generated, generate
+from keras_seq.generation import Generated, Uncached, generate
 from keras_seq.gpt import GPT
 from keras_seq.gru import GRU, GRUCell
 from keras_seq.language_model import RecurrentLM
@@ -32,7 +32,7 @@ READING_ORDER = {
     "lstm": ("LSTMCell", "LSTM", "ChronoInitializer"),
     "gru": ("GRUCell", "GRU"),
     "choosing": ("Greedy", "Sampling"),
-    "generation": ("generate", "Generated"),
+    "generation": ("generate", "Generated", "Uncached"),
     "language_model": ("RecurrentLM",),
     "attention": ("attend", "padding_mask", "causal_mask"),
     "decoder": ("Decoder", "ScheduledSampling"),
@@ -78,6 +78,7 @@ __all__ = [
     "SimpleRNNCell",
     "TokenEmbedding",
     "Transformer",
+    "Uncached",
     "__version__",
     "attend",
     "causal_mask",

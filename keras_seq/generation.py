@@ -231,6 +231,47 @@ def _write(search, t, end_id):
     return {**search, **new}
 
 
+class Uncached(keras.Model):
+    """Speak by reading all that was said again, at each step.
+
+    What a model without `start` and `step` would have to do. It says the same
+    as the model it is made of, and takes longer with every token: to measure
+    what a state or a cache is worth.
+
+    Args:
+        model: a built language model, ids int (B, T) -> logits (B, T, V).
+    Call arguments:
+        ids: int (B, T).
+    Returns:
+        float (B, T, V), the logits of `model`.
+    Raises:
+        ValueError: if `model` has no weights yet.
+    """
+
+    def __init__(self, model, **kwargs):
+        super().__init__(**kwargs)
+        check_built(model)
+        self.model, self.pad_id = model, model.pad_id
+        self.built = True
+
+    def call(self, ids):
+        return self.model(ids)
+
+    def start(self, prompt, max_length):
+        """Make room: prompts int (B, T) of one length, without padding."""
+        T = prompt.shape[1]
+        said = ops.pad(ops.cast(prompt, "int32"), ((0, 0), (0, max_length - 1)))
+        slot = ops.full((ops.shape(prompt)[0],), T - 1, dtype="int32")
+        return prompt[:, -1], {"said": said, "slot": slot}
+
+    def step(self, ids, state):
+        """Score the next token: int (B,) -> logits (B, V), new state."""
+        slot = state["slot"][0]
+        said = ops.slice_update(state["said"], (0, slot), ids[:, None])
+        logits = ops.take(self.model(said), slot, axis=1)
+        return logits, {"said": said, "slot": state["slot"] + 1}
+
+
 class _Speaker(keras.Model):
     """The loop as a model, so that `predict_on_batch` compiles it."""
 

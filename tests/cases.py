@@ -295,6 +295,7 @@ PLAIN = {
     "Greedy",
     "Sampling",
     "ScheduledSampling",
+    "Uncached",
     "attend",
     "causal_mask",
     "generate",
