@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import contenders, decoding, recurrent, report
+from benchmarks import contenders, decoding, recurrent, report, transformer
 from keras_seq.training import interleave, ratio
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
@@ -97,3 +97,25 @@ def test_greedy_and_the_growing_prefix_say_the_same(kind):
         "beam 4",
         "growing prefix",
     }
+
+
+@pytest.mark.parametrize("dtype", transformer.DTYPES)
+def test_blocks_are_compared_with_each_peer(dtype):
+    results = transformer.measure(
+        transformer.QUICK_SIZES, dtype, ("keras", "torch"), rounds=1, builds=1
+    )
+    assert [r["mode"] for r in results] == ["training step", "inference"]
+    for result in results:
+        assert set(result["ratio"]) == {"keras", "torch"}
+
+
+def test_blocks_that_are_not_the_same_are_not_timed(monkeypatch):
+    larger = {**transformer.QUICK_SIZES, "layers": 2}
+    monkeypatch.setitem(
+        transformer.MAKE,
+        "keras",
+        lambda sizes, dtype: transformer.ours(larger, dtype),
+    )
+    monkeypatch.setattr(transformer, "in_keras_order", lambda mine: mine * 2)
+    with pytest.raises(ValueError, match="as many weights"):
+        transformer.rivals(transformer.QUICK_SIZES, "float32", ("keras",))

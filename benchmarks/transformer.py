@@ -1,0 +1,225 @@
+"""Our Transformer blocks beside their peers': same sizes, one run, in turns.
+
+    KERAS_BACKEND=jax python -m benchmarks.transformer --peers keras,torch
+
+A stack of encoder blocks, float (B, T, D) in and out, made of ours; of Keras's
+own `MultiHeadAttention`, `Dense` and `LayerNormalization`; of KerasHub's
+`TransformerEncoder`; and of PyTorch's `TransformerEncoderLayer`. Each kind is
+timed in float32 and in bfloat16. Nothing is timed before the stack of Keras's
+layers, given our weights, gives our outputs to 1e-4; all have as many weights.
+
+Shapes: B batch, T length, D width, H heads, F inner width.
+"""
+
+import argparse
+import collections
+
+import keras
+import numpy as np
+
+import keras_seq
+from benchmarks import contenders, report
+from keras_seq import EncoderBlock
+from keras_seq.training import interleave, ratio
+
+SIZES = {"layers": 4, "batch": 32, "length": 64, "units": 256, "heads": 4}
+QUICK_SIZES = {"layers": 1, "batch": 2, "length": 5, "units": 8, "heads": 2}
+PEERS = ("keras", "keras_hub", "torch")
+DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def ours(sizes, dtype):
+    """Stack our blocks, post-norm, without dropout."""
+    return keras.Sequential(
+        [
+            EncoderBlock(
+                sizes["units"], sizes["heads"], dropout=0.0, dtype=dtype
+            )
+            for _ in range(sizes["layers"])
+        ]
+    )
+
+
+def of_keras_layers(sizes, dtype):
+    """Stack the same of Keras's own layers, as its examples do."""
+    D, H = sizes["units"], sizes["heads"]
+    options = {"dtype": dtype}
+    x = inputs = keras.Input((None, D), dtype=dtype.removeprefix("mixed_"))
+    for _ in range(sizes["layers"]):
+        look = keras.layers.MultiHeadAttention(H, D // H, **options)
+        x = keras.layers.LayerNormalization(epsilon=1e-5, **options)(
+            x + look(x, x)
+        )
+        h = keras.layers.Dense(4 * D, "relu", **options)(x)
+        h = keras.layers.Dense(D, **options)(h)
+        x = keras.layers.LayerNormalization(epsilon=1e-5, **options)(x + h)
+    return keras.Model(inputs, x)
+
+
+def of_keras_hub(sizes, dtype):
+    """Stack KerasHub's blocks."""
+    import keras_hub
+
+    return keras.Sequential(
+        [
+            keras_hub.layers.TransformerEncoder(
+                4 * sizes["units"],
+                sizes["heads"],
+                dropout=0.0,
+                layer_norm_epsilon=1e-5,
+                dtype=dtype,
+            )
+            for _ in range(sizes["layers"])
+        ]
+    )
+
+
+def of_torch(sizes, dtype):
+    """Stack PyTorch's blocks; the module, in training mode."""
+    import torch
+
+    block = torch.nn.TransformerEncoderLayer(
+        sizes["units"],
+        sizes["heads"],
+        4 * sizes["units"],
+        0.0,
+        batch_first=True,
+        dtype=getattr(torch, dtype.removeprefix("mixed_")),
+    )
+    return torch.nn.TransformerEncoder(
+        block, sizes["layers"], enable_nested_tensor=False
+    )
+
+
+MAKE = {
+    "keras_seq": ours,
+    "keras": of_keras_layers,
+    "keras_hub": of_keras_hub,
+    "torch": of_torch,
+}
+
+
+def rivals(sizes, dtype, peers=PEERS, seed=0):
+    """Make contenders of equal size: dict of name to Contender.
+
+    Raises:
+        ValueError: if one has another number of weights, or Keras's layers
+            with our weights give other outputs.
+    """
+    keras.utils.set_random_seed(seed)
+    shape = sizes["batch"], sizes["length"], sizes["units"]
+    x = np.random.default_rng(seed).normal(size=shape).astype("float32")
+    found, counts, outputs, mine = {}, {}, {}, None
+    for name in ("keras_seq", *peers):
+        made = MAKE[name](sizes, dtype)
+        if name == "torch":
+            weights = list(made.parameters())
+            counts[name] = sum(w.numel() for w in weights)
+            cast = x if dtype == "float32" else _half(x)
+            found[name] = contenders.of_torch(made, weights, cast)
+            continue
+        if not made.built:
+            made.build((None, None, sizes["units"]))
+        if name == "keras" and dtype == "float32":
+            made.set_weights(in_keras_order(mine))
+        if name == "keras_seq":
+            mine = made.get_weights()
+        counts[name] = made.count_params()
+        if dtype == "float32":
+            outputs[name] = keras.ops.convert_to_numpy(made(x))
+        found[name] = contenders.of_keras(made, x)
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"All must have as many weights. Received {counts}.")
+    if {"keras", "keras_seq"} <= set(outputs):
+        difference = np.abs(outputs["keras"] - outputs["keras_seq"]).max()
+        if not difference < 1e-4:
+            raise ValueError(
+                "Keras's layers must give our outputs to 1e-4 with our "
+                f"weights. Received difference={difference:.2g}."
+            )
+    return found
+
+
+def _half(x):
+    import torch
+
+    return torch.as_tensor(x, dtype=torch.bfloat16)
+
+
+def in_keras_order(weights):
+    """Reorder a stack's weights: ours has its norms last in each block."""
+    ordered = []
+    for at in range(0, len(weights), 16):
+        block = weights[at : at + 16]
+        attention, network, norms = block[:8], block[8:12], block[12:]
+        ordered += [*attention, *norms[:2], *network, *norms[2:]]
+    return ordered
+
+
+def measure(sizes, dtype, peers=PEERS, rounds=40, builds=3):
+    """Time a training step and a forward pass: two dicts of results."""
+    modes = {"training step": "step", "inference": "forward"}
+    seconds = {mode: collections.defaultdict(list) for mode in modes}
+    for seed in range(builds):
+        found = rivals(sizes, DTYPES[dtype], peers, seed)
+        for mode, part in modes.items():
+            calls = {name: getattr(c, part) for name, c in found.items()}
+            timed = interleave(calls, -(-rounds // builds), seed=seed)
+            for name, more in timed.items():
+                seconds[mode][name] += more
+    return [
+        {
+            "dtype": dtype,
+            "mode": mode,
+            "builds": builds,
+            "seconds": {n: report.summary(s) for n, s in each.items()},
+            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+        }
+        for mode, each in seconds.items()
+    ]
+
+
+def row(result):
+    """Write a result as a line of the table: milliseconds, then ratios."""
+    cells = {"dtype": result["dtype"], "mode": result["mode"]}
+    for name, seconds in result["seconds"].items():
+        cells[f"{name} ms"] = f"{1000 * seconds['median']:.1f}"
+    for name, value in result["ratio"].items():
+        cells[f"ours/{name}"] = f"{value:.2f}"
+    return cells
+
+
+def main():
+    """Measure what the command line asks for; print it and write it down."""
+    backend = keras.backend.backend()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--quick", action="store_true", help="does it run?")
+    parser.add_argument("--out", help="default: results/transformer-BACKEND")
+    args = parser.parse_args()
+    sizes = QUICK_SIZES if args.quick else SIZES
+    quick = "-quick" if args.quick else ""
+    peers = [name for name in args.peers.split(",") if name]
+    results = []
+    for dtype in DTYPES:
+        results += measure(
+            sizes, dtype, peers, args.rounds, 1 if args.quick else 3
+        )
+    names = {"keras_hub": "keras-hub"}
+    packages = ["keras", backend, *(names.get(p, p) for p in peers), "numpy"]
+    used = {"keras_seq": keras_seq.__version__}
+    used |= report.versions(*dict.fromkeys(packages))
+    print(f"Medians of {args.rounds} rounds, Keras on {backend}, {sizes}")
+    print(report.table([row(result) for result in results]))
+    report.write(
+        args.out or f"results/transformer-{backend}{quick}.json",
+        backend=backend,
+        versions=used,
+        sizes=sizes,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    main()
