@@ -46,6 +46,7 @@ class FeedForward(keras.layers.Layer):
         super().__init__(**kwargs)
         checks.positive_int(units=units, hidden=hidden)
         activation = keras.activations.get(activation)
+        self.supports_masking = True
         options = {"dtype": self.dtype_policy}
         self.inner = keras.layers.Dense(hidden, activation, **options)
         self.outer = keras.layers.Dense(units, **options)
@@ -195,10 +196,12 @@ class EncoderBlock(_Block):
     Call arguments:
         x: float (B, T, D).
         mask: optional bool (B, T), True where a token is real.
-        attention_mask: optional bool (B, T, T), or (B, H, T, T), or what
-            broadcasts to it: True where a position may look.
+        attention_mask: optional bool (T, T), (B, T, T) or (B, H, T, T), each
+            axis its size or 1: True where a position may look.
         use_causal_mask: bool, let no position look ahead.
         return_attention_scores: bool, give the weights as well.
+        x_mask: optional, what Keras calls `mask` where there is another
+            tensor.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, T).
     Raises:
@@ -216,7 +219,10 @@ class EncoderBlock(_Block):
         use_causal_mask=False,
         return_attention_scores=False,
         training=False,
+        x_mask=None,
     ):
+        mask = x_mask if mask is None else mask
+
         def look(h):
             return self.attentions[0](
                 h,
@@ -252,6 +258,8 @@ class DecoderBlock(_Block):
         mask: optional bool (B, T), True where a target token is real.
         memory_mask: optional bool (B, S), True where the memory is real.
         return_attention_scores: bool, give both weights as well.
+        x_mask: optional, what Keras calls `mask` where there is another
+            tensor.
     Returns:
         float (B, T, D), or that and the weights on the target, float (B, H,
         T, T), and on the memory, float (B, H, T, S).
@@ -272,7 +280,9 @@ class DecoderBlock(_Block):
         memory_mask=None,
         return_attention_scores=False,
         training=False,
+        x_mask=None,
     ):
+        mask = x_mask if mask is None else mask
         scores = {"return_attention_scores": True, "training": training}
         own, other = self.attentions
         looks = [

@@ -85,6 +85,8 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
                 f"`inputs` must be int ids. Received {ids.dtype} of shape "
                 f"{ids.shape}."
             )
+    if np.ndim(inputs) == 2:  # a compiled loop may not know the length
+        check_input_length(model, inputs.shape[1], max_length)
     batch = len(keras.tree.flatten(inputs)[0])
     noise = ops.convert_to_numpy(method.noise((batch, max_length)))
     if isinstance(method, Sampling):  # compile once for all seeds
@@ -110,6 +112,18 @@ def check_speaker(model, method, end_id):
         )
     if end_id is not None:
         checks.not_negative_int(end_id=end_id)
+
+
+def check_input_length(model, length, max_length):
+    """Refuse an input longer than the model can read, where it has an end."""
+    if not hasattr(model, "longest_input"):
+        return
+    most = model.longest_input(max_length)
+    if most is not None and length > most:
+        raise ValueError(
+            f"`inputs` must have at most {most} tokens, where max_length="
+            f"{max_length} may follow. Received {length} tokens."
+        )
 
 
 def check_built(model):
@@ -245,24 +259,34 @@ class Uncached(keras.Model):
     Returns:
         float (B, T, V), the logits of `model`.
     Raises:
-        ValueError: if `model` has no weights yet.
+        ValueError: if `model` has no weights yet, or is stateful.
     """
 
     def __init__(self, model, **kwargs):
         super().__init__(**kwargs)
         check_built(model)
-        self.model, self.pad_id = model, model.pad_id
+        if (getattr(model, "config", None) or {}).get("stateful"):
+            raise ValueError(
+                "`model` must not be stateful: it would go on where it should "
+                f"begin anew. Received model={model!r}."
+            )
+        self.model, self.pad_id = model, getattr(model, "pad_id", None)
         self.built = True
 
     def call(self, ids):
         return self.model(ids)
 
     def start(self, prompt, max_length):
-        """Make room: prompts int (B, T) of one length, without padding."""
-        T = prompt.shape[1]
-        said = ops.pad(ops.cast(prompt, "int32"), ((0, 0), (0, max_length - 1)))
-        slot = ops.full((ops.shape(prompt)[0],), T - 1, dtype="int32")
-        return prompt[:, -1], {"said": said, "slot": slot}
+        """Make room behind the prompts, int (B, T), padded on any side."""
+        prompt = ops.cast(prompt, "int32")
+        last, before = split_prompt(prompt, self.pad_id)
+        fill = 0 if self.pad_id is None else self.pad_id
+        said = ops.where(before, prompt, fill)
+        said = ops.pad(said, ((0, 0), (0, max_length)), constant_values=fill)
+        slot = ops.full_like(last, ops.shape(prompt)[1])
+        if self.pad_id is None:  # nothing may stand between: write it over
+            slot = slot - 1
+        return last, {"said": said, "slot": slot}
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
@@ -270,6 +294,32 @@ class Uncached(keras.Model):
         said = ops.slice_update(state["said"], (0, slot), ids[:, None])
         logits = ops.take(self.model(said), slot, axis=1)
         return logits, {"said": said, "slot": state["slot"] + 1}
+
+
+def split_prompt(prompt, pad_id):
+    """Take the last token off every prompt.
+
+    Args:
+        prompt: int (B, T), T > 0; rows may be padded on either side.
+        pad_id: int, the id that means padding; None where there is none.
+    Returns:
+        int (B,), the last real token of each row, and bool (B, T), True
+        where a real token stands before it.
+    Raises:
+        ValueError: if `prompt` has another shape.
+    """
+    if len(prompt.shape) != 2 or prompt.shape[1] == 0:
+        raise ValueError(
+            "`prompt` must be ids of shape (B, T), T > 0. "
+            f"Received shape {tuple(prompt.shape)}."
+        )
+    real = ops.ones_like(prompt, dtype="bool")
+    if pad_id is not None:
+        real = ops.not_equal(prompt, pad_id)
+    t = ops.arange(ops.shape(prompt)[1])
+    last = ops.max(ops.where(real, t, 0), axis=1, keepdims=True)  # (B, 1)
+    before = ops.logical_and(real, t < last)
+    return ops.take_along_axis(prompt, last, axis=1)[:, 0], before
 
 
 class _Speaker(keras.Model):

@@ -13,7 +13,8 @@ Shapes: B batch, T length, D width, H heads, V vocabulary, N room for tokens.
 Paper: Radford et al. (2018), "Improving language understanding by generative
     pre-training"; pre-norm, last norm and sizes: Radford et al. (2019),
     "Language models are unsupervised multitask learners", section 2.3.
-Differs from the paper: padding; each row's positions count its real tokens.
+Differs from the paper: padding; each row's positions count its real tokens;
+    the blocks' kernels begin as Keras draws them, not all alike and narrow.
 """
 
 import typing
@@ -25,6 +26,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock, empty_memory
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.generation import check_input_length, split_prompt
 from keras_seq.positions import PositionalEncoding
 
 
@@ -170,30 +172,19 @@ class GPT(keras.Model):
         Returns:
             int (B,), the last token of each row, and the state before it.
         """
-        if len(prompt.shape) != 2 or prompt.shape[1] == 0:
-            raise ValueError(
-                "`prompt` must be ids of shape (B, T), T > 0. "
-                f"Received shape {tuple(prompt.shape)}."
-            )
+        last, before = split_prompt(prompt, self.pad_id)
         T = ops.shape(prompt)[1]
-        steps = self.max_length - T if max_length is None else max_length
-        known = isinstance(T, int)
-        if known and not (0 < steps <= self.max_length - T + 1):
-            raise ValueError(
-                "`max_length` must leave room for the prompt and what follows "
-                f"it. Received {T} tokens and {steps} more, where the model "
-                f"sees {self.max_length}."
-            )
-        mask = padding_mask(prompt, self.pad_id)
+        steps = self.max_length - T + 1 if max_length is None else max_length
+        if isinstance(T, int):
+            check_input_length(self, T, steps)
         t = ops.arange(T)
-        last = ops.max(ops.where(mask, t, 0), axis=1, keepdims=True)  # (B, 1)
-        before = ops.logical_and(mask, t < last)
         rows, room = ops.shape(prompt)[0], T + steps
         seen = ops.pad(before, ((0, 0), (0, steps)), constant_values=False)
         visible = ops.logical_and(
             seen[:, None, None], ops.arange(room) <= t[:, None]
         )  # (B, 1, T, N)
-        x, memories = self._embed(prompt, mask), []
+        x = self._embed(prompt, padding_mask(prompt, self.pad_id))
+        memories = []
         for block, empty in zip(
             self.blocks, empty_memory(self.blocks, rows, room)
         ):
@@ -205,7 +196,17 @@ class GPT(keras.Model):
             "count": ops.sum(ops.cast(before, "int32"), axis=1),
             "slot": ops.full((rows,), T, dtype="int32"),
         }
-        return ops.take_along_axis(prompt, last, axis=1)[:, 0], state
+        return last, state
+
+    def longest_input(self, steps):
+        """Say how long a prompt may be with so many tokens to follow."""
+        checks.positive_int(max_length=steps)
+        if steps > self.max_length:
+            raise ValueError(
+                "`max_length` must leave room for a prompt. Received "
+                f"max_length={steps}, where the model sees {self.max_length}."
+            )
+        return self.max_length - steps + 1
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

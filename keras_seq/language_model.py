@@ -21,6 +21,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.generation import split_prompt
 from keras_seq.gru import GRU
 from keras_seq.lstm import LSTM
 from keras_seq.rnn import SimpleRNN
@@ -178,23 +179,13 @@ class RecurrentLM(keras.Model):
         Returns:
             int (B,), the last token of each row, and the state before it.
         """
-        if len(prompt.shape) != 2 or prompt.shape[1] == 0:
-            raise ValueError(
-                "`prompt` must be ids of shape (B, T), T > 0. "
-                f"Received shape {tuple(prompt.shape)}."
-            )
-        real = ops.ones_like(prompt, dtype="bool")
-        if self.embedding.pad_id is not None:
-            real = self.embedding.compute_mask(prompt)
-        t = ops.arange(ops.shape(prompt)[1])
-        last = ops.max(ops.where(real, t, 0), axis=1, keepdims=True)  # (B, 1)
-        before = ops.logical_and(real, t < last)
+        last, before = split_prompt(prompt, self.embedding.pad_id)
         zeros = [
             layer.get_initial_state(ops.shape(prompt)[0])
             for layer in self.recurrent
         ]
         _, state = self._read(prompt, before, states=zeros)
-        return ops.take_along_axis(prompt, last, axis=1)[:, 0], state
+        return last, state
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

@@ -25,7 +25,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import attend, causal_mask
+from keras_seq.attention import attend
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -33,8 +33,9 @@ class MultiHeadAttention(keras.layers.Layer):
     """Look at a sequence with several heads.
 
     Weights have the order and shapes of `keras.layers.MultiHeadAttention`, so
-    `set_weights` takes Keras's; arguments and calls are Keras's too, and masks
-    are bool. A query that may look at nothing gets a context of zeros.
+    `set_weights` takes Keras's. Arguments and calls are Keras's too, but for
+    `attention_axes`, `sliding_window`, `flash_attention` and `use_gate`, which
+    are not here. A query that may look at nothing gets a context of zeros.
 
     Args:
         num_heads: int > 0, H.
@@ -55,11 +56,14 @@ class MultiHeadAttention(keras.layers.Layer):
         value: optional float (B, S, D'). Default: `query`, self-attention.
         key: optional float (B, S, D''). Default: `value`.
         query_mask, value_mask, key_mask: optional bool (B, T), (B, S), (B,
-            S), True where a token is real.
-        attention_mask: optional bool (B, T, S) or (B, H, T, S), or what
-            broadcasts to it: True where the query may look.
+            S), True where a token is real. Of oneself, the query's counts
+            for the values too.
+        attention_mask: optional bool (T, S), (B, T, S) or (B, H, T, S), each
+            axis its size or 1: True where the query may look.
         return_attention_scores: bool, give the weights as well.
         use_causal_mask: bool, let each query see only itself and before.
+        mask: optional, what Keras calls `query_mask` where there is no other
+            tensor.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, S).
     Raises:
@@ -121,7 +125,7 @@ class MultiHeadAttention(keras.layers.Layer):
             self.kernels[name] = self.add_weight(
                 name=f"{name}_kernel",
                 shape=(*left, *right),
-                initializer=_flat(self.kernel_initializer, len(left)),
+                initializer=_matrix(self.kernel_initializer, len(left)),
                 regularizer=self.kernel_regularizer,
                 constraint=self.kernel_constraint,
             )
@@ -129,7 +133,7 @@ class MultiHeadAttention(keras.layers.Layer):
                 self.biases[name] = self.add_weight(
                     name=f"{name}_bias",
                     shape=right,
-                    initializer=self.bias_initializer,
+                    initializer=_again(self.bias_initializer),
                     regularizer=self.bias_regularizer,
                     constraint=self.bias_constraint,
                 )
@@ -146,7 +150,11 @@ class MultiHeadAttention(keras.layers.Layer):
         return_attention_scores=False,
         training=None,
         use_causal_mask=False,
+        mask=None,
     ):
+        query_mask = mask if query_mask is None else query_mask
+        if value is None and value_mask is None:
+            value_mask = query_mask
         if value is None and key is None:
             q, k, v = self._project(query, "query", "key", "value")
         else:
@@ -154,13 +162,14 @@ class MultiHeadAttention(keras.layers.Layer):
             value = query if value is None else value
             k, v = self.remember(value, key)
         masks = [
-            _along(query_mask, "query_mask", 2, (0, None, 1, None)),
-            _along(value_mask, "value_mask", 2, (0, None, None, 1)),
-            _along(key_mask, "key_mask", 2, (0, None, None, 1)),
-            _along(attention_mask, "attention_mask", 3, (0, None, 1, 2)),
+            _along(query_mask, "query_mask", 2, (1, 3)),
+            _along(value_mask, "value_mask", 2, (1, 2)),
+            _along(key_mask, "key_mask", 2, (1, 2)),
+            _along(attention_mask, "attention_mask", 4, ()),
         ]
         if use_causal_mask:
-            masks.append(causal_mask(ops.shape(q)[2])[None, None])
+            t, s = (ops.arange(ops.shape(x)[2]) for x in (q, k))
+            masks.append(s[None, :] <= t[:, None])
         mask = None
         for one in masks:
             if one is not None:
@@ -258,8 +267,16 @@ class MultiHeadAttention(keras.layers.Layer):
         }
 
 
-def _flat(initializer, axes):
+def _again(initializer):
+    """Copy an initializer: one that is asked twice draws the same numbers."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
+def _matrix(initializer, axes):
     """Draw a kernel as the matrix that it is, `axes` of its axes its rows."""
+    initializer = _again(initializer)
 
     def draw(shape, dtype=None):
         matrix = math.prod(shape[:axes]), math.prod(shape[axes:])
@@ -272,17 +289,19 @@ def _joined(parts, axis):
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
 
 
-def _along(mask, name, rank, axes):
+def _along(mask, name, most, axes):
     """Lay a mask along (B, H, T, S); refuse what is none."""
     if mask is None:
         return None
-    ranks = (2,) if rank == 2 else (3, 4)
-    if "bool" not in str(mask.dtype) or len(mask.shape) not in ranks:
+    rank = len(mask.shape)
+    if "bool" not in str(mask.dtype) or not 2 <= rank <= most:
+        ranks = "2" if most == 2 else f"2 to {most}"
         raise ValueError(
-            f"`{name}` must be bool of rank {rank}. Received a mask of dtype "
+            f"`{name}` must be bool of rank {ranks}. Received a mask of dtype "
             f"{mask.dtype}, shape {tuple(mask.shape)}."
         )
-    for axis, place in enumerate(axes):
-        if place is None and len(mask.shape) < 4:
-            mask = ops.expand_dims(mask, axis)
+    if rank == 3:  # (B, T, S)
+        return mask[:, None]
+    for axis in axes:  # where a mask of (B, T) or (B, S) has none
+        mask = ops.expand_dims(mask, axis)
     return mask

@@ -60,7 +60,8 @@ class PositionalEncoding(keras.layers.Layer):
         float (B, T, D).
     Raises:
         ValueError: if an argument is outside its range, or x is longer than
-            what was learned.
+            what was learned. (Where a compiled function does not know the
+            length, places beyond it become NaN.)
     """
 
     def __init__(self, kind="sinusoidal", max_length=512, **kwargs):
@@ -92,8 +93,12 @@ class PositionalEncoding(keras.layers.Layer):
             positions = ops.arange(ops.shape(x)[1])[None]
         if self.kind == "sinusoidal":
             told = sinusoidal_positions(positions, units)
-        else:
-            told = ops.take(self.embeddings, positions, axis=0)
+        else:  # beyond what was learned: no number, where no error can be
+            told = ops.take(
+                self.embeddings, ops.minimum(positions, most - 1), axis=0
+            )
+            known = (positions < most)[..., None]
+            told = ops.where(known, told, float("nan"))
         return x + ops.cast(told, x.dtype)
 
     def get_config(self):

@@ -57,8 +57,11 @@ class Folder:
             ) from error
         try:
             return safetensors.numpy.load_file(path)
-        except safetensors.SafetensorError as error:
-            raise ValueError(f"{path} is damaged: {error}.") from error
+        except (safetensors.SafetensorError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{path} must be a whole file of numbers that NumPy knows: "
+                f"{error!r}."
+            ) from error
 
     def require(self, option, *allowed, default=None):
         """Refuse an option that our model does not have; give its value."""
@@ -129,26 +132,37 @@ def load_gpt(make, folder, pad_id=None, **options):
     """
     read = Folder(folder, "gpt2")
     activations = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
-    activation = read.require("activation_function", *activations)
+    activation = read.require(
+        "activation_function", *activations, default="gelu_new"
+    )
+    dropout = read.config.get("resid_pdrop", 0.1)
     for option, value in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
         ("add_cross_attention", False),
         ("tie_word_embeddings", True),
+        ("attn_pdrop", dropout),  # ours has one for all
+        ("embd_pdrop", dropout),
     ):
         read.require(option, value, default=value)
     V, P, D, L, H = map(
         read.number,
         ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"),
     )
+    F = 4 * D if read.config.get("n_inner") is None else read.number("n_inner")
+    if D % H:
+        raise ValueError(
+            "`n_head` in config.json must divide the width. Received "
+            f"n_head={H}, n_embd={D}."
+        )
     model = make(
         V,
         D,
         num_heads=H,
         num_layers=L,
         max_length=P,
-        hidden=read.config.get("n_inner"),
-        dropout=read.config.get("resid_pdrop", 0.1),
+        hidden=F,
+        dropout=dropout,
         activation=activations[activation],
         epsilon=read.config.get("layer_norm_epsilon", 1e-5),
         pad_id=pad_id,

@@ -45,7 +45,7 @@ class Transformer(keras.Model):
             Default 6.
         hidden, dropout, attention_dropout, activation, norm_first: of the
             blocks, see `EncoderBlock`.
-        positions: "sinusoidal", "learned" or "none".
+        positions: "sinusoidal", the default, "learned" or "none".
         max_length: int > 0, the most tokens of a text where positions are
             learned; the room `start` makes. Default 512.
         tied: bool, score each token by its embedding. Default False.
@@ -227,7 +227,9 @@ class Transformer(keras.Model):
         Returns:
             int (B,), the start token, and the state before it.
         """
-        room = max_length or self.config["max_length"]
+        most = self.config["max_length"]
+        room = most if max_length is None else max_length
+        self.longest_input(room)
         memory, mask, _ = self.encode(source)
         rows = ops.shape(source)[0]
         memories = [b.attentions[1].remember(memory) for b in self.decoder]
@@ -240,10 +242,23 @@ class Transformer(keras.Model):
         }
         return ops.full((rows,), self.start_id, dtype="int32"), state
 
+    def longest_input(self, steps):
+        """Say how long a source may be; None: as long as it likes."""
+        checks.positive_int(max_length=steps)
+        most = self.config["max_length"]
+        if self.config["positions"] != "learned":
+            return None
+        if steps > most:
+            raise ValueError(
+                "`max_length` must be at most the places learned. Received "
+                f"max_length={steps}, where the model has {most}."
+            )
+        return most
+
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slots, source = state["slot"], state["source"]
-        room = state["own"][0][0].shape[2]
+        room = ops.shape(state["own"][0][0])[2]
         mask = ops.arange(room) <= slots[0]
         x = self.target_embedding(ids[:, None])
         x, own = self.target_positions(x, slots[:, None]), []

@@ -81,6 +81,10 @@ CASES = {
         {**LOOK, "source_end": True},
     ),
     "luong": Case("LuongSeq2Seq", "pieces", "pieces", Greedy(), LOOK),
+    "transformer": Case(
+        "Transformer", "pieces", "char", BeamSearch(2), {**LOOK}
+    ),
+    "gpt": Case("GPT", "char", "char", Greedy()),
 }
 
 
@@ -88,11 +92,16 @@ def built(name, source, target):
     """Make a small model that has something to say."""
     made = getattr(keras_seq, name)
     ids = np.ones((2, 3), "int32")
+    sizes = source.vocab_size, target.vocab_size, 5
     if name == "RecurrentLM":
         model = made(source.vocab_size, 5)
         model(ids)
+    elif name == "GPT":
+        model = made(source.vocab_size, 5, num_heads=1, max_length=2500)
+        model(ids)
     else:
-        model = made(source.vocab_size, target.vocab_size, 5)
+        heads = {"num_heads": 1, "num_layers": 2}
+        model = made(*sizes, **(heads if name == "Transformer" else {}))
         model({"source": ids, "target": ids})
     draw = np.random.default_rng(3)
     for weight in model.trainable_variables:

@@ -69,6 +69,32 @@ def test_rows_of_several_lengths_are_those_of_transformers(published, side):
     np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
 
 
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_other_activations_are_read_too(published, tmp_path, activation):
+    config = published[0].config.__class__(
+        **{**published[0].config.to_dict(), "activation_function": activation}
+    )
+    theirs = transformers.GPT2LMHeadModel(config).eval()
+    theirs.save_pretrained(tmp_path)
+    ids = np.random.default_rng(0).integers(0, 29, (3, 17))
+    with torch.no_grad():
+        expected = theirs(torch.tensor(ids)).logits.numpy()
+    found = numbers(GPT.from_huggingface(tmp_path)(ids))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+def test_a_file_in_half_precision_is_read(published, tmp_path):
+    half = transformers.GPT2LMHeadModel(published[0].config)
+    half.to(torch.bfloat16).save_pretrained(tmp_path)
+    ids = np.random.default_rng(0).integers(0, 29, (3, 7))
+    ours = GPT.from_huggingface(tmp_path)
+    with torch.no_grad():
+        expected = half.float().eval()(torch.tensor(ids)).logits.numpy()
+    np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-3)
+
+
 def test_it_says_what_transformers_says(published):
     theirs, folder = published
     ours = GPT.from_huggingface(folder)
@@ -112,6 +138,9 @@ def folder(published, tmp_path):
         ("add_cross_attention", True),
         ("tie_word_embeddings", False),
         ("n_layer", 0),
+        ("n_head", 5),
+        ("n_inner", 0),
+        ("attn_pdrop", 0.3),
         ("n_embd", None),
     ],
 )

@@ -1,5 +1,7 @@
 """The Transformer beside Keras's attention, PyTorch's layers and the paper."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -8,12 +10,17 @@ from keras import ops
 
 from keras_seq import (
     GPT,
+    BeamSearch,
     DecoderBlock,
     EncoderBlock,
     MultiHeadAttention,
     PositionalEncoding,
+    RecurrentLM,
+    TokenEmbedding,
     Transformer,
+    Uncached,
     causal_mask,
+    generate,
     sinusoidal_positions,
 )
 
@@ -30,6 +37,7 @@ CALLS = {
     "memory": {"value": None},
     "memory and key": {"value": None, "key": None},
     "masked memory": {"value": None, "value_mask": None},
+    "causal memory": {"value": None, "use_causal_mask": True},
 }
 
 
@@ -101,7 +109,7 @@ def test_a_query_that_may_look_at_nothing_gets_nothing():
     "mask",
     [
         {"attention_mask": np.ones((3, 2, 5), "float32")},
-        {"attention_mask": np.ones((2, 5), bool)},
+        {"attention_mask": np.ones(5, bool)},
         {"value_mask": np.ones((3, 5), "int32")},
         {"value_mask": np.ones((3, 2, 5), bool)},
         {"query_mask": np.ones(3, bool)},
@@ -225,12 +233,131 @@ def test_without_positions_words_are_a_bag():
         assert alike == same
 
 
-@pytest.mark.parametrize("steps", [0, 5])
+@pytest.mark.parametrize("steps", [0, 5, 9])
 def test_gpt_refuses_more_than_it_can_see(steps):
     model = GPT(VOCAB, 8, num_heads=2, max_length=8)
     model(ids())
     with pytest.raises(ValueError, match="max_length"):
         model.start(ids(), max_length=steps)
+
+
+def test_a_longer_prompt_is_refused_after_a_shorter_one():
+    """A function compiled for any length does not know it any more."""
+    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model(ids())
+    for length in (2, 3, 5):
+        generate(model, ids()[:, :length], max_length=4)
+    with pytest.raises(ValueError, match="`inputs`"):
+        generate(model, np.ones((3, 6), "int32"), max_length=4)
+    wide = Transformer(VOCAB, VOCAB, 8, positions="learned", max_length=5)
+    wide(sentences())
+    with pytest.raises(ValueError, match="`max_length`"):
+        generate(wide, ids(), max_length=6)
+    with pytest.raises(ValueError, match="`inputs`"):
+        generate(wide, np.ones((3, 6), "int32"), max_length=4)
+
+
+def test_the_four_kernels_begin_with_numbers_of_their_own():
+    layer = MultiHeadAttention(4, 16)
+    layer.build((None, None, 64))
+    kernels = [w.reshape(64, 64) for w in layer.get_weights()[::2]]
+    for i, kernel in enumerate(kernels):
+        for other in kernels[:i]:
+            assert (
+                np.abs(np.corrcoef(kernel.ravel(), other.ravel())[0, 1]) < 0.1
+            )
+
+
+def test_padding_is_known_from_the_embedding():
+    """Keras hands its mask over by names that depend on the other inputs."""
+    keras.utils.set_random_seed(0)
+    embedding, x = TokenEmbedding(VOCAB, 8), ids()
+    mask, other = x != 0, np.ones((5, 5), bool)
+    look, block = MultiHeadAttention(2, 4), EncoderBlock(8, 2)
+    h = ops.convert_to_tensor(numbers(embedding(x)))  # without Keras's mask
+    for layer, named in ((look, "value_mask"), (block, "mask")):
+        expected = numbers(layer(h, **{named: mask}))
+        for found in (
+            layer(embedding(x)),
+            layer(embedding(x), attention_mask=other),
+        ):
+            np.testing.assert_allclose(
+                numbers(found)[mask], expected[mask], atol=1e-6
+            )
+    block = DecoderBlock(8, 2)
+    expected = numbers(block(h, h, mask=mask, memory_mask=mask))
+    found = numbers(block(embedding(x), embedding(x)))
+    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-6)
+
+
+def test_an_attention_mask_of_a_block_is_obeyed():
+    block, x = EncoderBlock(11, 1), wide_floats()
+    expected = numbers(block(x, use_causal_mask=True))
+    found = numbers(block(x, attention_mask=causal_mask(5)))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_arguments_are_those_of_keras():
+    absent = {
+        "attention_axes",
+        "sliding_window",
+        "flash_attention",
+        "use_gate",
+        "activity_regularizer",
+        "kwargs",
+    }
+    for method in ("__init__", "call"):
+        theirs, ours = (
+            inspect.signature(getattr(cls, method)).parameters
+            for cls in (keras.layers.MultiHeadAttention, MultiHeadAttention)
+        )
+        assert set(theirs) - set(ours) <= absent
+
+
+def test_a_beam_of_one_is_greedy_for_gpt_too():
+    keras.utils.set_random_seed(0)
+    model = GPT(VOCAB, 8, num_heads=2, max_length=16)
+    model(ids())
+    greedy = generate(model, ids(), max_length=7)
+    one = generate(model, ids(), BeamSearch(1, length_penalty=0), max_length=7)
+    wide = generate(
+        model, ids(), BeamSearch(VOCAB, length_penalty=0), max_length=2
+    )
+    assert np.array_equal(one.ids, greedy.ids)
+    best = [best_pair(model, row) for row in ids()]
+    assert np.array_equal(wide.ids, best)
+
+
+def best_pair(model, row):
+    """Find the likeliest two tokens after a row, by trying them all."""
+    said = [t for t in row if t]
+    rows = [[*said, a, b] for a in range(1, VOCAB) for b in range(1, VOCAB)]
+    logits = numbers(model(np.array(rows)))[:, -3:-1].astype("float64")
+    logits[..., 0] = -np.inf  # padding is never said
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    pairs = np.array(rows)[:, -2:]
+    total = np.take_along_axis(log_p, pairs[..., None], -1).sum((1, 2))
+    return pairs[total.argmax()]
+
+
+def test_gpt_does_not_look_at_padding_nor_ahead():
+    model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_length=5)
+    x = ids()
+    _, weights = model(x, return_attention_scores=True)
+    assert len(weights) == 3
+    for found in map(numbers, weights):
+        hidden = np.broadcast_to((x == 0)[:, None, None], found.shape)
+        assert not found[hidden].any()
+        assert not np.triu(found, 1).any()
+        total = found.sum(-1).transpose(0, 2, 1)[x != 0]
+        np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+def test_a_stateful_model_cannot_be_read_again():
+    model = RecurrentLM(VOCAB, 7, stateful=True)
+    model(ids())
+    with pytest.raises(ValueError, match="stateful"):
+        Uncached(model)
 
 
 def test_gpt_speaks_to_the_end_of_what_it_can_see():

@@ -73,7 +73,9 @@ def export_text_model(
     Raises:
         ValueError: if the backend is PyTorch, `model` is not built or cannot
             generate, its vocabularies are not the tokenizers', `attention`
-            is wanted of a model that has none, or `max_length` is no int > 0.
+            is wanted of a model that has none, or `max_length` is no int > 0,
+            or more than the model can say. A served text longer than the
+            model can read is answered with an error.
     """
     target_tokenizer = target_tokenizer or source_tokenizer
     checks.positive_int(max_length=max_length)
@@ -85,6 +87,9 @@ def export_text_model(
         end_id = getattr(model, "end_id", None)
     if end_id is None:
         end_id = target_tokenizer.end_id
+    most = None  # tokens of a text that can be read
+    if hasattr(model, "longest_input"):
+        most = model.longest_input(max_length)
     import tensorflow as tf
 
     def say(ids, noise):
@@ -107,6 +112,12 @@ def export_text_model(
         source = source_tokenizer.tokenize(
             text, start=source_start, end=source_end
         )
+        if most is not None:
+            tf.debugging.assert_less_equal(
+                tf.shape(source)[1],
+                most,
+                f"A text has more than {most} tokens.",
+            )
         answers = speak(source, _noise(method, [tf.shape(text)[0], max_length]))
         ids = answers.pop("ids")  # (B, L), or (B, W, L)
         rows = tf.reshape(ids, [-1, max_length])

@@ -107,6 +107,16 @@ def confusion(true, said, labels):
     return dress(figure)
 
 
+def _shares(weights, shape):
+    weights = array("weights", weights, shape)
+    if weights.min() < 0 or weights.max() > 1 + 1e-3:
+        raise ValueError(
+            "`weights` must be in [0, 1]. Received some from "
+            f"{weights.min()} to {weights.max()}."
+        )
+    return weights
+
+
 def heads(weights, source, target):
     """Draw where every head of every layer looks.
 
@@ -117,8 +127,13 @@ def heads(weights, source, target):
     Returns:
         Figure, a row of pictures for each layer, a column for each head.
     """
-    weights = [array("weights", x, ("H", "T", "S")) for x in weights]
-    weights = array("weights", np.stack(weights), ("L", "H", "T", "S"))
+    weights = [_shares(x, ("H", "T", "S")) for x in weights]
+    if len({x.shape for x in weights}) != 1:
+        raise ValueError(
+            "`weights` must be one or more layers, (H, T, S) each. Received "
+            f"layers of shape {[x.shape for x in weights]}."
+        )
+    weights = np.stack(weights)
     check_length(weights.shape[2], target=target)
     check_length(weights.shape[3], source=source)
     layers, count = weights.shape[:2]
@@ -155,12 +170,7 @@ def alignment(weights, source, target, spans=None, title=""):
     Returns:
         Figure, the source from left to right, the target from the top.
     """
-    weights = array("weights", weights, ("T", "S"))
-    if weights.min() < 0 or weights.max() > 1 + 1e-3:
-        raise ValueError(
-            "`weights` must be in [0, 1]. Received some from "
-            f"{weights.min()} to {weights.max()}."
-        )
+    weights = _shares(weights, ("T", "S"))
     check_length(weights.shape[0], target=target)
     check_length(weights.shape[1], source=source)
     if spans is not None and np.shape(spans) != (len(weights), 2):
