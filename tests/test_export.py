@@ -82,9 +82,13 @@ CASES = {
     ),
     "luong": Case("LuongSeq2Seq", "pieces", "pieces", Greedy(), LOOK),
     "transformer": Case(
-        "Transformer", "pieces", "char", BeamSearch(2), {**LOOK}
+        "Transformer",
+        "pieces",
+        "pieces",
+        BeamSearch(2, no_repeat_ngram=1),
+        LOOK,
     ),
-    "gpt": Case("GPT", "char", "char", Greedy()),
+    "gpt": Case("GPT", "char", "char", Greedy(no_repeat_ngram=1)),
 }
 
 
@@ -92,16 +96,16 @@ def built(name, source, target):
     """Make a small model that has something to say."""
     made = getattr(keras_seq, name)
     ids = np.ones((2, 3), "int32")
-    sizes = source.vocab_size, target.vocab_size, 5
-    if name == "RecurrentLM":
-        model = made(source.vocab_size, 5)
-        model(ids)
-    elif name == "GPT":
-        model = made(source.vocab_size, 5, num_heads=1, max_length=2500)
+    small = {"num_heads": 2, "num_layers": 2}
+    options = {
+        "GPT": {"units": 14, **small, "max_length": 2500},
+        "Transformer": {"units": 14, **small},
+    }.get(name, {"units": 5})
+    if name in ("RecurrentLM", "GPT"):
+        model = made(source.vocab_size, **options)
         model(ids)
     else:
-        heads = {"num_heads": 1, "num_layers": 2}
-        model = made(*sizes, **(heads if name == "Transformer" else {}))
+        model = made(source.vocab_size, target.vocab_size, **options)
         model({"source": ids, "target": ids})
     draw = np.random.default_rng(3)
     for weight in model.trainable_variables:
@@ -225,6 +229,20 @@ def test_64_texts_give_the_strings_of_python(house, name):
     assert answer["text"] == strings
     assert len({str(string) for string in strings}) > 3
     assert np.allclose(answer["score"], said.scores, rtol=1e-4, atol=1e-3)
+
+
+def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
+    tokenizer = house.tokenizers["char"]
+    model = keras_seq.GPT(
+        tokenizer.vocab_size, 8, num_heads=2, num_layers=1, max_length=11
+    )
+    model(np.ones((1, 3), "int32"))
+    export.export_text_model(
+        model, tmp_path, source_tokenizer=tokenizer, max_length=5
+    )
+    assert len(export.run(tmp_path, ["abcdefg"])) == 1
+    with pytest.raises(Exception, match="more than 7 tokens"):
+        export.run(tmp_path, ["abcdefgh"])
 
 
 @pytest.mark.parametrize("name", CASES)
