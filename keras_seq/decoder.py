@@ -9,7 +9,9 @@ probability epsilon that falls from step i to step, else the decoder's own.
 
     h_0      = c                                      # what to write about
     h_t      = cell(E[y_{t-1}], h_{t-1})              # y_0 is the start
-    h_t      = cell([E[y_{t-1}] ; c], h_{t-1})        # feed_context
+    feed_context:
+    h_t      = cell([E[y_{t-1}] ; c], h_{t-1})
+    logits_t = max of pairs of [h_t ; E[y_{t-1}] ; c] W_t  times W, + b
     logits_t = h_t W + b                              # for y_t
     linear: epsilon = max(floor, k - slope i)
     exponential: epsilon = k^i
@@ -19,8 +21,8 @@ Shapes: B batch, T target length, V vocabulary, U units.
 Paper: Cho et al. (2014), arXiv:1406.1078, section 2.2; scheduled sampling:
     Bengio, Vinyals, Jaitly & Shazeer (2015), arXiv:1506.03099, section 2.4.
 Differs from the paper: c is seen once, as the first state, unless it is to be
-    fed at every step, as in Cho; the logits do not read it; of its own words
-    the decoder hears the likeliest, not a draw.
+    fed, as in Cho (appendix A.1.2); of its own words the decoder hears the
+    likeliest, not a draw.
 """
 
 import dataclasses
@@ -97,8 +99,8 @@ class Decoder(RecurrentLM):
         scheduled_sampling: optional `ScheduledSampling`; in training the
             decoder is then fed its own likeliest token in place of a true one
             as often as it says.
-        feed_context: bool, read the state it begins at, h of the top layer,
-            beside the token at every step. Default False.
+        feed_context: bool, let every step and its logits (a maxout of two)
+            read the state it begins at, h of the top layer. Default False.
     Call arguments:
         ids: int (B, T), the target from its start token on.
         initial_state: optional list for each layer of its states, float (B,
@@ -120,6 +122,8 @@ class Decoder(RecurrentLM):
     ):
         super().__init__(vocab_size, units, **kwargs)
         self.feed_context = feed_context
+        if feed_context:
+            self.maxout = keras.layers.Dense(2 * units, dtype=self.dtype_policy)
         self.scheduled_sampling = scheduled_sampling
         if scheduled_sampling is not None:
             self.coins = keras.random.SeedGenerator()
@@ -135,6 +139,12 @@ class Decoder(RecurrentLM):
     def input_width(self):
         more = self.config["units"] if self.feed_context else 0
         return super().input_width + more
+
+    def build(self, ids_shape):
+        super().build(ids_shape)
+        if self.feed_context:
+            width = self.config["units"] + self.input_width
+            self.maxout.build((*ids_shape, width))
 
     def call(self, ids, initial_state=None, training=False):
         if initial_state is None and self.feed_context:
@@ -154,6 +164,12 @@ class Decoder(RecurrentLM):
         if len(x.shape) == 3:
             c = ops.repeat(c[:, None], ops.shape(x)[1], axis=1)
         return ops.concatenate([x, c], axis=-1)
+
+    def readout(self, h, seen):
+        if not self.feed_context:
+            return h
+        t = self.maxout(ops.concatenate([h, seen], axis=-1))
+        return ops.maximum(*ops.split(t, 2, axis=-1))
 
     def begin(self, states):
         """Make first states what `step` takes: a context stays as it is."""
@@ -235,11 +251,13 @@ class _Speaking(keras.layers.Layer):
         count = sum(len(layer.cell.state_names) for layer in layers)
         before, said, kept = states[:count], states[count], states[count + 1 :]
         ids = ops.where(x[:, 1] == 1, ops.cast(said[:, 0], x.dtype), x[:, 0])
-        h, after = decoder.input_to_layers(ids, [kept[-1:]]), []
+        h = seen = decoder.input_to_layers(ids, [kept[-1:]])
+        after = []
         for layer, keep in zip(layers, kept):
             own = before[len(after) :][: len(layer.cell.state_names)]
             h, new = layer.cell(h * ops.cast(keep, h.dtype), own)
             after += new
-        said = ops.argmax(decoder._score(h), axis=-1)[:, None]
+        y = decoder.readout(h, seen)
+        said = ops.argmax(decoder._score(y), axis=-1)[:, None]
         after = [ops.cast(state, "float32") for state in [*after, said]]
-        return ops.cast(h, "float32"), [*after, *kept]
+        return ops.cast(y, "float32"), [*after, *kept]

@@ -147,8 +147,8 @@ class RecurrentLM(keras.Model):
         return self._score(self.dropout(x, training=training))
 
     def _read(self, ids, mask, training=False, states=None):
-        x, finals = self.input_to_layers(ids, states), []
-        states = states or [None] * len(self.recurrent)
+        x = seen = self.input_to_layers(ids, states)
+        states, finals = states or [None] * len(self.recurrent), []
         for layer, initial in zip(self.recurrent, states):
             x = self.dropout(x, training=training)
             if initial is not None and layer.stateful:
@@ -162,11 +162,15 @@ class RecurrentLM(keras.Model):
                 x, initial_state=initial, mask=mask, training=training
             )
             finals.append(final)
-        return x, finals
+        return self.readout(x, seen), finals
 
     def input_to_layers(self, ids, states):
         """Give what the first layer reads, float (B, ..., D)."""
         return self.embedding(ids)
+
+    def readout(self, h, seen):
+        """Give what is scored: the last layer's h, whatever the first saw."""
+        return h
 
     def _score(self, x):
         return self.embedding.logits(x) if self.head is None else self.head(x)
@@ -189,11 +193,12 @@ class RecurrentLM(keras.Model):
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
-        x, states = self.input_to_layers(ids, state), []
+        x = seen = self.input_to_layers(ids, state)
+        states = []
         for layer, before in zip(self.recurrent, state):
             x, after = layer.cell(x, before)
             states.append(after)
-        return self._score(x), states
+        return self._score(self.readout(x, seen)), states
 
     def reset_states(self):
         """Forget: a stateful model begins anew at the next batch."""

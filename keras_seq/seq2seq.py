@@ -253,8 +253,8 @@ class Seq2Seq(EncoderDecoder):
         dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
         and
         scheduled_sampling: optional `ScheduledSampling`, used in training.
-        feed_context: bool, read the context beside the token at every step, as
-            Cho et al. (2014) do, not only before the first. Default False.
+        feed_context: bool, let every step and its logits read the context, as
+            in Cho et al. (2014), not only the first state. Default False.
     Call arguments:
         inputs: dict of "source", int (B, S), and "target", int (B, T), the
             target from its start token on.

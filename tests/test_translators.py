@@ -151,20 +151,27 @@ def test_a_decoder_from_nothing_is_a_language_model():
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_a_context_that_is_fed_is_read_at_every_step():
-    """Blind to it, the decoder is that which is not fed; else it is not."""
+def test_a_context_that_is_fed_is_read_by_every_step_and_its_logits():
+    """Made blind to it, the decoder is the one that is not fed; else not."""
     fed, plain = made(Seq2Seq, feed_context=True), made(Seq2Seq)
     x, U = sentences(), 7
-    kernel = fed.decoder.recurrent[0].cell.kernel
-    weights = dict(zip([w.path for w in plain.weights], plain.get_weights()))
-    assert len(weights) == len(fed.weights)
-    for ours, value in zip(fed.weights, weights.values()):
+    kernel, maxout = fed.decoder.recurrent[0].cell.kernel, fed.decoder.maxout
+    copied = [w for w in fed.weights if w.path.split("/")[-2] != maxout.name]
+    for ours, value in zip(copied, plain.get_weights(), strict=True):
         if ours is kernel:  # the rows of the token, then those of the context
             value = np.concatenate([value, np.zeros((U, value.shape[1]))])
         ours.assign(value)
+    pass_h = np.zeros((3 * U, 2 * U))  # [h ; token ; context] -> h, twice
+    pass_h[:U] = np.tile(np.eye(U), 2)
+    maxout.set_weights([pass_h, np.zeros(2 * U)])
     np.testing.assert_allclose(numbers(fed(x)), numbers(plain(x)), atol=1e-6)
-    kernel.assign(numbers(kernel) + 0.5)
-    assert np.abs(numbers(fed(x)) - numbers(plain(x))).max() > 1e-3
+    for weight in (kernel, maxout.kernel):
+        before, change = numbers(weight), np.zeros(weight.shape)
+        change[-U:] = np.random.default_rng(0).normal(size=change[-U:].shape)
+        weight.assign(before + change)
+        differs = np.abs(numbers(fed(x)) - numbers(plain(x)))
+        assert (differs.max(axis=-1) > 1e-3)[x["target"] != 0].all()
+        weight.assign(before)
 
 
 @pytest.mark.parametrize("cell, width", [("gru", 14), ("lstm", 28)])
