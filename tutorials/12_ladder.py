@@ -104,9 +104,9 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # Adam, its step warmed up, then falling along a cosine to zero; gradients
 # clipped; dropout. The networks without attention are wider. The LSTM reads its
 # source backwards, as in its paper, the others from both ends. The GRU reads
-# its context at every step, as in its paper; it drops more, and learns half as
-# long again. Nothing is chosen by the test captions; the last rung alone
-# searches with a beam.
+# its context at every step and for every word, as in its paper; it drops more,
+# and learns half as long again. Nothing is chosen by the test captions; the
+# last rung alone searches with a beam.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)
