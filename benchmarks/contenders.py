@@ -11,12 +11,13 @@ eagerly, as it is mostly used.
     ours.forward(), ours.step()
 """
 
+import collections
 import typing
 
 import keras
 
 from benchmarks import report
-from keras_seq.training import interleave
+from keras_seq.training import interleave, ratio
 
 RATE = 0.01
 
@@ -27,6 +28,42 @@ class Contender(typing.NamedTuple):
     forward: typing.Callable  # -> float, the layer's output
     step: typing.Callable  # one training step; changes the layer's weights
     threads: int | None = None  # PyTorch's, see `quicker_threads`
+
+
+def race(make, peers, rounds, builds):
+    """Time the training step and the forward pass of several contenders.
+
+    The same function compiled twice can differ by a fifth, for as long as it
+    lives. So all are made several times, and timed each time.
+
+    Args:
+        make: function of an int, the build, to a dict of name to Contender,
+            "keras_seq" among them.
+        peers: names of those that ours is compared with.
+        rounds: int > 0, how often each is timed, all builds together.
+        builds: int > 0, how often all are made.
+    Returns:
+        list of two dicts: `mode, builds, seconds{name: summary},
+        ratio{peer: float}`, ours over theirs.
+    """
+    modes = {"training step": "step", "inference": "forward"}
+    seconds = {mode: collections.defaultdict(list) for mode in modes}
+    for build in range(builds):
+        found = make(build)
+        for mode, part in modes.items():
+            calls = {name: getattr(c, part) for name, c in found.items()}
+            timed = interleave(calls, -(-rounds // builds), seed=build)
+            for name, more in timed.items():
+                seconds[mode][name] += more
+    return [
+        {
+            "mode": mode,
+            "builds": builds,
+            "seconds": {n: report.summary(s) for n, s in each.items()},
+            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+        }
+        for mode, each in seconds.items()
+    ]
 
 
 def of_keras(layer, x):

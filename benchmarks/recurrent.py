@@ -10,7 +10,6 @@ Shapes: B batch, T steps, D input width, U units, G gates.
 """
 
 import argparse
-import collections
 import itertools
 
 import keras
@@ -21,7 +20,6 @@ from benchmarks import contenders, report
 from keras_seq.gru import GRU
 from keras_seq.lstm import LSTM
 from keras_seq.rnn import SimpleRNN
-from keras_seq.training import interleave, ratio
 
 OURS = {"SimpleRNN": SimpleRNN, "GRU": GRU, "LSTM": LSTM}
 SHAPES = ((64, 64, 128, 128), (32, 32, 256, 256), (32, 100, 16, 64))
@@ -131,44 +129,23 @@ def largest_difference(found):
 def measure(kind, shape, peers=PEERS, rounds=40, builds=5):
     """Time one kind of layer at one shape: a result for each of two modes.
 
-    The same function compiled twice can differ by a fifth, for as long as it
-    lives. So all contenders are made several times, and timed each time.
-
-    Args:
-        kind, shape, peers: as in `rivals`.
-        rounds: int > 0, how often each is timed, all builds together.
-        builds: int > 0, how often all are made; .
     Returns:
-        list of two dicts, the training step and the forward pass: `layer,
-        shape, mode, difference, torch_threads{name: int},
-        seconds{name: summary}, ratio{peer: float}`.
+        list of two dicts, the training step and the forward pass, of
+        `contenders.race` and: `layer, shape, difference,
+        torch_threads{name: int}`.
     """
-    modes = {"training step": "step", "inference": "forward"}
-    seconds = {mode: collections.defaultdict(list) for mode in modes}
-    for seed in range(builds):
-        found = rivals(kind, shape, peers, seed)
-        difference = largest_difference(found)
-        for mode, part in modes.items():
-            calls = {name: getattr(c, part) for name, c in found.items()}
-            timed = interleave(calls, -(-rounds // builds), seed=seed)
-            for name, more in timed.items():
-                seconds[mode][name] += more
-    same = {
-        "layer": kind,
-        "shape": shape,
-        "builds": builds,
-        "difference": difference,
-        "torch_threads": {n: c.threads for n, c in found.items() if c.threads},
-    }
-    return [
-        {
-            **same,
-            "mode": mode,
-            "seconds": {n: report.summary(s) for n, s in each.items()},
-            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+    same = {"layer": kind, "shape": shape}
+
+    def make(build):
+        found = rivals(kind, shape, peers, build)
+        same["difference"] = largest_difference(found)
+        same["torch_threads"] = {
+            name: c.threads for name, c in found.items() if c.threads
         }
-        for mode, each in seconds.items()
-    ]
+        return found
+
+    results = contenders.race(make, peers, rounds, builds)
+    return [{**same, **result} for result in results]
 
 
 def row(result):

@@ -12,7 +12,6 @@ Shapes: B batch, T length, D width, H heads, F inner width.
 """
 
 import argparse
-import collections
 
 import keras
 import numpy as np
@@ -20,7 +19,6 @@ import numpy as np
 import keras_seq
 from benchmarks import contenders, report
 from keras_seq import EncoderBlock
-from keras_seq.training import interleave, ratio
 
 SIZES = {"layers": 4, "batch": 32, "length": 64, "units": 256, "heads": 4}
 QUICK_SIZES = {"layers": 1, "batch": 2, "length": 5, "units": 8, "heads": 2}
@@ -157,26 +155,14 @@ def in_keras_order(weights):
 
 
 def measure(sizes, dtype, peers=PEERS, rounds=40, builds=3):
-    """Time a training step and a forward pass: two dicts of results."""
-    modes = {"training step": "step", "inference": "forward"}
-    seconds = {mode: collections.defaultdict(list) for mode in modes}
-    for seed in range(builds):
-        found = rivals(sizes, DTYPES[dtype], peers, seed)
-        for mode, part in modes.items():
-            calls = {name: getattr(c, part) for name, c in found.items()}
-            timed = interleave(calls, -(-rounds // builds), seed=seed)
-            for name, more in timed.items():
-                seconds[mode][name] += more
-    return [
-        {
-            "dtype": dtype,
-            "mode": mode,
-            "builds": builds,
-            "seconds": {n: report.summary(s) for n, s in each.items()},
-            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
-        }
-        for mode, each in seconds.items()
-    ]
+    """Time a stack in one precision: two dicts of `contenders.race`."""
+    results = contenders.race(
+        lambda build: rivals(sizes, DTYPES[dtype], peers, build),
+        peers,
+        rounds,
+        builds,
+    )
+    return [{"dtype": dtype, **result} for result in results]
 
 
 def row(result):
