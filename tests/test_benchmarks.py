@@ -7,7 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import contenders, decoding, recurrent, report, transformer
+from benchmarks import (
+    contenders,
+    decoding,
+    generation,
+    recurrent,
+    report,
+    transformer,
+)
 from keras_seq.training import interleave, ratio
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
@@ -119,3 +126,10 @@ def test_blocks_that_are_not_the_same_are_not_timed(monkeypatch):
     monkeypatch.setattr(transformer, "in_keras_order", lambda mine: mine * 2)
     with pytest.raises(ValueError, match="as many weights"):
         transformer.rivals(transformer.QUICK_SIZES, "float32", ("keras",))
+
+
+def test_speaking_is_compared_with_and_without_the_cache():
+    result = generation.measure(generation.QUICK_SIZES, 2, 5, (), rounds=1)
+    assert result["same_tokens"] == 1.0
+    assert set(result["ratio"]) == {"uncached"}
+    assert set(result["tokens_per_second"]) == {"keras_seq", "uncached"}

@@ -1,0 +1,193 @@
+"""Our GPT speaking beside its peers': tokens per second, one run, in turns.
+
+    KERAS_BACKEND=tensorflow python -m benchmarks.generation --peers keras_hub
+
+GPTs of one size and of random weights go on greedily from a prompt of 8 tokens:
+ours with its cache; ours reading everything again at each step; KerasHub's
+`GPT2CausalLM`; and `transformers`' `GPT2LMHeadModel` on PyTorch. Nobody stops
+at an end. Compiling is not timed: each speaks once before.
+
+Shapes: B batch, L tokens said.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+
+import keras_seq
+from benchmarks import report
+from keras_seq import GPT, Uncached, generate
+from keras_seq.training import interleave, ratio
+
+SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
+QUICK_SIZES = {"vocab": 13, "units": 8, "heads": 2, "layers": 1}
+LENGTHS, BATCHES, PROMPT = (32, 200, 500), (1, 16), 8
+PEERS = ("keras_hub", "transformers")
+PACKAGES = {"keras_hub": "keras-hub"}
+
+
+def ours(sizes, prompt, length):
+    """Make two speakers, with the cache and without."""
+    model = GPT(
+        sizes["vocab"],
+        sizes["units"],
+        num_heads=sizes["heads"],
+        num_layers=sizes["layers"],
+        max_length=PROMPT + length,
+        pad_id=None,
+    )
+    model(prompt)
+    again = Uncached(model)
+    return {
+        "keras_seq": lambda: generate(model, prompt, max_length=length).ids,
+        "uncached": lambda: generate(again, prompt, max_length=length).ids,
+    }
+
+
+def of_keras_hub(sizes, prompt, length):
+    """Make KerasHub's GPT-2 speak, from ids."""
+    import keras_hub
+
+    backbone = keras_hub.models.GPT2Backbone(
+        vocabulary_size=sizes["vocab"],
+        num_layers=sizes["layers"],
+        num_heads=sizes["heads"],
+        hidden_dim=sizes["units"],
+        intermediate_dim=4 * sizes["units"],
+        dropout=0.0,
+        max_sequence_length=PROMPT + length,
+    )
+    model = keras_hub.models.GPT2CausalLM(backbone, preprocessor=None)
+    model.compile(sampler="greedy")
+    room = ((0, 0), (0, length))
+    inputs = {
+        "token_ids": np.pad(prompt, room),
+        "padding_mask": np.pad(np.ones_like(prompt), room),
+    }
+
+    def speak():
+        said = model.generate(dict(inputs), stop_token_ids=None)
+        return np.asarray(said["token_ids"])[:, PROMPT:]
+
+    return {"keras_hub": speak}
+
+
+def of_transformers(sizes, prompt, length):
+    """Make `transformers`' GPT-2 speak, on PyTorch."""
+    import torch
+    import transformers
+
+    config = transformers.GPT2Config(
+        vocab_size=sizes["vocab"],
+        n_positions=PROMPT + length,
+        n_embd=sizes["units"],
+        n_layer=sizes["layers"],
+        n_head=sizes["heads"],
+        bos_token_id=0,
+        eos_token_id=None,
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    ids = torch.as_tensor(prompt, dtype=torch.long)
+
+    @torch.no_grad()
+    def speak():
+        said = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            min_new_tokens=length,
+            max_new_tokens=length,
+            do_sample=False,
+            pad_token_id=0,
+        )
+        return said.numpy()[:, PROMPT:]
+
+    return {"transformers": speak}
+
+
+MAKE = {"keras_hub": of_keras_hub, "transformers": of_transformers}
+
+
+def measure(sizes, batch, length, peers=PEERS, rounds=5):
+    """Time all speakers in turns.
+
+    Returns:
+        dict: `batch, length, tokens_per_second{name: float}, ratio{name:
+        float}`, the seconds of each over ours.
+    Raises:
+        ValueError: if one says another number of tokens, or ours says other
+            tokens without its cache (but for near ties).
+    """
+    keras.utils.set_random_seed(0)
+    draw = np.random.default_rng(0)
+    prompt = draw.integers(1, sizes["vocab"], (batch, PROMPT), "int32")
+    calls = ours(sizes, prompt, length)
+    for name in peers:
+        calls |= MAKE[name](sizes, prompt, length)
+    said = {name: call() for name, call in calls.items()}
+    if any(ids.shape != (batch, length) for ids in said.values()):
+        shapes = {name: ids.shape for name, ids in said.items()}
+        raise ValueError(f"All must say {length} tokens. Received {shapes}.")
+    same = np.mean(said["keras_seq"] == said["uncached"])
+    if same < 0.9:
+        raise ValueError(f"The cache must change nothing: {same:.3f} alike.")
+    seconds = interleave(calls, rounds, warmup=1)
+    return {
+        "batch": batch,
+        "length": length,
+        "same_tokens": float(same),
+        "tokens_per_second": {
+            name: round(batch * length / report.summary(s)["median"], 1)
+            for name, s in seconds.items()
+        },
+        "ratio": {
+            name: ratio(s, seconds["keras_seq"])
+            for name, s in seconds.items()
+            if name != "keras_seq"
+        },
+    }
+
+
+def row(result):
+    """Write a result as a line of the table."""
+    cells = {"batch": result["batch"], "tokens": result["length"]}
+    for name, speed in result["tokens_per_second"].items():
+        cells[f"{name} tok/s"] = f"{speed:.0f}"
+    for name, value in result["ratio"].items():
+        cells[f"{name} / ours"] = f"{value:.2f}"
+    return cells
+
+
+def main():
+    """Measure what the command line asks for; print it and write it down."""
+    backend = keras.backend.backend()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="does it run?")
+    parser.add_argument("--out", help="default: results/generation-BACKEND")
+    args = parser.parse_args()
+    peers = [name for name in args.peers.split(",") if name]
+    sizes = QUICK_SIZES if args.quick else SIZES
+    lengths = (5,) if args.quick else LENGTHS
+    quick = "-quick" if args.quick else ""
+    results = [
+        measure(sizes, batch, length, peers, args.rounds)
+        for length in lengths
+        for batch in BATCHES
+    ]
+    packages = ["keras", backend, *(PACKAGES.get(p, p) for p in peers), "numpy"]
+    used = {"keras_seq": keras_seq.__version__, **report.versions(*packages)}
+    print(f"Medians of {args.rounds} rounds, Keras on {backend}, {sizes}")
+    print(report.table([row(result) for result in results]))
+    report.write(
+        args.out or f"results/generation-{backend}{quick}.json",
+        backend=backend,
+        versions=used,
+        sizes=sizes,
+        results=results,
+    )
+
+
+if __name__ == "__main__":
+    main()
