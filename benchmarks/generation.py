@@ -162,12 +162,12 @@ def main():
     """Measure what the command line asks for; print it and write it down."""
     backend = keras.backend.backend()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--peers", help="default: those installed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="does it run?")
     parser.add_argument("--out", help="default: results/generation-BACKEND")
     args = parser.parse_args()
-    peers = [name for name in args.peers.split(",") if name]
+    peers = args.peers.split(",") if args.peers else report.installed(PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     lengths = (5,) if args.quick else LENGTHS
     quick = "-quick" if args.quick else ""

@@ -5,6 +5,7 @@ How functions are timed against each other is `keras_seq.training.interleave`.
 
 import datetime
 import importlib.metadata
+import importlib.util
 import json
 import os
 import pathlib
@@ -49,6 +50,15 @@ def cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def installed(names):
+    """Give those of the peers that can be imported; say which cannot."""
+    there = [n for n in names if importlib.util.find_spec(n)]
+    absent = [n for n in names if n not in there]
+    if absent:
+        print(f"Left out, for it is not installed: {', '.join(absent)}")
+    return there
 
 
 def versions(*packages):

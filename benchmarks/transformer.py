@@ -179,14 +179,14 @@ def main():
     """Measure what the command line asks for; print it and write it down."""
     backend = keras.backend.backend()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--peers", help="default: those installed")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--quick", action="store_true", help="does it run?")
     parser.add_argument("--out", help="default: results/transformer-BACKEND")
     args = parser.parse_args()
     sizes = QUICK_SIZES if args.quick else SIZES
     quick = "-quick" if args.quick else ""
-    peers = [name for name in args.peers.split(",") if name]
+    peers = args.peers.split(",") if args.peers else report.installed(PEERS)
     results = []
     for dtype in DTYPES:
         results += measure(
