@@ -10,6 +10,7 @@ back in (input feeding), or else no step knows what was looked at before.
     e_ts = h_t . m_s                                 # dot
     e_ts = h_t . (m_s W)                             # general
     e_ts = v . tanh([h_t ; m_s] W)                   # concat
+    scaled: e_ts / sqrt(Q)                           # dot and general
     a_t  = softmax_s(e_t),   c_t = sum_s a_ts m_s
     s_t  = tanh([c_t ; h_t] W_c)                     # attentional state
     logits_t = s_t W_o + b_o
@@ -18,7 +19,10 @@ Shapes: B batch, T target length, S source length, U units, D memory width,
     Q query width, V vocabulary.
 Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, eq. (5)-(8), section
     3.1 (global attention), 3.3 (input feeding).
-Differs from the paper: no local attention; biases in the last two products.
+Differs from the paper: no local attention; biases in the last two products;
+    products may be scaled, as in Vaswani et al. (2017), section 3.2.1. A sum
+    over Q = 256 numbers is large, the softmax of it saturates, and what is
+    almost one or zero learns slowly where else to look.
 """
 
 import keras
@@ -43,6 +47,8 @@ class LuongAttention(Attention):
         score: "dot", which has no weights and wants D = Q; "general", a
             matrix between them; "concat", a network that reads both (it is
             Bahdanau's, of width Q). Default "general".
+        scaled: bool, divide dot and general by sqrt(Q). Default False, as in
+            the paper.
     Call arguments:
         query: float (B, T, Q).
         memory: float (B, S, D).
@@ -57,10 +63,15 @@ class LuongAttention(Attention):
     Our names: `general` holds W_a, `concat` holds W_a in two halves and v_a.
     """
 
-    def __init__(self, score="general", **kwargs):
+    def __init__(self, score="general", scaled=False, **kwargs):
         super().__init__(**kwargs)
         checks.one_of(SCORES, score=score)
-        self.kind = score
+        if scaled and score == "concat":
+            raise ValueError(
+                "`scaled` is for products, dot and general. Received "
+                f"scaled={scaled}, score={score!r}."
+            )
+        self.kind, self.scaled = score, scaled
         self.general = self.concat = None
 
     def build(self, query_shape, memory_shape):
@@ -87,10 +98,13 @@ class LuongAttention(Attention):
         """Compute e_ts: float (B, T, Q), (B, S, Q) -> (B, T, S)."""
         if self.kind == "concat":
             return self.concat.score(query, keys)
+        if self.scaled:
+            query = query * query.shape[-1] ** -0.5
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
 
     def get_config(self):
-        return {**super().get_config(), "score": self.kind}
+        own = {"score": self.kind, "scaled": self.scaled}
+        return {**super().get_config(), **own}
 
 
 class _MoveThenLook(AttendingCell):
@@ -125,6 +139,7 @@ class LuongSeq2Seq(AttentionSeq2Seq):
     Args: those of `EncoderDecoder` (see `Seq2Seq`), and
         score: "dot", "general" or "concat"; "dot" wants an encoder that reads
             in one direction. Default "general".
+        scaled: bool, divide dot and general by sqrt(Q). Default False.
         input_feeding: bool, give each step the attentional state before it.
             Default True.
     Call arguments:
@@ -138,16 +153,23 @@ class LuongSeq2Seq(AttentionSeq2Seq):
         ValueError: if an argument is outside its range.
     """
 
-    def __init__(self, *args, score="general", input_feeding=True, **kwargs):
+    def __init__(
+        self,
+        *args,
+        score="general",
+        scaled=False,
+        input_feeding=True,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         if score == "dot" and self.config["bidirectional"]:
             raise ValueError(
                 '`score="dot"` needs a memory as wide as the decoder. Received '
                 "bidirectional=True, which doubles it."
             )
-        own = {"score": score, "input_feeding": input_feeding}
+        own = {"score": score, "scaled": scaled, "input_feeding": input_feeding}
         self.config = {**self.config, **own}
-        attention = LuongAttention(score, dtype=self.dtype_policy)
+        attention = LuongAttention(score, scaled, dtype=self.dtype_policy)
         self.loop = self.loop_of(
             _MoveThenLook, attention, input_feeding=input_feeding
         )

@@ -176,7 +176,10 @@ CASES += [
         "LuongAttention",
         query_and_memory,
         (BATCH, 2, UNITS),
-        (({"score": "cosine"}, "score"),),
+        (
+            ({"score": "cosine"}, "score"),
+            ({"score": "concat", "scaled": True}, "scaled"),
+        ),
     ),
     *[
         layer(

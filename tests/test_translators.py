@@ -77,9 +77,21 @@ def test_bahdanau_equals_the_paper(bidirectional):
 
 
 @pytest.mark.parametrize("feeding", [True, False])
-@pytest.mark.parametrize("score", ["dot", "general", "concat"])
-def test_luong_equals_the_paper(score, feeding):
-    model = made(LuongSeq2Seq, score=score, input_feeding=feeding)
+@pytest.mark.parametrize(
+    "score, scaled",
+    [
+        ("dot", False),
+        ("dot", True),
+        ("general", False),
+        ("general", True),
+        ("concat", False),
+    ],
+)
+def test_luong_equals_the_paper(score, scaled, feeding):
+    model = made(
+        LuongSeq2Seq, score=score, scaled=scaled, input_feeding=feeding
+    )
+    scale = 7**-0.5 if scaled else 1.0
     x = sentences()
     logits, weights = model(x, return_attention_scores=True)
     memory, finals = model.encoder(x["source"])
@@ -88,9 +100,9 @@ def test_luong_equals_the_paper(score, feeding):
 
     def scored(h, m):
         if score == "dot":
-            return m @ h
+            return m @ h * scale
         if score == "general":
-            return m @ matrices[0] @ h
+            return m @ matrices[0] @ h * scale
         v, W, U = sorted(matrices, key=lambda w: w.shape != (7, 1))
         joined = [np.concatenate([h, m_s]) for m_s in m]
         return np.tanh(np.stack(joined) @ np.concatenate([W, U])) @ v[:, 0]
