@@ -106,9 +106,9 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # source backwards, as in its paper, the others from both ends. The GRU reads
 # its context at every step and for every word, as in its paper; it drops more,
 # and learns half as long again. Luong's products are scaled: without that they
-# grew so large that each word looked at one place only, and the captions of
-# the test were hardly better than without attention (24.8 BLEU). Nothing is
-# chosen by the test captions; the last rung alone searches with a beam.
+# grew so large that each word looked at one place alone (on the validation
+# captions, an entropy of 0.03 nats where 2.76 were possible). Nothing is chosen
+# by the test captions; the last rung alone searches with a beam.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)
