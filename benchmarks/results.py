@@ -58,6 +58,7 @@ LADDER = {
     "gru": ("GRU, one context", 20.61),
     "bahdanau": ("Bahdanau", 28.30),
     "luong": ("Luong, beam of 5", 30.40),
+    "transformer": ("Transformer", 36.52),
 }
 
 

@@ -4,7 +4,8 @@
 # *The idea* (Vinyals & Le 2015, arXiv:1506.05869): what turns German into
 # English turns a question into an answer, if it is shown enough of them. Here
 # each model of the chapters before becomes a small chatbot: the one with a
-# vector between its two networks (04), and the one that looks back (05).
+# vector between its two networks (04), the one that looks back (05), and the
+# Transformer.
 #
 # What a chatbot must beat is no network at all: the answer to the most similar
 # question that is known (TF-IDF). On a few hundred pairs we expect that it
@@ -23,6 +24,7 @@ from keras_seq import (
     BahdanauSeq2Seq,
     BeamSearch,
     Seq2Seq,
+    Transformer,
     data,
     export,
     generate,
@@ -120,6 +122,9 @@ shared = {"dropout": 0.3, "bidirectional": True}
 models = {
     "recurrent": Seq2Seq(*sizes, **shared),
     "attention": BahdanauSeq2Seq(*sizes, **shared),
+    "transformer": Transformer(
+        *sizes, num_heads=4, num_layers=2, dropout=0.3, norm_first=True
+    ),
 }
 curves = {}
 greetings = ["Are you free tomorrow?", "내일 시간 있어?"]
@@ -134,12 +139,13 @@ def answers_of(model, questions):
 for kind, model in models.items():
     model(training[0][0])  # makes the weights
     steps = run.epochs * len(training)
-    falling = keras.optimizers.schedules.CosineDecay(3e-3, steps)
+    rate = 1e-3 if kind == "transformer" else 3e-3
+    falling = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),
         metrics=[NatsPerToken()],
-        jit_compile=run.jit_compile,
+        jit_compile="auto",  # XLA would compile longer than we train
     )
     print(f"\n{kind}: {model.count_params():,} parameters")
     sample = SampleEachEpoch(
@@ -173,7 +179,7 @@ run.save(figure, "curves")
 # %% [markdown]
 # ## What it says
 #
-# Held-out questions: the answer that was written, and the network's.
+# Held-out questions: the answer that was written, and the Transformer's.
 
 # %%
 for question, true, answer in list(zip(*test, said))[::20]:
