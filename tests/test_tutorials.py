@@ -42,10 +42,27 @@ PROMISED = {
         "exact_match_longest_third",
         "exported_answers_the_same",
     ),
+    "06_transformer": (
+        "exact_match",
+        "exact_match_longest_third",
+        "exact_match_no_positions",
+        "core_difference",
+    ),
     "07_chatbot": ("perplexity_attention", "chrf_attention"),
+    "08_gpt": (
+        "loss",
+        "sort_accuracy",
+        "tokens_per_second_cached",
+        "tokens_per_second_uncached",
+        "exported_answers_the_same",
+    ),
     "12_ladder": ("exact_match_bahdanau", "params_luong", "seconds_lstm"),
 }
-EXPORTED = ("05_attention", "07_chatbot")  # and so loaded in a bare process
+EXPORTED = (
+    "05_attention",
+    "07_chatbot",
+    "08_gpt",
+)  # and so loaded in a bare process
 UNDRAWN = ("12_ladder",)
 pytestmark = pytest.mark.tutorial
 
