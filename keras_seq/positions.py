@@ -84,7 +84,7 @@ class PositionalEncoding(keras.layers.Layer):
             return x
         length, units = x.shape[1:]
         learned, most = self.kind == "learned", self.max_length
-        if learned and length is not None and most < length:
+        if learned and isinstance(length, int) and most < length:
             raise ValueError(
                 "`max_length` must be at least the length of what is read. "
                 f"Received max_length={most}, {length} tokens."
