@@ -113,7 +113,7 @@ def measure(sizes, batch, length, peers=PEERS, rounds=5):
 
     Returns:
         dict: `batch, length, tokens_per_second{name: float}, ratio{name:
-        float}`, the seconds of each over ours.
+        float}`, our seconds over those of each.
     Raises:
         ValueError: if one says another number of tokens, or ours says other
             tokens without its cache (but for near ties).
@@ -141,7 +141,7 @@ def measure(sizes, batch, length, peers=PEERS, rounds=5):
             for name, s in seconds.items()
         },
         "ratio": {
-            name: ratio(s, seconds["keras_seq"])
+            name: ratio(seconds["keras_seq"], s)
             for name, s in seconds.items()
             if name != "keras_seq"
         },
@@ -154,7 +154,7 @@ def row(result):
     for name, speed in result["tokens_per_second"].items():
         cells[f"{name} tok/s"] = f"{speed:.0f}"
     for name, value in result["ratio"].items():
-        cells[f"{name} / ours"] = f"{value:.2f}"
+        cells[f"ours/{name}"] = f"{value:.2f}"
     return cells
 
 

@@ -72,8 +72,8 @@ def of_keras_hub(sizes, dtype):
     )
 
 
-def of_torch(sizes, dtype):
-    """Stack PyTorch's blocks; the module, in training mode."""
+def of_torch(sizes):
+    """Stack PyTorch's blocks, in evaluation mode: it takes its short cuts."""
     import torch
 
     block = torch.nn.TransformerEncoderLayer(
@@ -82,18 +82,29 @@ def of_torch(sizes, dtype):
         4 * sizes["units"],
         0.0,
         batch_first=True,
-        dtype=getattr(torch, dtype.removeprefix("mixed_")),
     )
-    return torch.nn.TransformerEncoder(
+    stack = torch.nn.TransformerEncoder(
         block, sizes["layers"], enable_nested_tensor=False
     )
+    return stack.eval()
+
+
+def in_precision(stack, dtype):
+    """Call a PyTorch module as mixed precision does, weights in float32."""
+    import torch
+
+    def call(x):
+        half = dtype != "float32"
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            return stack(x)
+
+    return call
 
 
 MAKE = {
     "keras_seq": ours,
     "keras": of_keras_layers,
     "keras_hub": of_keras_hub,
-    "torch": of_torch,
 }
 
 
@@ -109,13 +120,14 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
     x = np.random.default_rng(seed).normal(size=shape).astype("float32")
     found, counts, outputs, mine = {}, {}, {}, None
     for name in ("keras_seq", *peers):
-        made = MAKE[name](sizes, dtype)
         if name == "torch":
-            weights = list(made.parameters())
+            stack = of_torch(sizes)
+            weights = list(stack.parameters())
             counts[name] = sum(w.numel() for w in weights)
-            cast = x if dtype == "float32" else _half(x)
-            found[name] = contenders.of_torch(made, weights, cast)
+            call = in_precision(stack, dtype)
+            found[name] = contenders.of_torch(call, weights, x)
             continue
+        made = MAKE[name](sizes, dtype)
         if not made.built:
             made.build((None, None, sizes["units"]))
         if name == "keras" and dtype == "float32":
@@ -136,12 +148,6 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
                 f"weights. Received difference={difference:.2g}."
             )
     return found
-
-
-def _half(x):
-    import torch
-
-    return torch.as_tensor(x, dtype=torch.bfloat16)
 
 
 def in_keras_order(weights):

@@ -108,6 +108,7 @@ def test_greedy_and_the_growing_prefix_say_the_same(kind):
 
 @pytest.mark.parametrize("dtype", transformer.DTYPES)
 def test_blocks_are_compared_with_each_peer(dtype):
+    pytest.importorskip("torch")
     results = transformer.measure(
         transformer.QUICK_SIZES, dtype, ("keras", "torch"), rounds=1, builds=1
     )

@@ -48,7 +48,7 @@ PROMISED = {
         "exact_match_no_positions",
         "core_difference",
     ),
-    "07_chatbot": ("perplexity_attention", "chrf_attention"),
+    "07_chatbot": ("perplexity_attention", "chrf_transformer"),
     "08_gpt": (
         "loss",
         "sort_accuracy",

@@ -68,26 +68,27 @@ nearest = exact_match(answers_test, nearest)
 # %%
 letters = CharTokenizer.train(texts)
 digits = CharTokenizer.train(answers)
-batches = BatchByLength(
-    *teacher_forcing(
-        letters.tokenize(texts), digits.tokenize(answers, start=True, end=True)
-    ),
-    batch_size=64,
-    buckets=(16, 20, 24, 28, 32, 40, 64),
-    seed=run.seed,
+pairs = teacher_forcing(
+    letters.tokenize(texts), digits.tokenize(answers, start=True, end=True)
 )
 source_test = letters.tokenize(texts_test)
+
+
+def batches():
+    steps = (16, 20, 24, 28, 32, 40, 64)
+    return BatchByLength(*pairs, 64, buckets=steps, seed=run.seed)
 
 
 def make(units, **options):
     keras.utils.set_random_seed(run.seed)
     model = Seq2Seq(letters.vocab_size, digits.vocab_size, units, **options)
-    model(batches[0][0])  # makes the weights
+    model(batches()[0][0])  # makes the weights
     return model
 
 
 def train(stage, model):
-    steps = run.epochs * len(batches)
+    training = batches()
+    steps = run.epochs * len(training)
     falling = keras.optimizers.schedules.CosineDecay(4e-3, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
@@ -97,7 +98,7 @@ def train(stage, model):
     )
     print(f"\n{stage}: {model.count_params():,} parameters")
     callbacks = run.callbacks(stage)
-    model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=2)
+    model.fit(training, epochs=run.epochs, callbacks=callbacks, verbose=2)
     said = generate(model, source_test, max_length=11).ids
     return np.array(digits.detokenize(said)) == answers_test
 
@@ -123,7 +124,7 @@ metrics["exact_match"] = metrics.pop("exact_match_128_units")
 # ISO date has few letters, and each can be read off the context alone.
 
 # %%
-slope = 0.5 / (run.epochs * len(batches))
+slope = 0.5 / (run.epochs * len(batches()))
 falling = ScheduledSampling("linear", 1.0, slope=slope, floor=0.5)
 sampled = train("sampled", make(128, scheduled_sampling=falling))
 metrics["exact_match_scheduled_sampling"] = sampled.mean()

@@ -85,16 +85,11 @@ else:
         baselines["rouge_l_lead"] = rouge_l(answers_test, lead)
 
 nearest = score(answers_test, nearest_answer(texts, answers, texts_test))
-batches = BatchByLength(
-    *teacher_forcing(
-        read.tokenize(texts, end=True),
-        write.tokenize(answers, start=True, end=True),
-    ),
-    batch_size=64,
-    buckets=(16, 20, 24, 28, 32, 40, 64) if run.data == "dates" else None,
-    seed=run.seed,
+pairs = teacher_forcing(
+    read.tokenize(texts, end=True),
+    write.tokenize(answers, start=True, end=True),
 )
-longest = max(map(len, batches.targets))
+longest = max(map(len, pairs[1]))
 source_test = read.tokenize(texts_test, end=True)
 
 # %% [markdown]
@@ -125,6 +120,8 @@ chosen = chosen[:2] if run.quick else chosen
 models, ids, said, weights = {}, {}, {}, {}
 for kind in chosen:
     keras.utils.set_random_seed(run.seed)
+    buckets = (16, 20, 24, 28, 32, 40, 64) if run.data == "dates" else None
+    batches = BatchByLength(*pairs, 64, buckets=buckets, seed=run.seed)
     model = models[kind] = MODELS[kind]()
     model(batches[0][0])  # makes the weights
     print(f"\n{kind}: {model.count_params():,} parameters")

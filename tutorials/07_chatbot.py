@@ -131,9 +131,12 @@ greetings = ["Are you free tomorrow?", "내일 시간 있어?"]
 
 
 def answers_of(model, questions):
-    ids = pieces.tokenize(questions, end=True)
-    said = generate(model, ids, BeamSearch(4), max_length=40)
-    return pieces.detokenize(said.ids)
+    ids, said = pieces.tokenize(questions, end=True), []
+    for start in range(0, len(ids), 100):
+        part = ids[start : start + 100]
+        found = generate(model, part, BeamSearch(4), max_length=40)
+        said += pieces.detokenize(found.ids)
+    return said
 
 
 for kind, model in models.items():

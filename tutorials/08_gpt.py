@@ -2,23 +2,27 @@
 # # 08. GPT: half a Transformer, that only writes
 #
 # *What failed:* the language model of chapter 01 carries all it has read in
-# one state. *The idea* (Radford et al. 2018, 2019): take the Transformer's
-# blocks, let no position look ahead, and predict the next token. Every letter
-# then sees every letter before it.
+# one state, letter after letter. *The idea* (Radford et al. 2018, 2019): take
+# the Transformer's blocks, let no position look ahead, and predict the next
+# token. Every letter then sees every letter before it, and all are computed
+# at once.
 #
 #     the cat s a ?        "?" looks at all of "the cat sa", in every head
 #
-# Expected: a better model of prose than counting three letters; it learns to
-# sort, which has no formula in it; and with the keys and values of what was
-# read kept, a token costs the same wherever it stands.
+# Expected: a better model of prose than counting three letters; rows of digits
+# sorted, though nobody says how; and speech that is quicker where the keys and
+# values of what was read are kept.
 #
-# `--data tinyshakespeare` is nanoGPT's setting for a small computer: 4 layers,
-# 4 heads, width 128, windows of 64, batches of 12, 2,000 steps, no dropout.
+# `--data tinyshakespeare` has the sizes of nanoGPT's setting for a small
+# computer: 4 layers, 4 heads, width 128, windows of 64, batches of 12, 2,000
+# steps, no dropout. (The rate and the first weights are our own.) It reads 1.5
+# million letters, the networks of chapter 01 two million and in longer
+# stretches: their 1.6 nats are not what to compare with.
 #
 # Shapes: B batch, T length, V vocabulary, L layers, H heads.
 
 # %%
-import time
+import functools
 
 import keras
 import numpy as np
@@ -38,6 +42,7 @@ from keras_seq.training import (
     NatsPerToken,
     Run,
     TokenCrossEntropy,
+    interleave,
     next_token_windows,
     ngram_loss,
 )
@@ -63,36 +68,38 @@ for name, n in (("unigram", 1), ("trigram", 3)):
     baselines[f"loss_{name}"] = ngram_loss(train_ids, test_ids, n, V)
 
 
-def fit(stage, model, x, y, rate, loss):
-    """Train for one epoch of x, the rate warmed up and then falling."""
+def fit(stage, model, x, y, rate, batch_size):
+    """Train, the rate warmed up and then falling to zero."""
     model(x[:1])  # makes the weights
     print(f"\n{stage}: {model.count_params():,} parameters")
-    steps = -(-len(x) // loss[1]) * run.epochs
+    steps = -(-len(x) // batch_size) * run.epochs
+    warm = steps // 20
     falling = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=rate, warmup_steps=steps // 20
+        0.0, steps - warm, warmup_target=rate, warmup_steps=warm
     )
     model.compile(
         keras.optimizers.AdamW(
             falling, weight_decay=0.1, beta_2=0.99, clipnorm=1.0
         ),
-        loss[0],
+        TokenCrossEntropy(),
         metrics=[NatsPerToken()],
         jit_compile="auto",
     )
     model.fit(
         x,
         y,
-        batch_size=loss[1],
+        batch_size=batch_size,
         epochs=run.epochs,
         callbacks=run.callbacks(stage),
         verbose=2,
     )
 
 
-x, y = next_token_windows(train_ids, LENGTH, stride=1)
-drawn = np.random.default_rng(run.seed).choice(len(x), BATCH * STEPS)
+draw = np.random.default_rng(run.seed)
+begin = draw.integers(0, len(train_ids) - LENGTH, (BATCH * STEPS, 1))
+windows = train_ids[begin + np.arange(LENGTH + 1)].astype("int32")
 model = GPT(V, 128, num_heads=4, num_layers=4, max_length=LENGTH, dropout=0.0)
-fit("prose", model, x[drawn], y[drawn], 2e-3, (TokenCrossEntropy(), BATCH))
+fit("prose", model, windows[:, :-1], windows[:, 1:], 2e-3, BATCH)
 held_out = next_token_windows(test_ids, LENGTH)
 scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
 metrics["loss"] = scores["nats_per_token"]
@@ -103,7 +110,7 @@ metrics["loss"] = scores["nats_per_token"]
 # The same odds, and five ways to choose by them.
 
 # %%
-prompt = test[: LENGTH // 4].split("\n")[0]
+prompt = next(line for line in test.split("\n") if len(line) >= 16)[:16]
 METHODS = {
     "greedy": Greedy(),
     "no 4 letters twice": Greedy(no_repeat_ngram=4),
@@ -136,9 +143,10 @@ run.save(
 # %% [markdown]
 # ## A task without a formula: sorting
 #
-# minGPT's own trial: digits in, the same digits sorted out. Ten digits,
-# 0 to 9; the loss counts the answer alone. 5,000 rows that were never seen
-# are sorted greedily, and a row counts if all of it is right.
+# minGPT's own trial, made harder: ten digits from 0 to 9 in, the same digits
+# sorted out. The loss counts the answer alone. 5,000 rows that were never seen
+# (though many in another order) are sorted greedily, and a row counts if all
+# of it is right.
 
 # %%
 DIGITS = 6 if run.quick else 10
@@ -149,12 +157,11 @@ np.random.default_rng(run.seed + 1).shuffle(rows)
 whole = 1 + np.concatenate([rows, np.sort(rows, axis=1)], axis=1)  # 0: padding
 x, y = whole[:, :-1].astype("int32"), whole[:, 1:].astype("int32")
 y[:, : DIGITS - 1] = 0  # the question is not asked for
-seen, unseen = whole[:-5000], whole[-5000:]
+unseen = whole[-5000:]
 sorter = GPT(
     11, 48, num_heads=3, num_layers=3, max_length=2 * DIGITS, dropout=0.0
 )
-loss = TokenCrossEntropy(), 64
-fit("sorting", sorter, x[:-5000], y[:-5000], 4e-3, loss)
+fit("sorting", sorter, x[:-5000], y[:-5000], 4e-3, 64)
 said = generate(sorter, unseen[:, :DIGITS], max_length=DIGITS).ids
 metrics["sort_accuracy"] = (said == unseen[:, DIGITS:]).all(axis=1).mean()
 baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
@@ -163,19 +170,21 @@ baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
 # ## What the cache is worth
 #
 # 200 tokens after a prompt of 8, for 4 rows: with the keys and values of what
-# was read kept, and with everything read again at each step.
+# was read kept, and with the whole buffer read again at each step.
 
 # %%
 long = 20 if run.quick else 200
 reader = GPT(V, 128, num_heads=4, num_layers=4, max_length=8 + long)
 eight = test_ids[None, :8].repeat(4, axis=0)
 reader(eight)
-for name, speaker in (("cached", reader), ("uncached", Uncached(reader))):
-    for _ in range(2):  # the first call compiles
-        begin = time.perf_counter()
-        generate(speaker, eight, max_length=long)
-    seconds = time.perf_counter() - begin
-    metrics[f"tokens_per_second_{name}"] = 4 * long / seconds
+speakers = {"cached": reader, "uncached": Uncached(reader)}
+says = {
+    name: functools.partial(generate, speaker, eight, max_length=long)
+    for name, speaker in speakers.items()
+}
+for name, seconds in interleave(says, rounds=3, warmup=1).items():
+    speed = 4 * long / np.median(seconds)
+    metrics[f"tokens_per_second_{name}"] = speed
 baselines["tokens_per_second_cached"] = metrics["tokens_per_second_uncached"]
 
 # %% [markdown]
@@ -190,7 +199,7 @@ else:
     export.export_text_model(
         model, path, source_tokenizer=tokenizer, max_length=longest
     )
-    asked = [prompt, "안녕", test[30:38]]
+    asked = [prompt, "안녕", prompt[:8]]
     there = export.run_alone(path, asked)
     here = generate(model, tokenizer.tokenize(asked), max_length=longest)
     here = tokenizer.detokenize(here.ids)
@@ -198,7 +207,7 @@ else:
     metrics["exported_answers_the_same"] = same
 
 # %%
-expected = {"sort_accuracy": "1.0", "exported_answers_the_same": "1.0"}
+expected = {"sort_accuracy": "0.99 or more", "exported_answers_the_same": "1.0"}
 if run.data == "tinyshakespeare":
     expected["loss"] = "at most 1.88"
 run.finish(model, metrics, baselines, expected)
