@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -83,9 +84,28 @@ def python(*arguments):
 
 @pytest.fixture(scope="session", params=TUTORIALS)
 def finished(request, tmp_path_factory):
-    """Run one tutorial in its short form; give its name and its folder."""
-    out = tmp_path_factory.mktemp(request.param)
-    python(f"tutorials/{request.param}.py", "--quick", "--out", out)
+    """Run one tutorial in its short form; give its name and its folder.
+
+    The processes of pytest-xdist share a folder: who comes first runs the
+    tutorial, who comes later waits for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / request.param
+    done, failed = (out.with_suffix(f".{end}") for end in ("done", "failed"))
+    try:
+        out.mkdir()
+    except FileExistsError:
+        while not (done.exists() or failed.exists()):
+            time.sleep(1)
+        assert done.exists(), f"{request.param} failed in another process"
+        return request.param, out
+    try:
+        python(f"tutorials/{request.param}.py", "--quick", "--out", out)
+        done.touch()
+    finally:
+        if not done.exists():
+            failed.touch()
     return request.param, out
 
 
