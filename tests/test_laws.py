@@ -123,7 +123,7 @@ def test_reading_all_again_says_the_same(model):
     if is_half(model):
         pytest.skip("bfloat16 ties are broken by the order of the sums")
     speaker = Uncached(model)
-    for prompt in (ids()[:, :3], ids(), ids()[:, ::-1]):
+    for prompt in (ids(), ids()[:, ::-1]):  # of one shape: compiled once
         again = generate(speaker, prompt, max_length=7)
         once = generate(model, prompt, max_length=7)
         assert np.array_equal(again.ids, once.ids)

@@ -245,7 +245,7 @@ def test_a_longer_prompt_is_refused_after_a_shorter_one():
     """A function compiled for any length does not know it any more."""
     model = GPT(VOCAB, 8, num_heads=2, max_length=8)
     model(ids())
-    for length in (2, 3, 5):
+    for length in (2, 5):
         generate(model, ids()[:, :length], max_length=4)
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, np.ones((3, 6), "int32"), max_length=4)
