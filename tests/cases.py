@@ -268,7 +268,7 @@ CASES += [
         target_vocab_size=VOCAB,
         units=UNITS,
         num_heads=1,
-        num_layers=2,
+        num_layers=1,
         dropout=0.0,
     ),
     layer(
@@ -284,7 +284,7 @@ CASES += [
         vocab_size=VOCAB,
         units=UNITS,
         num_heads=1,
-        num_layers=2,
+        num_layers=1,
         max_length=LENGTH,
         dropout=0.0,
     ),
