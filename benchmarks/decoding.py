@@ -12,12 +12,9 @@ for one in a hundred, where two were as good as equal.
 Shapes: B batch, S source length, L written length.
 """
 
-import argparse
-
 import keras
 import numpy as np
 
-import keras_seq
 from benchmarks import report
 from keras_seq import BahdanauSeq2Seq, BeamSearch, Greedy, Seq2Seq, generate
 from keras_seq.training import interleave, ratio
@@ -110,32 +107,14 @@ def row(result):
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    backend = keras.backend.backend()
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="does it run?")
-    parser.add_argument("--out", help="default: results/decoding-BACKEND.json")
-    args = parser.parse_args()
+    args = report.arguments(__doc__, 5)
     sizes = QUICK_SIZES if args.quick else SIZES
-    quick = "-quick" if args.quick else ""
     results = [
         measure(kind, batch, sizes, args.rounds)
         for kind in KINDS
         for batch in (1, 64)
     ]
-    used = {
-        "keras_seq": keras_seq.__version__,
-        **report.versions("keras", backend, "numpy"),
-    }
-    print(f"Medians of {args.rounds} rounds, Keras on {backend}")
-    print(report.table([row(result) for result in results]))
-    report.write(
-        args.out or f"results/decoding-{backend}{quick}.json",
-        backend=backend,
-        versions=used,
-        sizes=sizes,
-        results=results,
-    )
+    report.publish("decoding", args, results, row, sizes=sizes)
 
 
 if __name__ == "__main__":

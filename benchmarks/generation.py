@@ -10,12 +10,9 @@ at an end. Compiling is not timed: each speaks once before.
 Shapes: B batch, L tokens said.
 """
 
-import argparse
-
 import keras
 import numpy as np
 
-import keras_seq
 from benchmarks import report
 from keras_seq import GPT, Uncached, generate
 from keras_seq.training import interleave, ratio
@@ -24,7 +21,6 @@ SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
 QUICK_SIZES = {"vocab": 13, "units": 8, "heads": 2, "layers": 1}
 LENGTHS, BATCHES, PROMPT = (32, 200, 500), (1, 16), 8
 PEERS = ("keras_hub", "transformers")
-PACKAGES = {"keras_hub": "keras-hub"}
 
 
 def ours(sizes, prompt, length):
@@ -160,33 +156,14 @@ def row(result):
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    backend = keras.backend.backend()
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", help="default: those installed")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="does it run?")
-    parser.add_argument("--out", help="default: results/generation-BACKEND")
-    args = parser.parse_args()
-    peers = args.peers.split(",") if args.peers else report.installed(PEERS)
+    args = report.arguments(__doc__, 5, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
-    lengths = (5,) if args.quick else LENGTHS
-    quick = "-quick" if args.quick else ""
     results = [
-        measure(sizes, batch, length, peers, args.rounds)
-        for length in lengths
+        measure(sizes, batch, length, args.peers, args.rounds)
+        for length in ((5,) if args.quick else LENGTHS)
         for batch in BATCHES
     ]
-    packages = ["keras", backend, *(PACKAGES.get(p, p) for p in peers), "numpy"]
-    used = {"keras_seq": keras_seq.__version__, **report.versions(*packages)}
-    print(f"Medians of {args.rounds} rounds, Keras on {backend}, {sizes}")
-    print(report.table([row(result) for result in results]))
-    report.write(
-        args.out or f"results/generation-{backend}{quick}.json",
-        backend=backend,
-        versions=used,
-        sizes=sizes,
-        results=results,
-    )
+    report.publish("generation", args, results, row, sizes=sizes)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ before their outputs agree to 1e-4.
 Shapes: B batch, T steps, D input width, U units, G gates.
 """
 
-import argparse
 import itertools
 
 import keras
 import numpy as np
 
-import keras_seq
 from benchmarks import contenders, report
 from keras_seq.gru import GRU
 from keras_seq.lstm import LSTM
@@ -159,40 +157,14 @@ def row(result):
     return cells
 
 
-def _peers(text):
-    """Read "keras,torch"."""
-    names = text.split(",")
-    if unknown := set(names) - set(PEERS):
-        raise argparse.ArgumentTypeError(f"unknown peers: {sorted(unknown)}")
-    return names
-
-
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    backend = keras.backend.backend()
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", type=_peers, default=PEERS)
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--quick", action="store_true", help="does it run?")
-    parser.add_argument("--out", help="default: results/recurrent-BACKEND.json")
-    args = parser.parse_args()
-    quick = "-quick" if args.quick else ""
+    args = report.arguments(__doc__, 40, PEERS)
     shapes = QUICK_SHAPES if args.quick else SHAPES
-    results = []
+    builds, results = 1 if args.quick else 5, []
     for shape, kind in itertools.product(shapes, OURS):
-        results += measure(
-            kind, shape, args.peers, args.rounds, 1 if args.quick else 5
-        )
-    packages = dict.fromkeys(["keras", backend, *args.peers, "numpy"])
-    used = {"keras_seq": keras_seq.__version__, **report.versions(*packages)}
-    print(f"Medians of {args.rounds} rounds, Keras on {backend}")
-    print(report.table([row(result) for result in results]))
-    report.write(
-        args.out or f"results/recurrent-{backend}{quick}.json",
-        backend=backend,
-        versions=used,
-        results=results,
-    )
+        results += measure(kind, shape, args.peers, args.rounds, builds)
+    report.publish("recurrent", args, results, row)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 How functions are timed against each other is `keras_seq.training.interleave`.
 """
 
+import argparse
 import datetime
 import importlib.metadata
 import importlib.util
@@ -11,6 +12,10 @@ import os
 import pathlib
 import platform
 import statistics
+
+import keras
+
+import keras_seq
 
 
 def summary(seconds):
@@ -50,6 +55,65 @@ def cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+PACKAGES = {"keras_hub": "keras-hub"}  # where pip calls it otherwise
+
+
+def arguments(doc, rounds, peers=None):
+    """Read a benchmark's command line: rounds, quick, out and peers.
+
+    Args:
+        doc: str, the benchmark's docstring.
+        rounds: int > 0, the default.
+        peers: optional names of all that it can be compared with; without
+            them it takes no --peers.
+    """
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--quick", action="store_true", help="does it run?")
+    parser.add_argument("--out", help="default: results/NAME-BACKEND.json")
+    if peers:
+        parser.add_argument(
+            "--peers",
+            type=lambda text: _known(text.split(","), peers),
+            help=f"of {','.join(peers)}; default: those installed",
+        )
+    args = parser.parse_args()
+    if peers and args.peers is None:
+        args.peers = installed(peers)
+    return args
+
+
+def _known(names, peers):
+    if unknown := set(names) - set(peers):
+        raise argparse.ArgumentTypeError(f"unknown peers: {sorted(unknown)}")
+    return names
+
+
+def publish(name, args, results, row, **settings):
+    """Print the results as a table and write them down.
+
+    Args:
+        name: str, the benchmark.
+        args: what `arguments` gave.
+        results: list of dict.
+        row: function of a result to a dict, its line of the table.
+        settings: what else the file says, such as sizes.
+    """
+    backend = keras.backend.backend()
+    peers = [PACKAGES.get(peer, peer) for peer in getattr(args, "peers", ())]
+    packages = dict.fromkeys(["keras", backend, *peers, "numpy"])
+    print(f"Medians of {args.rounds} rounds, Keras on {backend}, {settings}")
+    print(table([row(result) for result in results]))
+    quick = "-quick" if args.quick else ""
+    write(
+        args.out or f"results/{name}-{backend}{quick}.json",
+        backend=backend,
+        versions={"keras_seq": keras_seq.__version__, **versions(*packages)},
+        **settings,
+        results=results,
+    )
 
 
 def installed(names):

@@ -11,12 +11,9 @@ layers, given our weights, gives our outputs to 1e-4; all have as many weights.
 Shapes: B batch, T length, D width, H heads, F inner width.
 """
 
-import argparse
-
 import keras
 import numpy as np
 
-import keras_seq
 from benchmarks import contenders, report
 from keras_seq import EncoderBlock
 
@@ -183,34 +180,12 @@ def row(result):
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    backend = keras.backend.backend()
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", help="default: those installed")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--quick", action="store_true", help="does it run?")
-    parser.add_argument("--out", help="default: results/transformer-BACKEND")
-    args = parser.parse_args()
+    args = report.arguments(__doc__, 40, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
-    quick = "-quick" if args.quick else ""
-    peers = args.peers.split(",") if args.peers else report.installed(PEERS)
-    results = []
+    builds, results = 1 if args.quick else 3, []
     for dtype in DTYPES:
-        results += measure(
-            sizes, dtype, peers, args.rounds, 1 if args.quick else 3
-        )
-    names = {"keras_hub": "keras-hub"}
-    packages = ["keras", backend, *(names.get(p, p) for p in peers), "numpy"]
-    used = {"keras_seq": keras_seq.__version__}
-    used |= report.versions(*dict.fromkeys(packages))
-    print(f"Medians of {args.rounds} rounds, Keras on {backend}, {sizes}")
-    print(report.table([row(result) for result in results]))
-    report.write(
-        args.out or f"results/transformer-{backend}{quick}.json",
-        backend=backend,
-        versions=used,
-        sizes=sizes,
-        results=results,
-    )
+        results += measure(sizes, dtype, args.peers, args.rounds, builds)
+    report.publish("transformer", args, results, row, sizes=sizes)
 
 
 if __name__ == "__main__":

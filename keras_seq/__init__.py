@@ -12,7 +12,7 @@ from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
-from keras_seq.generation import Generated, Uncached, generate
+from keras_seq.generation import Generated, generate
 from keras_seq.gpt import GPT
 from keras_seq.gru import GRU, GRUCell
 from keras_seq.language_model import RecurrentLM
@@ -23,6 +23,7 @@ from keras_seq.positions import PositionalEncoding, sinusoidal_positions
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
 from keras_seq.transformer import Transformer
+from keras_seq.uncached import Uncached
 
 __version__ = "0.1.0"
 
@@ -32,7 +33,8 @@ READING_ORDER = {
     "lstm": ("LSTMCell", "LSTM", "ChronoInitializer"),
     "gru": ("GRUCell", "GRU"),
     "choosing": ("Greedy", "Sampling"),
-    "generation": ("generate", "Generated", "Uncached"),
+    "generation": ("generate", "Generated"),
+    "uncached": ("Uncached",),
     "language_model": ("RecurrentLM",),
     "attention": ("attend", "padding_mask", "causal_mask"),
     "decoder": ("Decoder", "ScheduledSampling"),

@@ -20,7 +20,6 @@ Differs from the paper: dropout on the attention weights too, as in its code.
 """
 
 import keras
-from keras import ops
 
 from keras_seq import checks
 from keras_seq.multihead import MultiHeadAttention
@@ -307,11 +306,3 @@ class DecoderBlock(_Block):
         ]
         x, [[own, _], [weights]] = self.run(x, looks)
         return x, own, weights
-
-
-def empty_memory(blocks, rows, room):
-    """Make buffers for what each block will remember, (B, H, N, K) each."""
-    H = blocks[0].config["num_heads"]
-    K, dtype = blocks[0].config["units"] // H, blocks[0].compute_dtype
-    shape = (rows, H, room, K)
-    return [[ops.zeros(shape, dtype=dtype) for _ in "kv"] for _ in blocks]

@@ -245,57 +245,6 @@ def _write(search, t, end_id):
     return {**search, **new}
 
 
-class Uncached(keras.Model):
-    """Speak by reading all that was said again, at each step.
-
-    What a model without `start` and `step` would have to do. It says the same
-    as the model it is made of, and takes longer with every token: to measure
-    what a state or a cache is worth.
-
-    Args:
-        model: a built language model, ids int (B, T) -> logits (B, T, V).
-    Call arguments:
-        ids: int (B, T).
-    Returns:
-        float (B, T, V), the logits of `model`.
-    Raises:
-        ValueError: if `model` has no weights yet, or is stateful.
-    """
-
-    def __init__(self, model, **kwargs):
-        super().__init__(**kwargs)
-        check_built(model)
-        if (getattr(model, "config", None) or {}).get("stateful"):
-            raise ValueError(
-                "`model` must not be stateful: it would go on where it should "
-                f"begin anew. Received model={model!r}."
-            )
-        self.model, self.pad_id = model, getattr(model, "pad_id", None)
-        self.built = True
-
-    def call(self, ids):
-        return self.model(ids)
-
-    def start(self, prompt, max_length):
-        """Make room behind the prompts, int (B, T), padded on any side."""
-        prompt = ops.cast(prompt, "int32")
-        last, before = split_prompt(prompt, self.pad_id)
-        fill = 0 if self.pad_id is None else self.pad_id
-        said = ops.where(before, prompt, fill)
-        said = ops.pad(said, ((0, 0), (0, max_length)), constant_values=fill)
-        slot = ops.full_like(last, ops.shape(prompt)[1])
-        if self.pad_id is None:  # nothing may stand between: write it over
-            slot = slot - 1
-        return last, {"said": said, "slot": slot}
-
-    def step(self, ids, state):
-        """Score the next token: int (B,) -> logits (B, V), new state."""
-        slot = state["slot"][0]
-        said = ops.slice_update(state["said"], (0, slot), ids[:, None])
-        logits = ops.take(self.model(said), slot, axis=1)
-        return logits, {"said": said, "slot": state["slot"] + 1}
-
-
 def split_prompt(prompt, pad_id):
     """Take the last token off every prompt.
 

@@ -24,7 +24,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.blocks import EncoderBlock, empty_memory
+from keras_seq.blocks import EncoderBlock
 from keras_seq.embedding import TokenEmbedding
 from keras_seq.generation import check_input_length, split_prompt
 from keras_seq.positions import PositionalEncoding
@@ -185,9 +185,8 @@ class GPT(keras.Model):
         )  # (B, 1, T, N)
         x = self._embed(prompt, padding_mask(prompt, self.pad_id))
         memories = []
-        for block, empty in zip(
-            self.blocks, empty_memory(self.blocks, rows, room)
-        ):
+        for block in self.blocks:
+            empty = block.attentions[0].empty_memory(rows, room)
             x, memory, _ = block.step(x, empty, 0, visible)
             memories.append(memory)
         state = {
@@ -235,6 +234,8 @@ class GPT(keras.Model):
             folder: path of a folder as `transformers` writes it.
             pad_id: as above; the published vocabulary has no padding.
             options: of `keras.Model`, such as dtype.
+        Returns:
+            a built `GPT`, whose logits are those of the published model.
         Raises:
             ValueError: if a file is missing or damaged, a tensor is missing
                 or of a wrong shape, or an option is not to be had here.

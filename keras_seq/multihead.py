@@ -170,11 +170,11 @@ class MultiHeadAttention(keras.layers.Layer):
         if use_causal_mask:
             t, s = (ops.arange(ops.shape(x)[2]) for x in (q, k))
             masks.append(s[None, :] <= t[:, None])
-        mask = None
+        keep = None
         for one in masks:
             if one is not None:
-                mask = one if mask is None else ops.logical_and(mask, one)
-        y, weights = self._look(q, k, v, mask, training)
+                keep = one if keep is None else ops.logical_and(keep, one)
+        y, weights = self._look(q, k, v, keep, training)
         return (y, weights) if return_attention_scores else y
 
     def remember(self, value, key=None):
@@ -189,6 +189,13 @@ class MultiHeadAttention(keras.layers.Layer):
         if key is None:
             return self._project(value, "key", "value")
         return self._project(key, "key") + self._project(value, "value")
+
+    def empty_memory(self, rows, room):
+        """Make a buffer for `step`: keys (B, H, S, K), values (B, H, S, V)."""
+        return [
+            ops.zeros((rows, self.num_heads, room, width), self.compute_dtype)
+            for width in (self.key_dim, self.value_dim)
+        ]
 
     def ask(self, query, memory, mask=None):
         """Look at what `remember` gave: y (B, T, D), weights (B, H, T, S)."""

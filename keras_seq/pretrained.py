@@ -126,6 +126,8 @@ def load_gpt(make, folder, pad_id=None, **options):
         folder: path of a folder with config.json and model.safetensors.
         pad_id: as in `GPT`; the published vocabulary has no padding.
         options: of `keras.Model`, such as dtype.
+    Returns:
+        what `make` made, with the published weights.
     Raises:
         ValueError: if a file, a tensor, a shape or an option is not as it
             must be.

@@ -25,7 +25,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.blocks import DecoderBlock, EncoderBlock, empty_memory
+from keras_seq.blocks import DecoderBlock, EncoderBlock
 from keras_seq.embedding import TokenEmbedding
 from keras_seq.positions import POSITIONS, PositionalEncoding
 
@@ -233,9 +233,9 @@ class Transformer(keras.Model):
         memory, mask, _ = self.encode(source)
         rows = ops.shape(source)[0]
         memories = [b.attentions[1].remember(memory) for b in self.decoder]
-        nothing = empty_memory(self.decoder, rows, room)
+        looks = [block.attentions[0] for block in self.decoder]
         state = {
-            "own": nothing,
+            "own": [look.empty_memory(rows, room) for look in looks],
             "slot": ops.zeros((rows,), dtype="int32"),
             "attention": ops.zeros_like(memory[:, :, 0]),
             "source": {"memories": memories, "mask": mask},

@@ -57,7 +57,8 @@ def make(name, vocabulary=VOCAB):
     sizes = {"source_vocab_size": VOCAB, "target_vocab_size": vocabulary}
     model = getattr(keras_seq, kind)(**sizes, **{"units": 7, **options})
     model({k: v % vocabulary for k, v in sentences().items()})
-    model.set_weights([2 * w for w in model.get_weights()])
+    # But for the norms, which would blow up every rounding of a deep stack.
+    model.set_weights([2 * w if w.ndim > 1 else w for w in model.get_weights()])
     return model
 
 
@@ -132,7 +133,7 @@ def test_steps_give_the_logits_of_the_whole(model):
     _, state = model.start(x["source"])
     for t in range(2):
         step, state = model.step(x["target"][:, t], state)
-        close = 0.1 if is_half(model) else 1e-5 * np.abs(whole).max()
+        close = 0.1 if is_half(model) else 1e-5
         np.testing.assert_allclose(numbers(step), whole[:, t], atol=close)
 
 

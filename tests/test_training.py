@@ -664,3 +664,20 @@ def test_noam_rises_in_a_line_and_falls_with_the_root():
 def test_bad_noam_is_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         training.Noam(**{"units": 8, **bad})
+
+
+def test_a_warm_up_rises_to_the_rate_and_the_cosine_ends_at_zero():
+    schedule = training.warmup_cosine(0.3, 110, warmup=10)
+    rates = [float(schedule(step)) for step in (0, 5, 10, 60, 110)]
+    np.testing.assert_allclose(rates, [0, 0.15, 0.3, 0.15, 0], atol=1e-6)
+    plain = training.warmup_cosine(0.3, 100)
+    rates = [float(plain(step)) for step in (0, 50, 100)]
+    np.testing.assert_allclose(rates, [0.3, 0.15, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"rate": 0}, {"steps": 0}, {"warmup": -1}, {"warmup": 7}]
+)
+def test_a_bad_warm_up_is_refused_by_name(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        training.warmup_cosine(**{"rate": 0.1, "steps": 7, **bad})

@@ -23,6 +23,7 @@ from keras_seq import (
     generate,
     sinusoidal_positions,
 )
+from keras_seq.gpt import gelu_tanh
 
 OPTIONS = {
     "plain": {},
@@ -377,3 +378,37 @@ def test_gpt_speaks_to_the_end_of_what_it_can_see():
 def test_block_refuses_an_input_of_another_width():
     with pytest.raises(ValueError, match="units"):
         EncoderBlock(8, 2)(wide_floats())
+
+
+def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
+    x = wide_floats()
+    for options, same in (
+        ({"dropout": 0.0}, True),
+        ({"dropout": 0.0, "attention_dropout": 0.5}, False),
+        ({"dropout": 0.5, "attention_dropout": 0.0}, False),
+    ):
+        block = EncoderBlock(11, 1, **options)
+        _, weights = block(x, return_attention_scores=True, training=True)
+        alike = np.allclose(
+            numbers(block(x)), numbers(block(x, training=True)), atol=1e-6
+        )
+        assert alike == same
+        np.testing.assert_allclose(numbers(weights).sum(-1), 1, atol=1e-5)
+
+
+def test_regularizers_and_constraints_reach_the_kernels():
+    layer = MultiHeadAttention(
+        2, 3, kernel_regularizer="l2", bias_constraint="non_neg"
+    )
+    layer(wide_floats())
+    assert len(layer.losses) == 4
+    assert all(b.constraint is not None for b in layer.biases.values())
+    again = MultiHeadAttention.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_gelu_by_tanh_is_near_the_exact_one():
+    x = np.linspace(-8, 8, 4001, dtype="float32")
+    exact = numbers(keras.activations.gelu(x, approximate=False))
+    difference = np.abs(numbers(gelu_tanh(x)) - exact).max()
+    assert 1e-4 < difference < 5e-4

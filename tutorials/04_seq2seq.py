@@ -31,6 +31,7 @@ from keras_seq.training import (
     gradient_by_lag,
     nearest_answer,
     teacher_forcing,
+    warmup_cosine,
 )
 
 run = Run("04_seq2seq", data=("dates",), epochs=4)
@@ -89,7 +90,7 @@ def make(units, **options):
 def train(stage, model):
     training = batches()
     steps = run.epochs * len(training)
-    falling = keras.optimizers.schedules.CosineDecay(4e-3, steps)
+    falling = warmup_cosine(4e-3, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

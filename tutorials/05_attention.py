@@ -45,6 +45,7 @@ from keras_seq.training import (
     nearest_answer,
     rouge_l,
     teacher_forcing,
+    warmup_cosine,
 )
 
 run = Run(
@@ -127,7 +128,7 @@ for kind in chosen:
     model(batches[0][0])  # makes the weights
     print(f"\n{kind}: {model.count_params():,} parameters")
     steps = run.epochs * len(batches)
-    falling = keras.optimizers.schedules.CosineDecay(4e-3, steps)
+    falling = warmup_cosine(4e-3, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

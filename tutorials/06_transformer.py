@@ -43,6 +43,7 @@ from keras_seq.training import (
     nearest_answer,
     ratio,
     teacher_forcing,
+    warmup_cosine,
 )
 
 run = Run("06_transformer", data=("dates",), epochs=4)
@@ -113,13 +114,7 @@ def train(stage, model, epochs, rate=2e-3, share=0.1):
     print(f"\n{stage}: {model.count_params():,} parameters")
     training = batches(texts, answers)
     steps = epochs * len(training)
-    warm = int(share * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warm else rate,
-        steps - warm,
-        warmup_target=rate if warm else None,
-        warmup_steps=warm,
-    )
+    schedule = warmup_cosine(rate, steps, int(share * steps))
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
         loss=TokenCrossEntropy(),

@@ -42,6 +42,7 @@ from keras_seq.training import (
     nearest_answer,
     ngram_loss,
     teacher_forcing,
+    warmup_cosine,
 )
 
 run = Run(
@@ -143,7 +144,7 @@ for kind, model in models.items():
     model(training[0][0])  # makes the weights
     steps = run.epochs * len(training)
     rate = 1e-3 if kind == "transformer" else 3e-3
-    falling = keras.optimizers.schedules.CosineDecay(rate, steps)
+    falling = warmup_cosine(rate, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

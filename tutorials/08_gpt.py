@@ -45,6 +45,7 @@ from keras_seq.training import (
     interleave,
     next_token_windows,
     ngram_loss,
+    warmup_cosine,
 )
 
 run = Run("08_gpt", data=("pydocs", "tinyshakespeare"))
@@ -73,10 +74,7 @@ def fit(stage, model, x, y, rate, batch_size):
     model(x[:1])  # makes the weights
     print(f"\n{stage}: {model.count_params():,} parameters")
     steps = -(-len(x) // batch_size) * run.epochs
-    warm = steps // 20
-    falling = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm, warmup_target=rate, warmup_steps=warm
-    )
+    falling = warmup_cosine(rate, steps, steps // 20)
     model.compile(
         keras.optimizers.AdamW(
             falling, weight_decay=0.1, beta_2=0.99, clipnorm=1.0

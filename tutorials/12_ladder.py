@@ -42,6 +42,7 @@ from keras_seq.training import (
     exact_match,
     nearest_answer,
     teacher_forcing,
+    warmup_cosine,
 )
 
 # BLEU of pytorch-seq2seq's notebooks; of Luong, a user's, with five beams
@@ -173,13 +174,9 @@ for rung in chosen:
         int(run.epochs * LONGER.get(rung, 1)),
         rung == "transformer",
     )
+    highest = rate / 2 if modern else rate
     steps, warm = epochs * len(training), len(training) // 2
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        steps - warm,
-        warmup_target=rate / 2 if modern else rate,
-        warmup_steps=warm,
-    )
+    schedule = warmup_cosine(highest, steps, warm)
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
         loss=TokenCrossEntropy(label_smoothing=0.1 if modern else 0.0),

@@ -20,7 +20,7 @@ from keras_seq.training.metrics import (
 )
 from keras_seq.training.retrieval import nearest_answer
 from keras_seq.training.run import Run, write_results
-from keras_seq.training.schedules import Noam
+from keras_seq.training.schedules import Noam, warmup_cosine
 from keras_seq.training.scores import (
     Score,
     attention_on_spans,
@@ -59,5 +59,6 @@ __all__ = [
     "ratio",
     "rouge_l",
     "teacher_forcing",
+    "warmup_cosine",
     "write_results",
 ]

@@ -2,12 +2,12 @@
 
     Noam:  rate = scale * D^-0.5 * min(step^-0.5, step * warmup^-1.5)
 
-A warm-up and then a cosine is Keras's own:
-`keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate,
-warmup_steps=warmup)`.
+    warm-up, then cosine:  rate * step / warmup, then
+        rate / 2 * (1 + cos(pi (step - warmup) / (steps - warmup)))
 
 Shapes: D width of the model.
-Paper: Vaswani et al. (2017), arXiv:1706.03762, section 5.3, eq. (3).
+Paper: Vaswani et al. (2017), arXiv:1706.03762, section 5.3, eq. (3);
+    cosine: Loshchilov & Hutter (2017), arXiv:1608.03983, eq. (5).
 """
 
 import numbers
@@ -54,3 +54,29 @@ class Noam(keras.optimizers.schedules.LearningRateSchedule):
             "warmup": self.warmup,
             "scale": self.scale,
         }
+
+
+def warmup_cosine(rate, steps, warmup=0):
+    """Raise the rate in a line, then let it fall along a cosine to 0.
+
+    Args:
+        rate: float > 0, the highest.
+        steps: int > 0, of the whole training.
+        warmup: int >= 0, how many of them the rate rises. Default 0: it
+            begins at the highest.
+    Returns:
+        Keras's `CosineDecay`, which counts its own steps after the warm-up.
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    checks.positive_int(steps=steps)
+    checks.not_negative_int(warmup=warmup)
+    if not isinstance(rate, numbers.Real) or not rate > 0 or warmup >= steps:
+        raise ValueError(
+            "`rate` must be > 0 and `warmup` below `steps`. Received "
+            f"rate={rate!r}, warmup={warmup}, steps={steps}."
+        )
+    cosine = keras.optimizers.schedules.CosineDecay
+    if not warmup:
+        return cosine(rate, steps)
+    return cosine(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
