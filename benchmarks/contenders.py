@@ -66,6 +66,19 @@ def race(make, peers, rounds, builds):
     ]
 
 
+def matmul_rate(dtype, size):
+    """Measure what the machine can do: operations a second of one product.
+
+    Args:
+        dtype: str, "float32" or "bfloat16".
+        size: int > 0, of the two square matrices.
+    """
+    a = keras.random.normal((size, size), dtype=dtype)
+    product = {"matmul": lambda: float(keras.ops.max(a @ a))}
+    seconds = interleave(product, rounds=5, warmup=2)["matmul"]
+    return 2 * size**3 / report.summary(seconds)["median"]
+
+
 def of_keras(layer, x):
     """Make a contender of a built Keras layer, on the backend that runs.
 

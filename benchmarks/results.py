@@ -47,9 +47,28 @@ SHOWN = {
         "exact_match_luong_concat": "the same, Luong, concat",
         "alignment_bahdanau": "attention on the right field, Bahdanau",
     },
+    "05_attention-docstrings": {
+        "rouge_l_bahdanau": "docstring -> its summary, ROUGE-L",
+    },
+    "06_transformer-dates": {
+        "exact_match": "dates -> ISO, exact, Transformer",
+        "exact_match_no_positions": "the same, without positions",
+    },
     "07_chatbot-dialogues": {
         "chrf_recurrent": "small talk, chrF, one context",
         "chrf_attention": "the same, Bahdanau",
+        "chrf_transformer": "the same, Transformer",
+    },
+    "07_chatbot-chatbot_ko": {
+        "chrf_recurrent": "Korean answers, chrF, one context",
+        "chrf_attention": "the same, Bahdanau",
+        "chrf_transformer": "the same, Transformer",
+    },
+    "08_gpt-tinyshakespeare": {
+        "loss": "GPT, 1.5 million letters read, nats per character",
+    },
+    "08_gpt-pydocs": {
+        "sort_accuracy": "ten digits sorted, whole rows",
     },
 }
 # The rungs, each with the figure that is to be beaten and how it decodes.
@@ -91,12 +110,22 @@ def tables():
             speed_rows("recurrent-tensorflow"),
         ),
         (
+            "| training 4 layers | beside Keras | KerasHub | PyTorch | "
+            "`transformers` | of a matrix product's rate |",
+            block_rows("transformer-tensorflow"),
+        ),
+        (
             "| German to English | to beat | BLEU | weights | minutes |",
             ladder_rows(),
         ),
         (
             "| decoding | greedy | beam 4 / greedy | prefix / greedy |",
             decoding_rows("decoding-tensorflow"),
+        ),
+        (
+            "| GPT, tokens per second | with the cache | without | KerasHub | "
+            "`transformers` |",
+            speaking_rows("generation-tensorflow"),
         ),
     ):
         columns, rows = header.count("|") - 1, list(rows)
@@ -117,17 +146,35 @@ def tutorial_rows(stem, names):
         yield f"| `{kept['tutorial']}` | {name} | {plain} | {value:.3g} |"
 
 
+def kept_rows(stem):
+    """Give the results of a kept benchmark, none if there is no such file."""
+    path = RESULTS / f"{stem}.json"
+    return (
+        json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
+    )
+
+
 def speed_rows(stem):
     """Give a line per layer and shape of a kept benchmark of layers."""
-    path = RESULTS / f"{stem}.json"
-    if not path.exists():
-        return
-    for row in json.loads(path.read_text("utf-8"))["results"]:
+    for row in kept_rows(stem):
         if row["mode"] == "training step":
             ratios = [f"{row['ratio'][k]:.2f}" for k in ("keras", "torch")]
             B, T, D, U = row["shape"]
             what = f"{row['layer']}, batch {B}, {T} steps, {D} -> {U} wide"
             yield f"| {what} | {ratios[0]} | {ratios[1]} |"
+
+
+def block_rows(stem):
+    """Give a line per kind and precision: the training steps of blocks."""
+    for row in kept_rows(stem):
+        if row["mode"] != "training step":
+            continue
+        peers = ("keras", "keras_hub", "torch", "transformers")
+        ratios = [row["ratio"].get(peer) for peer in peers]
+        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        what = f"{row['kind']}, {row['dtype']}"
+        share = row["share"]["keras_seq"]
+        yield f"| {what} | {' | '.join(cells)} | {share:.0%} |"
 
 
 def ladder_rows():
@@ -145,15 +192,22 @@ def ladder_rows():
 
 def decoding_rows(stem):
     """Give a line per model and batch of the kept benchmark of decoding."""
-    path = RESULTS / f"{stem}.json"
-    if not path.exists():
-        return
-    for row in json.loads(path.read_text("utf-8"))["results"]:
+    for row in kept_rows(stem):
         what = f"{row['model']}, batch {row['batch']}, {row['length']} tokens"
         speed = row["tokens_per_second"]["greedy"]
         ratios = row["beam_over_greedy"], row["prefix_over_greedy"]
         cells = " | ".join(f"{value:.1f}" for value in ratios)
         yield f"| {what} | {speed:,.0f} tokens/s | {cells} |"
+
+
+def speaking_rows(stem):
+    """Give a line per batch and length of the benchmark of generation."""
+    for row in kept_rows(stem):
+        what = f"batch {row['batch']}, {row['length']} tokens"
+        speeds = row["tokens_per_second"]
+        names = ("keras_seq", "uncached", "keras_hub", "transformers")
+        cells = [f"{speeds[n]:,.0f}" if n in speeds else "" for n in names]
+        yield f"| {what} | {' | '.join(cells)} |"
 
 
 def readme(text):

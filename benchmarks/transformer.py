@@ -1,101 +1,99 @@
-"""Our Transformer blocks beside their peers': same sizes, one run, in turns.
+"""Our Transformer beside its peers': same sizes, one run, in turns.
 
     KERAS_BACKEND=jax python -m benchmarks.transformer --peers keras,torch
 
-A stack of encoder blocks, float (B, T, D) in and out, made of ours; of Keras's
-own `MultiHeadAttention`, `Dense` and `LayerNormalization`; of KerasHub's
-`TransformerEncoder`; and of PyTorch's `TransformerEncoderLayer`. Each kind is
-timed in float32 and in bfloat16. Nothing is timed before the stack of Keras's
-layers, given our weights, gives our outputs to 1e-4; all have as many weights.
+    encoder, decoder   a stack of blocks, float (B, T, D) in and out; what the
+                       decoders look at is their input
+    Transformer        encoders, and decoders that look at what they gave
+    GPT                ids in, logits out
 
-Shapes: B batch, T length, D width, H heads, F inner width.
+Ours; Keras's own `MultiHeadAttention`, `Dense` and `LayerNormalization`;
+KerasHub's `TransformerEncoder`, `TransformerDecoder` and `GPT2CausalLM`;
+PyTorch's `TransformerEncoderLayer` and `TransformerDecoderLayer`; and
+`transformers`' `GPT2LMHeadModel`. Each kind is timed in float32 and in
+bfloat16; in the first, ours in bfloat16 takes its turns too. Nothing is timed
+before Keras's layers, given our weights, give our outputs to 1e-4; all have as
+many weights.
+
+Shapes: B batch, T length, D width, H heads, V vocabulary.
 """
 
 import keras
 import numpy as np
 
 from benchmarks import contenders, report
-from keras_seq import EncoderBlock
+from keras_seq import GPT, DecoderBlock, EncoderBlock
 
-SIZES = {"layers": 4, "batch": 32, "length": 64, "units": 256, "heads": 4}
-QUICK_SIZES = {"layers": 1, "batch": 2, "length": 5, "units": 8, "heads": 2}
-PEERS = ("keras", "keras_hub", "torch")
+SIZES = {
+    "layers": 4,
+    "batch": 32,
+    "length": 64,
+    "units": 256,
+    "heads": 4,
+    "vocab": 8000,
+}
+QUICK_SIZES = {
+    "layers": 1,
+    "batch": 2,
+    "length": 5,
+    "units": 8,
+    "heads": 2,
+    "vocab": 11,
+}
+# How often the blocks of each kind look: at themselves; and at a memory.
+KINDS = {"encoder": (1,), "decoder": (2,), "Transformer": (1, 2), "GPT": (1,)}
+PEERS = ("keras", "keras_hub", "torch", "transformers")
+HALF = "keras_seq_bfloat16"
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
+def there(kind, peers):
+    """Give those of the peers that have such a kind."""
+    absent = ("keras", "torch") if kind == "GPT" else ("transformers",)
+    return [peer for peer in peers if peer not in absent]
+
+
 def ours(sizes, dtype):
-    """Stack our blocks, post-norm, without dropout."""
-    return keras.Sequential(
-        [
-            EncoderBlock(
-                sizes["units"], sizes["heads"], dropout=0.0, dtype=dtype
-            )
-            for _ in range(sizes["layers"])
-        ]
+    """Give functions that add our blocks, post-norm, without dropout."""
+    options = {"dropout": 0.0, "dtype": dtype}
+    D, H = sizes["units"], sizes["heads"]
+    return (
+        lambda x: EncoderBlock(D, H, **options)(x),
+        lambda x, memory: DecoderBlock(D, H, **options)(x, memory),
     )
 
 
 def of_keras_layers(sizes, dtype):
-    """Stack the same of Keras's own layers, as its examples do."""
+    """Give the same of Keras's own layers, as its examples stack them."""
     D, H = sizes["units"], sizes["heads"]
-    options = {"dtype": dtype}
-    x = inputs = keras.Input((None, D), dtype=dtype.removeprefix("mixed_"))
-    for _ in range(sizes["layers"]):
-        look = keras.layers.MultiHeadAttention(H, D // H, **options)
-        x = keras.layers.LayerNormalization(epsilon=1e-5, **options)(
-            x + look(x, x)
-        )
-        h = keras.layers.Dense(4 * D, "relu", **options)(x)
-        h = keras.layers.Dense(D, **options)(h)
-        x = keras.layers.LayerNormalization(epsilon=1e-5, **options)(x + h)
-    return keras.Model(inputs, x)
+
+    def look(x, *memory, **options):
+        attend = keras.layers.MultiHeadAttention(H, D // H, dtype=dtype)
+        return norm(x + attend(x, *memory or [x], **options))
+
+    def norm(x):
+        return keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype)(x)
+
+    def network(x):
+        h = keras.layers.Dense(4 * D, "relu", dtype=dtype)(x)
+        return norm(x + keras.layers.Dense(D, dtype=dtype)(h))
+
+    def decode(x, memory):
+        return network(look(look(x, use_causal_mask=True), memory))
+
+    return lambda x: network(look(x)), decode
 
 
 def of_keras_hub(sizes, dtype):
-    """Stack KerasHub's blocks."""
-    import keras_hub
+    """Give the same of KerasHub's blocks."""
+    from keras_hub import layers
 
-    return keras.Sequential(
-        [
-            keras_hub.layers.TransformerEncoder(
-                4 * sizes["units"],
-                sizes["heads"],
-                dropout=0.0,
-                layer_norm_epsilon=1e-5,
-                dtype=dtype,
-            )
-            for _ in range(sizes["layers"])
-        ]
+    args = 4 * sizes["units"], sizes["heads"]
+    options = {"dropout": 0.0, "layer_norm_epsilon": 1e-5, "dtype": dtype}
+    return (
+        lambda x: layers.TransformerEncoder(*args, **options)(x),
+        lambda x, m: layers.TransformerDecoder(*args, **options)(x, m),
     )
-
-
-def of_torch(sizes):
-    """Stack PyTorch's blocks, in evaluation mode: it takes its short cuts."""
-    import torch
-
-    block = torch.nn.TransformerEncoderLayer(
-        sizes["units"],
-        sizes["heads"],
-        4 * sizes["units"],
-        0.0,
-        batch_first=True,
-    )
-    stack = torch.nn.TransformerEncoder(
-        block, sizes["layers"], enable_nested_tensor=False
-    )
-    return stack.eval()
-
-
-def in_precision(stack, dtype):
-    """Call a PyTorch module as mixed precision does, weights in float32."""
-    import torch
-
-    def call(x):
-        half = dtype != "float32"
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            return stack(x)
-
-    return call
 
 
 MAKE = {
@@ -105,7 +103,121 @@ MAKE = {
 }
 
 
-def rivals(sizes, dtype, peers=PEERS, seed=0):
+def stack(name, kind, sizes, dtype):
+    """Make a model of one library's blocks."""
+    if kind == "GPT":
+        return gpt(name, sizes, dtype)
+    encode, decode = MAKE[name](sizes, dtype)
+    x = inputs = keras.Input(
+        (None, sizes["units"]), dtype=dtype.removeprefix("mixed_")
+    )
+    for _ in range(sizes["layers"] if 1 in KINDS[kind] else 0):
+        x = encode(x)
+    memory, x = (x, inputs) if 2 in KINDS[kind] else (None, x)
+    for _ in range(sizes["layers"] if 2 in KINDS[kind] else 0):
+        x = decode(x, memory)
+    return keras.Model(inputs, x)
+
+
+def gpt(name, sizes, dtype):
+    """Make a GPT, ours or KerasHub's."""
+    D, H, layers = sizes["units"], sizes["heads"], sizes["layers"]
+    if name == "keras_seq":
+        options = {"dropout": 0.0, "pad_id": None, "dtype": dtype}
+        model = GPT(
+            sizes["vocab"],
+            D,
+            num_heads=H,
+            num_layers=layers,
+            max_length=sizes["length"],
+            **options,
+        )
+        model(np.ones((1, 2), "int32"))
+        return model
+    from keras_hub.models import GPT2Backbone, GPT2CausalLM
+
+    backbone = GPT2Backbone(
+        vocabulary_size=sizes["vocab"],
+        num_layers=layers,
+        num_heads=H,
+        hidden_dim=D,
+        intermediate_dim=4 * D,
+        dropout=0.0,
+        max_sequence_length=sizes["length"],
+        dtype=dtype,
+    )
+    model = GPT2CausalLM(backbone, preprocessor=None, dtype=dtype)
+    ids = keras.Input((None,), dtype="int32")
+    whole = {"token_ids": ids, "padding_mask": keras.ops.ones_like(ids)}
+    return keras.Model(ids, model(whole))
+
+
+def of_torch(kind, sizes):
+    """Stack PyTorch's blocks, in evaluation mode: it takes its short cuts."""
+    import torch
+
+    args = sizes["units"], sizes["heads"], 4 * sizes["units"], 0.0
+    made = {
+        1: torch.nn.TransformerEncoderLayer,
+        2: torch.nn.TransformerDecoderLayer,
+    }
+    blocks = [
+        [
+            made[n](*args, batch_first=True).eval()
+            for _ in range(sizes["layers"])
+        ]
+        for n in KINDS[kind]
+    ]
+    ahead = torch.nn.Transformer.generate_square_subsequent_mask
+    ahead = ahead(sizes["length"])
+
+    def call(x):
+        memory = inputs = x
+        if 1 in KINDS[kind]:
+            for block in blocks[0]:
+                memory = block(memory)
+        if 2 not in KINDS[kind]:
+            return memory
+        x = inputs
+        for block in blocks[-1]:
+            x = block(x, memory, tgt_mask=ahead, tgt_is_causal=True)
+        return x
+
+    weights = [w for part in blocks for b in part for w in b.parameters()]
+    return call, weights
+
+
+def of_transformers(kind, sizes):
+    """Make `transformers`' GPT-2."""
+    import transformers
+
+    config = transformers.GPT2Config(
+        vocab_size=sizes["vocab"],
+        n_positions=sizes["length"],
+        n_embd=sizes["units"],
+        n_layer=sizes["layers"],
+        n_head=sizes["heads"],
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()  # no dropout
+    return lambda ids: model(ids).logits, list(model.parameters())
+
+
+ON_TORCH = {"torch": of_torch, "transformers": of_transformers}
+
+
+def in_precision(call, dtype):
+    """Call on PyTorch as mixed precision does, weights in float32."""
+    import torch
+
+    def cast(x):
+        half = dtype != "float32"
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            return call(x)
+
+    return cast
+
+
+def rivals(kind, sizes, dtype, peers=PEERS, seed=0):
     """Make contenders of equal size: dict of name to Contender.
 
     Raises:
@@ -113,78 +225,124 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
             with our weights give other outputs.
     """
     keras.utils.set_random_seed(seed)
-    shape = sizes["batch"], sizes["length"], sizes["units"]
-    x = np.random.default_rng(seed).normal(size=shape).astype("float32")
-    found, counts, outputs, mine = {}, {}, {}, None
-    for name in ("keras_seq", *peers):
-        if name == "torch":
-            stack = of_torch(sizes)
-            weights = list(stack.parameters())
+    draw, shape = np.random.default_rng(seed), (sizes["batch"], sizes["length"])
+    if kind == "GPT":
+        x = draw.integers(0, sizes["vocab"], shape, "int32")
+    else:
+        x = draw.normal(size=(*shape, sizes["units"])).astype("float32")
+    found, counts = {}, {}
+    mine = stack("keras_seq", kind, sizes, dtype)
+    for name in ("keras_seq", *there(kind, peers)):
+        if name in ON_TORCH:
+            call, weights = ON_TORCH[name](kind, sizes)
             counts[name] = sum(w.numel() for w in weights)
-            call = in_precision(stack, dtype)
+            call = in_precision(call, dtype)
             found[name] = contenders.of_torch(call, weights, x)
             continue
-        made = MAKE[name](sizes, dtype)
-        if not made.built:
-            made.build((None, None, sizes["units"]))
-        if name == "keras" and dtype == "float32":
-            made.set_weights(in_keras_order(mine))
-        if name == "keras_seq":
-            mine = made.get_weights()
+        made = mine if name == "keras_seq" else stack(name, kind, sizes, dtype)
         counts[name] = made.count_params()
-        if dtype == "float32":
-            outputs[name] = keras.ops.convert_to_numpy(made(x))
         found[name] = contenders.of_keras(made, x)
+        # (The weights of a whole Transformer come in no simple order.)
+        if name == "keras" and dtype == "float32" and len(KINDS[kind]) == 1:
+            check_same(mine, made, kind, sizes, x)
+    if dtype == "float32":
+        half = stack("keras_seq", kind, sizes, DTYPES["bfloat16"])
+        found[HALF] = contenders.of_keras(half, x)
     if len(set(counts.values())) > 1:
         raise ValueError(f"All must have as many weights. Received {counts}.")
-    if {"keras", "keras_seq"} <= set(outputs):
-        difference = np.abs(outputs["keras"] - outputs["keras_seq"]).max()
-        if not difference < 1e-4:
-            raise ValueError(
-                "Keras's layers must give our outputs to 1e-4 with our "
-                f"weights. Received difference={difference:.2g}."
-            )
     return found
 
 
-def in_keras_order(weights):
-    """Reorder a stack's weights: ours has its norms last in each block."""
-    ordered = []
-    for at in range(0, len(weights), 16):
-        block = weights[at : at + 16]
-        attention, network, norms = block[:8], block[8:12], block[12:]
-        ordered += [*attention, *norms[:2], *network, *norms[2:]]
+def check_same(mine, theirs, kind, sizes, x):
+    """Give Keras's layers our weights, and see that they give our outputs."""
+    looks = [n for n in KINDS[kind] for _ in range(sizes["layers"])]
+    theirs.set_weights(in_keras_order(mine.get_weights(), looks))
+    y, z = (keras.ops.convert_to_numpy(model(x)) for model in (mine, theirs))
+    difference = np.abs(y - z).max()
+    if not difference < 1e-4:
+        raise ValueError(
+            "Keras's layers must give our outputs to 1e-4 with our "
+            f"weights. Received difference={difference:.2g}."
+        )
+
+
+def in_keras_order(weights, looks):
+    """Reorder a stack's weights: ours has its norms last in each block.
+
+    Args:
+        weights: list of arrays, ours.
+        looks: list of int, how many attentions each block has.
+    """
+    ordered, rest = [], iter(weights)
+    for n in looks:
+        *attentions, network, norms = (
+            [next(rest) for _ in range(count)]
+            for count in (*[8] * n, 4, 2 * n + 2)
+        )
+        for i, attention in enumerate(attentions):
+            ordered += [*attention, *norms[2 * i : 2 * i + 2]]
+        ordered += [*network, *norms[-2:]]
     return ordered
 
 
-def measure(sizes, dtype, peers=PEERS, rounds=40, builds=3):
-    """Time a stack in one precision: two dicts of `contenders.race`."""
+def operations(kind, sizes):
+    """Count the multiplications and additions of the products, forward."""
+    tokens, D = sizes["batch"] * sizes["length"], sizes["units"]
+    look = 8 * tokens * D**2 + 4 * tokens * sizes["length"] * D
+    network = 16 * tokens * D**2
+    blocks = sum(n * look + network for n in KINDS[kind]) * sizes["layers"]
+    logits = 2 * tokens * D * sizes["vocab"] if kind == "GPT" else 0
+    return blocks + logits
+
+
+def measure(kind, sizes, dtype, peers=PEERS, rounds=15, builds=3):
+    """Time a kind in one precision.
+
+    Returns:
+        two dicts of `contenders.race`, for training and inference, with
+        `share{name: float}`: the rate of each, as a share of that of one
+        product of large matrices on this machine in this precision.
+    """
+    compared = there(kind, peers) + [HALF] * (dtype == "float32")
     results = contenders.race(
-        lambda build: rivals(sizes, DTYPES[dtype], peers, build),
-        peers,
+        lambda build: rivals(kind, sizes, DTYPES[dtype], peers, build),
+        compared,
         rounds,
         builds,
     )
-    return [{"dtype": dtype, **result} for result in results]
+    rate = contenders.matmul_rate(dtype, 16 * sizes["units"])
+    for result in results:
+        training = result["mode"] == "training step"
+        work = operations(kind, sizes) * (3 if training else 1)
+        result["share"] = {
+            name: work / seconds["median"] / rate
+            for name, seconds in result["seconds"].items()
+            if name != HALF
+        }
+    return [{"kind": kind, "dtype": dtype, **result} for result in results]
 
 
 def row(result):
-    """Write a result as a line of the table: milliseconds, then ratios."""
-    cells = {"dtype": result["dtype"], "mode": result["mode"]}
-    for name, seconds in result["seconds"].items():
-        cells[f"{name} ms"] = f"{1000 * seconds['median']:.1f}"
-    for name, value in result["ratio"].items():
-        cells[f"ours/{name}"] = f"{value:.2f}"
+    """Write a result as a line of the table: ours in ms, then ratios."""
+    cells = {name: result[name] for name in ("kind", "dtype", "mode")}
+    cells["ms"] = f"{1000 * result['seconds']['keras_seq']['median']:.1f}"
+    cells["share"] = f"{result['share']['keras_seq']:.2f}"
+    for name in (*PEERS, HALF):
+        value = result["ratio"].get(name)
+        cells[f"ours/{name}"] = "" if value is None else f"{value:.2f}"
     return cells
 
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    args = report.arguments(__doc__, 40, PEERS)
+    args = report.arguments(__doc__, 15, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 3, []
-    for dtype in DTYPES:
-        results += measure(sizes, dtype, args.peers, args.rounds, builds)
+    for kind in KINDS:
+        for dtype in DTYPES:
+            results += measure(
+                kind, sizes, dtype, args.peers, args.rounds, builds
+            )
     report.publish("transformer", args, results, row, sizes=sizes)
 
 

@@ -106,27 +106,40 @@ def test_greedy_and_the_growing_prefix_say_the_same(kind):
     }
 
 
-@pytest.mark.parametrize("dtype", transformer.DTYPES)
-def test_blocks_are_compared_with_each_peer(dtype):
+@pytest.mark.parametrize("kind", transformer.KINDS)
+def test_blocks_are_compared_with_each_peer(kind):
     pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    peers = ("keras", "torch", "transformers")
     results = transformer.measure(
-        transformer.QUICK_SIZES, dtype, ("keras", "torch"), rounds=1, builds=1
+        kind, transformer.QUICK_SIZES, "float32", peers, rounds=1, builds=1
     )
     assert [r["mode"] for r in results] == ["training step", "inference"]
     for result in results:
-        assert set(result["ratio"]) == {"keras", "torch"}
+        found = {"transformers"} if kind == "GPT" else {"keras", "torch"}
+        assert set(result["ratio"]) == {*found, transformer.HALF}
+        assert all(share > 0 for share in result["share"].values())
 
 
 def test_blocks_that_are_not_the_same_are_not_timed(monkeypatch):
-    larger = {**transformer.QUICK_SIZES, "layers": 2}
-    monkeypatch.setitem(
-        transformer.MAKE,
-        "keras",
-        lambda sizes, dtype: transformer.ours(larger, dtype),
-    )
-    monkeypatch.setattr(transformer, "in_keras_order", lambda mine: mine * 2)
+    encode, _ = transformer.of_keras_layers(transformer.QUICK_SIZES, "float32")
+    twice = (lambda x: encode(encode(x)), None)
+    monkeypatch.setitem(transformer.MAKE, "keras", lambda *args: twice)
+    monkeypatch.setattr(transformer, "check_same", lambda *args: None)
     with pytest.raises(ValueError, match="as many weights"):
-        transformer.rivals(transformer.QUICK_SIZES, "float32", ("keras",))
+        transformer.rivals(
+            "encoder", transformer.QUICK_SIZES, "float32", ("keras",)
+        )
+
+
+def test_the_operations_of_an_encoder_are_those_of_its_products():
+    B, T, D = 2, 3, 5
+    sizes = {"batch": B, "length": T, "units": D, "layers": 1}
+    projections = 4 * (2 * B * T * D * D)
+    mixing = 2 * (2 * B * T * T * D)
+    network = 2 * (2 * B * T * D * 4 * D)
+    expected = projections + mixing + network
+    assert transformer.operations("encoder", sizes) == expected
 
 
 def test_speaking_is_compared_with_and_without_the_cache():

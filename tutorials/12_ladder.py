@@ -119,10 +119,11 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # its context at every step and for every word, as in its paper; it drops more,
 # and learns half as long again. Luong's products are scaled: without that they
 # grew so large that each word looked at one place alone. The Transformer's
-# epochs are shorter, so it gets more; it takes smaller steps and smoothed
-# labels. Luong alone searches with a beam. What is chosen is chosen by the
-# validation captions, whose figure stands beside that of the test; but the GRU
-# and Luong were changed after a first run, when both figures were known.
+# epochs are shorter, so it gets more, and smaller steps. These two, which learn
+# longest, get smoothed labels. Luong alone searches with a beam. What is chosen
+# is chosen by the validation captions, whose figure stands beside that of the
+# test; but the GRU and Luong were changed after a first run, when both figures
+# were known.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)
@@ -170,16 +171,14 @@ for rung in chosen:
     training, held_out = batches(*train), batches(*validation, shuffle=False)
     model = MODELS[rung]()
     model(training[0][0])  # makes the weights
-    epochs, modern = (
-        int(run.epochs * LONGER.get(rung, 1)),
-        rung == "transformer",
-    )
-    highest = rate / 2 if modern else rate
+    epochs = int(run.epochs * LONGER.get(rung, 1))
+    highest = rate / 2 if rung == "transformer" else rate
+    smoothed = 0.1 if rung in LONGER else 0.0
     steps, warm = epochs * len(training), len(training) // 2
     schedule = warmup_cosine(highest, steps, warm)
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
-        loss=TokenCrossEntropy(label_smoothing=0.1 if modern else 0.0),
+        loss=TokenCrossEntropy(label_smoothing=smoothed),
         metrics=[TokenAccuracy()],
         jit_compile="auto",  # with this many lengths, XLA is slower here
     )
