@@ -3,6 +3,8 @@
 import itertools
 import os
 import pathlib
+import shutil
+import tempfile
 
 # Before keras is imported: a backend chosen here, not in somebody's ~/.keras.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -23,6 +25,21 @@ TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
 def pytest_report_header():
     """Say above the results which backend they are of."""
     return f"keras: {keras.__version__} on {keras.backend.backend()}"
+
+
+def pytest_configure(config):
+    """Share what JAX compiles among the processes of a test run."""
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    name = "JAX_COMPILATION_CACHE_DIR"
+    if name not in os.environ:
+        folder = os.environ[name] = tempfile.mkdtemp(prefix="keras_seq-jax-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    jax.config.update("jax_compilation_cache_dir", os.environ[name])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_collection_modifyitems(items):
