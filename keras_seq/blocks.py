@@ -114,6 +114,7 @@ class _Block(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         checks.positive_int(units=units, num_heads=num_heads)
+        checks.positive(epsilon=epsilon)
         if units % num_heads:
             raise ValueError(
                 "`num_heads` must divide the width. Received "

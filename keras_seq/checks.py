@@ -42,6 +42,25 @@ def id_below(vocab_size, **arguments):
             )
 
 
+def not_padding(pad_id, **arguments):
+    """Raise a ValueError for the first argument that is the padding's id."""
+    for name, value in arguments.items():
+        if value == pad_id:
+            raise ValueError(
+                f"`{name}` must not be the id of padding. Received "
+                f"{name}={value!r}, pad_id={pad_id!r}."
+            )
+
+
+def positive(**arguments):
+    """Raise a ValueError for the first argument that is no number > 0."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real) or not value > 0:
+            raise ValueError(
+                f"`{name}` must be a number > 0. Received {name}={value!r}."
+            )
+
+
 def within(least, most, **arguments):
     """Raise a ValueError for the first argument outside [least, most]."""
     for name, value in arguments.items():

@@ -176,6 +176,7 @@ class GPT(keras.Model):
         T = ops.shape(prompt)[1]
         steps = self.max_length - T + 1 if max_length is None else max_length
         if isinstance(T, int):
+            steps = max(1, steps) if max_length is None else steps
             check_input_length(self, T, steps)
         t = ops.arange(T)
         rows, room = ops.shape(prompt)[0], T + steps

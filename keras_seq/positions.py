@@ -94,9 +94,9 @@ class PositionalEncoding(keras.layers.Layer):
         if self.kind == "sinusoidal":
             told = sinusoidal_positions(positions, units)
         else:  # beyond what was learned: no number, where no error can be
-            told = ops.take(
-                self.embeddings, ops.minimum(positions, most - 1), axis=0
-            )
+            # (A product, not the weights: see `TokenEmbedding.call`.)
+            table = ops.multiply(self.embeddings, 1.0)
+            told = ops.take(table, ops.minimum(positions, most - 1), axis=0)
             known = (positions < most)[..., None]
             told = ops.where(known, told, float("nan"))
         return x + ops.cast(told, x.dtype)

@@ -15,6 +15,8 @@ import pathlib
 
 import numpy as np
 
+from keras_seq import checks
+
 
 class Folder:
     """Read a folder: its options, and its tensors, each to be taken once.
@@ -34,6 +36,10 @@ class Folder:
             self.config = json.loads(path.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} must hold JSON: {error}.") from error
+        if not isinstance(self.config, dict):
+            raise ValueError(
+                f"{path} must hold options by name. Received {self.config!r}."
+            )
         self.require("model_type", kind)
         self.tensors = self._read(self._file("model.safetensors"))
 
@@ -84,14 +90,28 @@ class Folder:
             )
         return value
 
+    def real(self, option, default, least, most):
+        """Give an option that must be a number in [least, most]."""
+        value = self.config.get(option, default)
+        checks.within(least, most, **{option: value})
+        return value
+
     def rename(self, change):
         """Change the name of each tensor; drop those that `change` calls None.
 
         Args:
             change: function of str to str or None.
         """
-        named = {change(name): x for name, x in self.tensors.items()}
-        named.pop(None, None)
+        named = {}
+        for name, x in self.tensors.items():
+            new = change(name)
+            if new in named:
+                raise ValueError(
+                    f"`folder` must hold each tensor once. Received {new!r} "
+                    f"twice, once as {name!r}."
+                )
+            if new is not None:
+                named[new] = x
         self.tensors = named
 
     def take(self, name, *shape):
@@ -106,6 +126,10 @@ class Folder:
             raise ValueError(
                 f"Tensor {name!r} must have shape {shape}, as config.json "
                 f"says. Received shape {x.shape}."
+            )
+        if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
+            raise ValueError(
+                f"Tensor {name!r} must hold floats. Received {x.dtype}."
             )
         return x.astype("float32")
 
@@ -137,7 +161,7 @@ def load_gpt(make, folder, pad_id=None, **options):
     activation = read.require(
         "activation_function", *activations, default="gelu_new"
     )
-    dropout = read.config.get("resid_pdrop", 0.1)
+    dropout = read.real("resid_pdrop", 0.1, 0.0, 1.0)
     for option, value in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
@@ -166,7 +190,7 @@ def load_gpt(make, folder, pad_id=None, **options):
         hidden=F,
         dropout=dropout,
         activation=activations[activation],
-        epsilon=read.config.get("layer_norm_epsilon", 1e-5),
+        epsilon=read.real("layer_norm_epsilon", 1e-5, 1e-12, 1.0),
         pad_id=pad_id,
         **options,
     )

@@ -178,6 +178,7 @@ class EncoderDecoder(keras.Model):
             target_vocab_size=target_vocab_size,
         )
         checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
+        checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
         shared = {  # by encoder and decoder
             "cell": cell,

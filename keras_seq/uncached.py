@@ -53,13 +53,20 @@ class Uncached(keras.Model):
         """Make room behind the prompts, int (B, T), padded on any side."""
         prompt = ops.cast(prompt, "int32")
         last, before = split_prompt(prompt, self.pad_id)
-        fill = 0 if self.pad_id is None else self.pad_id
-        said = ops.where(before, prompt, fill)
-        said = ops.pad(said, ((0, 0), (0, max_length)), constant_values=fill)
-        slot = ops.full_like(last, ops.shape(prompt)[1])
-        if self.pad_id is None:  # nothing may stand between: write it over
-            slot = slot - 1
+        gapless = self.pad_id is None  # the last of the prompt is written over
+        fill = 0 if gapless else self.pad_id
+        room = ((0, 0), (0, max_length - gapless))
+        said = ops.pad(
+            ops.where(before, prompt, fill), room, constant_values=fill
+        )
+        slot = ops.full_like(last, ops.shape(prompt)[1] - gapless)
         return last, {"said": said, "slot": slot}
+
+    def longest_input(self, steps):
+        """Say how long a prompt may be with so many tokens to follow."""
+        if not hasattr(self.model, "longest_input"):
+            return None
+        return self.model.longest_input(steps) - (self.pad_id is not None)
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

@@ -142,6 +142,9 @@ def folder(published, tmp_path):
         ("n_inner", 0),
         ("attn_pdrop", 0.3),
         ("n_embd", None),
+        ("resid_pdrop", None),
+        ("layer_norm_epsilon", "x"),
+        ("layer_norm_epsilon", -1),
     ],
 )
 def test_what_our_model_does_not_have_is_refused(folder, option, value):
@@ -164,6 +167,13 @@ def test_a_missing_or_damaged_file_is_named(folder, name):
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+def test_options_without_names_are_refused(folder):
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(ValueError, match="by name"):
+        GPT.from_huggingface(folder)
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 @pytest.mark.parametrize(
     "spoil, says",
     [
@@ -173,8 +183,22 @@ def test_a_missing_or_damaged_file_is_named(folder, name):
             lambda x: x.update({"transformer.ln_f.bias": np.zeros(3)}),
             "ln_f.bias.*shape",
         ),
+        (
+            lambda x: x.update({"ln_f.bias": x["transformer.ln_f.bias"]}),
+            "ln_f.bias.*twice",
+        ),
+        (
+            lambda x: x.update(
+                {
+                    "transformer.ln_f.bias": x["transformer.ln_f.bias"].astype(
+                        "int8"
+                    )
+                }
+            ),
+            "ln_f.bias.*floats",
+        ),
     ],
-    ids=["missing", "left over", "of another shape"],
+    ids=["missing", "left over", "of another shape", "twice", "whole numbers"],
 )
 def test_a_wrong_tensor_is_named(folder, spoil, says):
     from safetensors.numpy import load_file, save_file

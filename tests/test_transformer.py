@@ -16,6 +16,7 @@ from keras_seq import (
     MultiHeadAttention,
     PositionalEncoding,
     RecurrentLM,
+    Seq2Seq,
     TokenEmbedding,
     Transformer,
     Uncached,
@@ -24,6 +25,7 @@ from keras_seq import (
     sinusoidal_positions,
 )
 from keras_seq.gpt import gelu_tanh
+from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {
     "plain": {},
@@ -232,6 +234,47 @@ def test_without_positions_words_are_a_bag():
             numbers(memory)[:, [1, 0, 2, 3, 4]], numbers(other), atol=1e-5
         )
         assert alike == same
+
+
+def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
+    """As of a repeated id: the gradient of a lookup must be whole."""
+    model = GPT(VOCAB, 8, num_heads=2, num_layers=1, max_length=5, dropout=0.0)
+    x = np.abs(ids()) + (ids() == 0)
+    model(x)
+    model.compile(
+        keras.optimizers.Adam(0.01, epsilon=1e-12), TokenCrossEntropy()
+    )
+    before = numbers(model.positions.embeddings)
+    model.train_on_batch(x, x)
+    step = np.abs(numbers(model.positions.embeddings) - before)
+    np.testing.assert_allclose(step, 0.01, rtol=1e-3)
+
+
+def test_the_start_is_no_padding():
+    for make in (Transformer, Seq2Seq):
+        for name in ("start_id", "end_id"):
+            with pytest.raises(ValueError, match=name):
+                make(VOCAB, VOCAB, 8, **{name: 0})
+
+
+@pytest.mark.parametrize("pad_id, T", [(None, 5), (0, 4)])
+def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
+    model = GPT(VOCAB, 8, num_heads=2, max_length=8, pad_id=pad_id)
+    x = (np.abs(ids()) + (ids() == 0))[:, :T]
+    model(x)
+    again = Uncached(model)
+    assert again.longest_input(4) == T
+    said = generate(model, x, max_length=4).ids
+    assert np.array_equal(generate(again, x, max_length=4).ids, said)
+    with pytest.raises(ValueError, match="`inputs`"):
+        generate(again, np.ones((3, T + 1), "int32"), max_length=4)
+
+
+def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
+    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model(ids())
+    with pytest.raises(ValueError, match="`inputs`.*9 tokens"):
+        model.start(np.ones((1, 9), "int32"))
 
 
 @pytest.mark.parametrize("steps", [0, 5, 9])

@@ -119,7 +119,6 @@ def batches(texts, answers):
 
 source_test = read.tokenize(texts_test, end=True)
 nearest = nearest_answer(texts, answers, texts_test)
-nearest = score(answers_test, nearest)
 
 
 def make(**options):
@@ -163,11 +162,20 @@ def answer(model):
 model = make(norm_first=True)
 train("transformer", model, run.epochs)
 said = answer(model)
-metrics[metric] = score(answers_test, said)
 third = np.argsort([len(text) for text in texts_test])[-len(said) // 3 :]
-metrics[f"{metric}_longest_third"] = score(
-    *([texts[i] for i in third] for texts in (answers_test, said))
-)
+
+
+def scores(said):
+    """Score all answers, and those to the longest third of the texts."""
+    parts = [[part[i] for i in third] for part in (answers_test, said)]
+    return {
+        metric: score(answers_test, said),
+        f"{metric}_longest_third": score(*parts),
+    }
+
+
+metrics |= scores(said)
+baselines |= scores(nearest)
 for trio in zip(texts_test[:5], said):
     print(*trio, sep="  ->  ")
 
@@ -180,7 +188,7 @@ for trio in zip(texts_test[:5], said):
 blind = make(norm_first=True, positions="none")
 train("blind", blind, run.epochs)
 metrics[f"{metric}_no_positions"] = score(answers_test, answer(blind))
-baselines |= dict.fromkeys((m for m in metrics if metric in m), nearest)
+baselines[f"{metric}_no_positions"] = baselines[metric]
 
 # %% [markdown]
 # ## What the heads look at
@@ -193,6 +201,7 @@ chosen = next(korean, 0)
 one = source_test[chosen : chosen + 1]
 one = one[:, : np.count_nonzero(one)]
 said = generate(model, one, max_length=longest).ids
+said = said[:, : np.count_nonzero(said)]
 target = np.pad(said, ((0, 0), (1, 0)), constant_values=model.start_id)[:, :-1]
 _, weights = model(
     {"source": one, "target": target}, return_attention_scores=True

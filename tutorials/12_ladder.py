@@ -199,7 +199,7 @@ for rung in chosen:
         print(found.signature)
         found = found.score
     metrics[f"{name}_{rung}"] = found
-    tried = answer(model, validation[0], Greedy())
+    tried = answer(model, validation[0], METHODS[rung])
     tried = score(validation[1], tried)
     metrics[f"{name}_val_{rung}"] = tried.score if name == "bleu" else tried
     metrics[f"epochs_{rung}"] = epochs
