@@ -1,10 +1,10 @@
-"""Keep what was measured, and lay it out in the README.
+"""Keep what was measured, and lay it out in the README and docs/speed.md.
 
     python -m benchmarks.results keep runs/03_gates   # into results/
-    python -m benchmarks.results readme               # rewrite the tables
+    python -m benchmarks.results pages                # rewrite the tables
 
 A kept file is a tutorial's results.json with the machine and the date. The
-README's tables are made from the files in results/, never typed.
+tables are made from the files in results/, never typed.
 """
 
 import argparse
@@ -98,40 +98,48 @@ def keep(folder):
     return path
 
 
-def tables():
-    """Lay out the kept files as the README's tables, in Markdown."""
+def learned():
+    """Lay out what the tutorials measured: Markdown tables for the README."""
     lines = ["| tutorial | what | baseline | measured |", "|---|---|---|---|"]
     for stem, names in SHOWN.items():
         if (RESULTS / f"{stem}.json").exists():
             lines += tutorial_rows(stem, names)
-    for header, rows in (
-        (
-            "| training step, TensorFlow | beside Keras | beside PyTorch |",
+    ladder = "| German to English | to beat | BLEU | weights | minutes |"
+    return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
+
+
+def speeds():
+    """Lay out what the benchmarks measured: Markdown tables for docs/."""
+    peers = "Keras | KerasHub | PyTorch | `transformers`"
+    lines = [
+        *table(
+            "| training step | beside Keras | beside PyTorch |",
             speed_rows("recurrent-tensorflow"),
         ),
-        (
-            "| training 4 layers | beside Keras | KerasHub | PyTorch | "
-            "`transformers` | of a matrix product's rate |",
+        *table(
+            f"| training step of 4 layers | {peers} | of a matrix product |",
             block_rows("transformer-tensorflow"),
         ),
-        (
-            "| German to English | to beat | BLEU | weights | minutes |",
-            ladder_rows(),
-        ),
-        (
+        *table(
             "| decoding | greedy | beam 4 / greedy | prefix / greedy |",
             decoding_rows("decoding-tensorflow"),
         ),
-        (
-            "| GPT, tokens per second | with the cache | without | KerasHub | "
+        *table(
+            "| GPT, tokens per second | cached | without | KerasHub | "
             "`transformers` |",
             speaking_rows("generation-tensorflow"),
         ),
-    ):
-        columns, rows = header.count("|") - 1, list(rows)
-        if rows:  # no table of what was never measured
-            lines += ["", header, "|---" * columns + "|", *rows]
-    return "\n".join(lines) + "\n"
+    ]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def table(header, rows):
+    """Give the lines of a table; none, if nothing of it was measured."""
+    columns, rows = header.count("|") - 1, list(rows)
+    return ["", header, "|---" * columns + "|", *rows] if rows else []
+
+
+PAGES = {"README.md": learned, "docs/speed.md": speeds}
 
 
 def tutorial_rows(stem, names):
@@ -210,23 +218,24 @@ def speaking_rows(stem):
         yield f"| {what} | {' | '.join(cells)} |"
 
 
-def readme(text):
-    """Give the README's text with fresh tables between the two marks."""
+def fresh(page):
+    """Give the text of one of PAGES with fresh tables between its marks."""
+    text = (ROOT / page).read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return before + BEGIN + tables() + END + after
+    return before + BEGIN + PAGES[page]() + END + after
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=("keep", "readme"))
+    parser.add_argument("action", choices=("keep", "pages"))
     parser.add_argument("folders", nargs="*", help="folders of finished runs")
     options = parser.parse_args()
     for folder in options.folders:
         print(keep(folder))
-    if options.action == "readme":
-        path = ROOT / "README.md"
-        path.write_text(readme(path.read_text("utf-8")), "utf-8")
+    if options.action == "pages":
+        for page in PAGES:
+            (ROOT / page).write_text(fresh(page), "utf-8")
 
 
 if __name__ == "__main__":

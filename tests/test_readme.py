@@ -3,14 +3,17 @@
 import pathlib
 import re
 
+import pytest
+
 import keras_seq
 from benchmarks import results
 
 TEXT = pathlib.Path(results.ROOT, "README.md").read_text("utf-8")
 
 
-def test_tables_are_those_of_the_kept_files():
-    assert results.readme(TEXT) == TEXT
+@pytest.mark.parametrize("page", results.PAGES)
+def test_tables_are_those_of_the_kept_files(page):
+    assert results.fresh(page) == (results.ROOT / page).read_text("utf-8")
 
 
 def test_examples_run(capsys):
