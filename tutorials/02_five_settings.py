@@ -191,7 +191,7 @@ model = keras.Sequential(
         layers.Dense(len(classes)),
     ]
 )
-share = 5 / 8 if run.data == "names" else 1 / 4  # of the usual epochs
+share = 3 / 4 if run.data == "names" else 1 / 4  # of the usual epochs
 epochs = max(1, int(share * run.epochs))
 ids = letters.tokenize(texts, **marks)  # (B, T)
 train("many_to_one", model, ids, y_train, epochs)
@@ -297,7 +297,7 @@ def watch(memory):
 
 
 forgetful, model = watch([]), watch([LSTM(64, return_sequences=True)])
-epochs = max(1, 3 * run.epochs // 4)
+epochs = max(1, run.epochs - 1)
 train("without_memory", forgetful, clips[..., None], labels, epochs)
 train("synced", model, clips[..., None], labels, epochs)
 
