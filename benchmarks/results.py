@@ -1,7 +1,7 @@
 """Keep what was measured, and lay it out in the README and docs/speed.md.
 
     python -m benchmarks.results keep runs/03_gates   # into results/
-    python -m benchmarks.results pages                # rewrite the tables
+    python -m benchmarks.results pages                # the tables alone
 
 A kept file is a tutorial's results.json with the machine and the date. The
 tables are made from the files in results/, never typed.
@@ -233,9 +233,8 @@ def main():
     options = parser.parse_args()
     for folder in options.folders:
         print(keep(folder))
-    if options.action == "pages":
-        for page in PAGES:
-            (ROOT / page).write_text(fresh(page), "utf-8")
+    for page in PAGES:
+        (ROOT / page).write_text(fresh(page), "utf-8")
 
 
 if __name__ == "__main__":
