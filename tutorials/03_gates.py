@@ -51,8 +51,7 @@ metrics, baselines, adders = {}, {}, {}
 #
 # All three cells get the same width, the same optimizer and at most the same
 # 1,000 steps. The LSTM starts with its forget gates open for 1 to T steps
-# (Tallec & Ollivier 2018); with the usual start, a forget gate of sigmoid(1)
-# = 0.73, it needs nearly all of the 1,000 steps at T = 100.
+# (Tallec & Ollivier 2018), not at the usual sigmoid(1) = 0.73.
 
 
 # %%
