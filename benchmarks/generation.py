@@ -13,8 +13,8 @@ Shapes: B batch, L tokens said.
 import keras
 import numpy as np
 
-from benchmarks import report
-from keras_seq import GPT, Uncached, generate
+from benchmarks import gpts, report
+from keras_seq import Uncached, generate
 from keras_seq.training import interleave, ratio
 
 SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
@@ -25,15 +25,7 @@ PEERS = ("keras_hub", "transformers")
 
 def ours(sizes, prompt, length):
     """Make two speakers, with the cache and without."""
-    model = GPT(
-        sizes["vocab"],
-        sizes["units"],
-        num_heads=sizes["heads"],
-        num_layers=sizes["layers"],
-        max_length=PROMPT + length,
-        pad_id=None,
-    )
-    model(prompt)
+    model = gpts.ours(sizes, PROMPT + length)
     again = Uncached(model)
     return {
         "keras_seq": lambda: generate(model, prompt, max_length=length).ids,
@@ -43,18 +35,7 @@ def ours(sizes, prompt, length):
 
 def of_keras_hub(sizes, prompt, length):
     """Make KerasHub's GPT-2 speak, from ids."""
-    import keras_hub
-
-    backbone = keras_hub.models.GPT2Backbone(
-        vocabulary_size=sizes["vocab"],
-        num_layers=sizes["layers"],
-        num_heads=sizes["heads"],
-        hidden_dim=sizes["units"],
-        intermediate_dim=4 * sizes["units"],
-        dropout=0.0,
-        max_sequence_length=PROMPT + length,
-    )
-    model = keras_hub.models.GPT2CausalLM(backbone, preprocessor=None)
+    model = gpts.of_keras_hub(sizes, PROMPT + length)
     model.compile(sampler="greedy")
     room = ((0, 0), (0, length))
     inputs = {
@@ -72,18 +53,8 @@ def of_keras_hub(sizes, prompt, length):
 def of_transformers(sizes, prompt, length):
     """Make `transformers`' GPT-2 speak, on PyTorch."""
     import torch
-    import transformers
 
-    config = transformers.GPT2Config(
-        vocab_size=sizes["vocab"],
-        n_positions=PROMPT + length,
-        n_embd=sizes["units"],
-        n_layer=sizes["layers"],
-        n_head=sizes["heads"],
-        bos_token_id=0,
-        eos_token_id=None,
-    )
-    model = transformers.GPT2LMHeadModel(config).eval()
+    model = gpts.of_transformers(sizes, PROMPT + length)
     ids = torch.as_tensor(prompt, dtype=torch.long)
 
     @torch.no_grad()

@@ -21,8 +21,8 @@ Shapes: B batch, T length, D width, H heads, V vocabulary.
 import keras
 import numpy as np
 
-from benchmarks import contenders, report
-from keras_seq import GPT, DecoderBlock, EncoderBlock
+from benchmarks import contenders, gpts, report
+from keras_seq import DecoderBlock, EncoderBlock
 
 SIZES = {
     "layers": 4,
@@ -120,33 +120,10 @@ def stack(name, kind, sizes, dtype):
 
 
 def gpt(name, sizes, dtype):
-    """Make a GPT, ours or KerasHub's."""
-    D, H, layers = sizes["units"], sizes["heads"], sizes["layers"]
+    """Make a GPT, ours or KerasHub's: a model of ids alone."""
     if name == "keras_seq":
-        options = {"dropout": 0.0, "pad_id": None, "dtype": dtype}
-        model = GPT(
-            sizes["vocab"],
-            D,
-            num_heads=H,
-            num_layers=layers,
-            max_length=sizes["length"],
-            **options,
-        )
-        model(np.ones((1, 2), "int32"))
-        return model
-    from keras_hub.models import GPT2Backbone, GPT2CausalLM
-
-    backbone = GPT2Backbone(
-        vocabulary_size=sizes["vocab"],
-        num_layers=layers,
-        num_heads=H,
-        hidden_dim=D,
-        intermediate_dim=4 * D,
-        dropout=0.0,
-        max_sequence_length=sizes["length"],
-        dtype=dtype,
-    )
-    model = GPT2CausalLM(backbone, preprocessor=None, dtype=dtype)
+        return gpts.ours(sizes, sizes["length"], dtype)
+    model = gpts.of_keras_hub(sizes, sizes["length"], dtype)
     ids = keras.Input((None,), dtype="int32")
     whole = {"token_ids": ids, "padding_mask": keras.ops.ones_like(ids)}
     return keras.Model(ids, model(whole))
@@ -188,17 +165,8 @@ def of_torch(kind, sizes):
 
 
 def of_transformers(kind, sizes):
-    """Make `transformers`' GPT-2."""
-    import transformers
-
-    config = transformers.GPT2Config(
-        vocab_size=sizes["vocab"],
-        n_positions=sizes["length"],
-        n_embd=sizes["units"],
-        n_layer=sizes["layers"],
-        n_head=sizes["heads"],
-    )
-    model = transformers.GPT2LMHeadModel(config).eval()  # no dropout
+    """Make `transformers`' GPT-2, which here only reads."""
+    model = gpts.of_transformers(sizes, sizes["length"])
     return (
         lambda ids: model(ids, use_cache=False).logits,
         list(model.parameters()),

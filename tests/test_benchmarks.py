@@ -132,6 +132,15 @@ def test_blocks_that_are_not_the_same_are_not_timed(monkeypatch):
         )
 
 
+def test_blocks_of_other_outputs_are_not_timed(monkeypatch):
+    sizes = transformer.QUICK_SIZES
+    _, decode = transformer.of_keras_layers(sizes, "float32")
+    elsewhere = (None, lambda x, memory: decode(x, 2 * memory))
+    monkeypatch.setitem(transformer.MAKE, "keras", lambda *args: elsewhere)
+    with pytest.raises(ValueError, match="must give our outputs"):
+        transformer.rivals("decoder", sizes, "float32", ("keras",))
+
+
 def test_the_operations_of_an_encoder_are_those_of_its_products():
     B, T, D = 2, 3, 5
     sizes = {"batch": B, "length": T, "units": D, "layers": 1}

@@ -96,7 +96,7 @@ def built(name, source, target):
     """Make a small model that has something to say."""
     made = getattr(keras_seq, name)
     ids = np.ones((2, 3), "int32")
-    small = {"num_heads": 2, "num_layers": 1}
+    small = {"num_heads": 2, "num_layers": 2}
     options = {
         "GPT": {"units": 14, **small, "max_length": 2500},
         "Transformer": {"units": 14, **small},
