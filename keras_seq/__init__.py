@@ -8,10 +8,17 @@ from keras_seq import text, training
 from keras_seq.attention import attend, causal_mask, padding_mask
 from keras_seq.bahdanau import AdditiveAttention, BahdanauSeq2Seq
 from keras_seq.beam import BeamSearch
+from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
+from keras_seq.fine_tuning import (
+    BERTClassifier,
+    BERTSpanQA,
+    BERTTagger,
+    best_span,
+)
 from keras_seq.generation import Generated, generate
 from keras_seq.gpt import GPT
 from keras_seq.gru import GRU, GRUCell
@@ -47,14 +54,26 @@ READING_ORDER = {
     "positions": ("PositionalEncoding", "sinusoidal_positions"),
     "transformer": ("Transformer",),
     "gpt": ("GPT",),
+    "bert": ("BERT", "BERTPretrainer"),
+    "fine_tuning": (
+        "BERTClassifier",
+        "BERTTagger",
+        "BERTSpanQA",
+        "best_span",
+    ),
 }
 
 __all__ = [
+    "BERT",
     "GPT",
     "GRU",
     "LSTM",
     "READING_ORDER",
     "AdditiveAttention",
+    "BERTClassifier",
+    "BERTPretrainer",
+    "BERTSpanQA",
+    "BERTTagger",
     "BahdanauSeq2Seq",
     "BeamSearch",
     "ChronoInitializer",
@@ -83,6 +102,7 @@ __all__ = [
     "Uncached",
     "__version__",
     "attend",
+    "best_span",
     "causal_mask",
     "generate",
     "padding_mask",

@@ -21,14 +21,14 @@ class Case:
     Attributes:
         make: () -> layer; takes keyword arguments such as `dtype` too.
         inputs: () -> array or nest of arrays.
-        shape: tuple, the shape of the output.
+        shape: tuple, the shape of the output, or a dict of such.
         bad: list of (arguments, name that the error must say).
     """
 
     name: str
     make: typing.Callable
     inputs: typing.Callable
-    shape: tuple
+    shape: tuple | dict
     bad: tuple = ()
 
     def __repr__(self):
@@ -290,6 +290,77 @@ CASES += [
     ),
 ]
 
+
+def pairs():
+    """Draw two texts in a row of ids, and three places to be guessed."""
+    segments = np.repeat([[0, 0, 1, 1, 1]], BATCH, axis=0).astype("int32")
+    return {"ids": ids(), "segments": segments}
+
+
+def questions():
+    places = np.array([[1, 2], [0, 0], [3, 4]], "int32")
+    return {**pairs(), "places": places}
+
+
+def texts():
+    """Draw a row of ids that may all be answers."""
+    x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH), "int32")
+    return {"ids": x, "segments": np.ones_like(x)}
+
+
+def on_bert(name, inputs, shape, bad=(), **arguments):
+    """A model on top of a BERT, which is made anew each time."""
+    cls = getattr(keras_seq, name)
+
+    def make(**more):
+        policy = {k: more[k] for k in ("dtype",) if k in more}
+        bert = keras_seq.BERT(**SMALL_BERT, **policy)
+        return cls(**{"bert": bert, **arguments, **more})
+
+    bad = (*bad, ({"bert": None}, "bert"))
+    return Case(name, make, inputs, shape, bad)
+
+
+SMALL_BERT = {
+    "vocab_size": VOCAB,
+    "units": UNITS,
+    "num_heads": 1,
+    "num_layers": 1,
+    "max_length": LENGTH,
+    "dropout": 0.0,
+}
+BAD_HEAD = (
+    ({"num_classes": 0}, "num_classes"),
+    ({"dropout": 1.0}, "dropout"),
+)
+CASES += [
+    layer(
+        "BERT",
+        pairs,
+        {"hidden": SEQUENCE, "pooled": (BATCH, UNITS)},
+        (
+            *BAD_BLOCK,
+            *BAD_VOCAB,
+            ({"num_layers": 0}, "num_layers"),
+            ({"max_length": 0}, "max_length"),
+            ({"num_segments": 0}, "num_segments"),
+        ),
+        **SMALL_BERT,
+    ),
+    on_bert(
+        "BERTPretrainer",
+        questions,
+        {"masked": (BATCH, 2, VOCAB), "next": (BATCH, 2)},
+    ),
+    on_bert("BERTClassifier", pairs, (BATCH, 7), BAD_HEAD, num_classes=7),
+    on_bert("BERTTagger", pairs, (BATCH, LENGTH, 7), BAD_HEAD, num_classes=7),
+    on_bert(
+        "BERTSpanQA",
+        texts,
+        {"start": (BATCH, LENGTH), "end": (BATCH, LENGTH)},
+    ),
+]
+
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
     "BeamSearch",
@@ -300,6 +371,7 @@ PLAIN = {
     "ScheduledSampling",
     "Uncached",
     "attend",
+    "best_span",
     "causal_mask",
     "generate",
     "padding_mask",

@@ -7,7 +7,15 @@ from unittest import mock
 import keras
 import pytest
 
-from keras_seq import GPT, GRU, LSTM, RecurrentLM, SimpleRNN, Transformer
+from keras_seq import (
+    BERT,
+    GPT,
+    GRU,
+    LSTM,
+    RecurrentLM,
+    SimpleRNN,
+    Transformer,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,22 @@ def test_gpt_has_the_published_count(name):
     model = GPT(50257, **GPT.sizes[name], pad_id=None)
     found = count_without_allocating(model, (None, None))
     assert found == PUBLISHED[name]
+
+
+BERTS = {
+    "tiny": 4_385_920,
+    "mini": 11_170_560,
+    "small": 28_763_648,
+    "medium": 41_373_184,
+    "base": 109_482_240,
+    "large": 335_141_888,
+}
+
+
+@pytest.mark.parametrize("name", BERT.sizes)
+def test_bert_has_the_published_count(name):
+    model = BERT(30522, **BERT.sizes[name])
+    assert count_without_allocating(model, (None, None)) == BERTS[name]
 
 
 @pytest.mark.parametrize(

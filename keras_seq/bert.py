@@ -1,0 +1,358 @@
+"""BERT: a Transformer that only reads, both ways.
+
+GPT never sees the words to the right: it could not learn to predict them.
+Who only wants to understand a text need not give them up. BERT hides some of
+the words and asks for them, so that both sides help; and it asks whether the
+second of two texts followed the first. What it then knows of language is the
+start for tasks with few labels.
+
+    x      = dropout(norm(E[ids] + G[segments] + P[0 ... T-1]))
+    x      = blocks(x)                        # post-norm, looks everywhere
+    pooled = tanh(x_0 W + b)                  # of the first token, [CLS]
+    masked = norm(gelu(x_p W + b)) E^T + c    # p: the hidden places; tied
+    next   = pooled W + b                     # 0 it followed, 1 it did not
+
+Shapes: B batch, T length, D width, H heads, V vocabulary, M hidden places.
+Paper: Devlin et al. (2019), arXiv:1810.04805, sections 3 and 3.1, figure 2,
+    appendix A; small sizes: Turc et al. (2019), arXiv:1908.08962.
+Differs from the paper: positions count a row's real tokens, so that padding
+    may stand on either side; the blocks' kernels begin as Keras draws them.
+"""
+
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.attention import padding_mask
+from keras_seq.blocks import EncoderBlock
+from keras_seq.embedding import TokenEmbedding
+from keras_seq.positions import PositionalEncoding
+
+
+def small():
+    """Make the initializer of the tables and the heads."""
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class BERT(keras.Model):
+    """Give each token a vector that knows its sentence, and one for all.
+
+    `BERT(30522, **BERT.sizes["base"])` has the size published as
+    BERT-base, uncased: 109,482,240 weights.
+
+    Args:
+        vocab_size: int > 0, number of tokens V.
+        units: int > 0, width D of every layer.
+        num_heads: int > 0, H, a divisor of `units`. Default 4.
+        num_layers: int > 0. Default 4.
+        max_length: int > 0, the most tokens it can read. Default 512.
+        num_segments: int > 0, kinds of segments. Default 2.
+        hidden: optional int > 0, inner width of the blocks. Default 4 D.
+        dropout: float in [0, 1). Default 0.1.
+        attention_dropout: optional float in [0, 1), of the attention weights.
+            Default: `dropout`.
+        activation: of the blocks. Default "gelu", the exact one, by erf.
+        epsilon: float > 0, of the norms. Default 1e-12.
+        pooler: bool, give one vector for the whole as well. Default True.
+        pad_id: optional int, the id that means padding, on either side.
+            Default 0; None where every id is a real token.
+    Call arguments:
+        inputs: int (B, T), ids; or a dict of such, `ids` and `segments`, in
+            [0, num_segments). Without segments, all are 0.
+        return_attention_scores: bool, give the weights as well.
+    Returns:
+        dict: `hidden`, float (B, T, D), and with a pooler `pooled`, float
+        (B, D); or that and a list of the weights of each layer, float (B, H,
+        T, T).
+    Raises:
+        ValueError: if an argument is outside its range, or the ids are longer
+            than `max_length`.
+    """
+
+    sizes: typing.ClassVar = {
+        name: {"units": units, "num_heads": heads, "num_layers": layers}
+        for name, units, heads, layers in (
+            ("tiny", 128, 2, 2),
+            ("mini", 256, 4, 4),
+            ("small", 512, 8, 4),
+            ("medium", 512, 8, 8),
+            ("base", 768, 12, 12),
+            ("large", 1024, 16, 24),
+        )
+    }
+
+    def __init__(
+        self,
+        vocab_size,
+        units,
+        *,
+        num_heads=4,
+        num_layers=4,
+        max_length=512,
+        num_segments=2,
+        hidden=None,
+        dropout=0.1,
+        attention_dropout=None,
+        activation="gelu",
+        epsilon=1e-12,
+        pooler=True,
+        pad_id=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(
+            num_layers=num_layers,
+            max_length=max_length,
+            num_segments=num_segments,
+        )
+        self.pad_id, self.max_length = pad_id, max_length
+        block = {
+            "num_heads": num_heads,
+            "hidden": hidden,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "epsilon": epsilon,
+        }
+        self.config = {
+            "vocab_size": vocab_size,
+            "units": units,
+            "num_layers": num_layers,
+            "max_length": max_length,
+            "num_segments": num_segments,
+            "pooler": pooler,
+            "pad_id": pad_id,
+            **block,
+        }
+        policy = {"dtype": self.dtype_policy}
+        self.embedding, self.segments = (
+            TokenEmbedding(
+                count,
+                units,
+                pad_id=pad,
+                embeddings_initializer=small(),
+                **policy,
+            )
+            for count, pad in ((vocab_size, pad_id), (num_segments, None))
+        )
+        self.positions = PositionalEncoding("learned", max_length, **policy)
+        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, **policy)
+        self.dropout = keras.layers.Dropout(dropout, **policy)
+        self.blocks = [
+            EncoderBlock(units, **block, **policy) for _ in range(num_layers)
+        ]
+        self.pooler = None
+        if pooler:
+            self.pooler = keras.layers.Dense(
+                units, "tanh", kernel_initializer=small(), **policy
+            )
+
+    def build(self, inputs_shape=None):
+        self.embedding.build()
+        self.segments.build()
+        shape = (None, None, self.config["units"])
+        for layer in (self.positions, self.norm, *self.blocks):
+            layer.build(shape)
+        if self.pooler is not None:
+            self.pooler.build((None, shape[-1]))
+
+    def call(self, inputs, training=False, return_attention_scores=False):
+        ids = ids_of(inputs)
+        mask, seen = padding_mask(ids, self.pad_id), []
+        x = self.embedding(ids) + self.segments(segments_of(inputs))
+        x = self.norm(self.positions(x, self._places(mask)))
+        x = self.dropout(x, training=training)
+        for block in self.blocks:
+            x, weights = block(
+                x, mask=mask, return_attention_scores=True, training=training
+            )
+            seen.append(weights)
+        found = {"hidden": x}
+        if self.pooler is not None:
+            found["pooled"] = self.pooler(self._first(x, mask))
+        return (found, seen) if return_attention_scores else found
+
+    def _places(self, mask):
+        """Count the real tokens: int (B, T), or None for 0 to T - 1."""
+        if self.pad_id is None:
+            return None
+        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+        return ops.maximum(count - 1, 0)
+
+    def _first(self, x, mask):
+        """Take the vector of the first real token: float (B, D)."""
+        if self.pad_id is None:
+            return x[:, 0]
+        first = ops.argmax(ops.cast(mask, "int32"), axis=1)
+        return take(x, first[:, None])[:, 0]
+
+    def embed(self, inputs, pooling="mean"):
+        """Give each text one vector, to be compared with others.
+
+        Args:
+            inputs: as in a call.
+            pooling: "mean", of the real tokens, or "cls", the first token's.
+        Returns:
+            float (B, D); zeros for a mean of nothing.
+        Raises:
+            ValueError: if `pooling` is another word.
+        """
+        checks.one_of(("mean", "cls"), pooling=pooling)
+        mask, x = padding_mask(ids_of(inputs), self.pad_id), self(inputs)
+        x = x["hidden"]
+        if pooling == "cls":
+            return self._first(x, mask)
+        real = ops.cast(mask, x.dtype)[..., None]
+        return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+def ids_of(inputs):
+    """Give the ids of what a BERT reads: int (B, T)."""
+    return inputs["ids"] if isinstance(inputs, dict) else inputs
+
+
+def segments_of(inputs):
+    """Give the segments likewise, all 0 where there are none."""
+    if isinstance(inputs, dict) and "segments" in inputs:
+        return inputs["segments"]
+    return ops.zeros_like(ids_of(inputs))
+
+
+def take(x, places):
+    """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D)."""
+    return ops.take_along_axis(x, places[..., None], axis=1)
+
+
+class OnBERT(keras.Model):
+    """What every model on top of a BERT shares: it, and whether it pools.
+
+    A pooler that is not used is not trained.
+    """
+
+    pools = True
+
+    def __init__(self, bert, **kwargs):
+        kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))
+        super().__init__(**kwargs)
+        if not isinstance(bert, BERT):
+            raise ValueError(f"`bert` must be a BERT. Received bert={bert!r}.")
+        if self.pools and bert.pooler is None:
+            raise ValueError(
+                "`bert` must have a pooler. Received one with pooler=False."
+            )
+        if bert.pooler is not None:
+            bert.pooler.trainable = self.pools
+        self.bert = bert
+
+    def dense(self, units, activation=None):
+        """Make a layer of a head."""
+        return keras.layers.Dense(
+            units,
+            activation,
+            kernel_initializer=small(),
+            dtype=self.dtype_policy,
+        )
+
+    def build_on(self, *layers):
+        """Build the BERT, if it is new, and layers as wide as it is."""
+        if not self.bert.built:
+            self.bert.build()
+        for layer in layers:
+            layer.build((None, self.bert.config["units"]))
+
+    def get_config(self):
+        bert = keras.saving.serialize_keras_object(self.bert)
+        return {**super().get_config(), "bert": bert}
+
+    @classmethod
+    def from_config(cls, config):
+        bert = keras.saving.deserialize_keras_object(config["bert"])
+        return cls(**{**config, "bert": bert})
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class BERTPretrainer(OnBERT):
+    """Ask a BERT for hidden words, and whether one text followed the other.
+
+    Compile with a `TokenCrossEntropy()` for `masked`, where label 0 is no
+    question, and a `TokenCrossEntropy(pad_id=None)` for `next`.
+
+    Args:
+        bert: `BERT`, which learns.
+        next_sentence: bool, ask whether the second text followed the first.
+            Default True.
+    Call arguments:
+        inputs: as of `BERT`; a dict may hold `places` too, int (B, M), the
+            hidden places. Without, all T are asked.
+    Returns:
+        dict of logits: `masked`, float (B, M, V), and, if asked, `next`,
+        float (B, 2): 0, it followed; 1, it did not.
+    Raises:
+        ValueError: if `bert` is none, or has no pooler where the next
+            sentence is asked for.
+    """
+
+    def __init__(self, bert, *, next_sentence=True, **kwargs):
+        self.pools = next_sentence
+        super().__init__(bert, **kwargs)
+        self.next_sentence = next_sentence
+        self.transform = self.dense(
+            bert.config["units"], bert.config["activation"]
+        )
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=bert.config["epsilon"], dtype=self.dtype_policy
+        )
+        self.next = self.dense(2) if next_sentence else None
+
+    def build(self, inputs_shape=None):
+        heads = [self.transform, self.norm, *[self.next] * self.next_sentence]
+        self.build_on(*heads)
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.bert.config["vocab_size"],),
+            initializer="zeros",
+        )
+
+    def call(self, inputs, training=False):
+        texts = {name: x for name, x in inputs.items() if name != "places"}
+        found = self.bert(texts, training=training)
+        x = found["hidden"]
+        if "places" in inputs:
+            x = take(x, inputs["places"])
+        x = self.norm(self.transform(x))
+        masked = self.bert.embedding.logits(x)
+        logits = {"masked": masked + ops.cast(self.bias, masked.dtype)}
+        if self.next_sentence:
+            logits["next"] = self.next(found["pooled"])
+        return logits
+
+    def fill_mask(self, inputs, mask_id=4, top=5):
+        """Guess the hidden words.
+
+        Args:
+            inputs: as in a call, NumPy arrays.
+            mask_id: int, the id that hides a word. Default 4.
+            top: int > 0, guesses for each. Default 5.
+        Returns:
+            int (N, top), ids, the likeliest first, and float (N, top), their
+            probabilities, for each of the N places hidden, row by row.
+        Raises:
+            ValueError: if `top` is no int > 0.
+        """
+        checks.positive_int(top=top)
+        texts = inputs if isinstance(inputs, dict) else {"ids": inputs}
+        logits = self(texts)["masked"]
+        p = ops.softmax(ops.cast(logits, "float32"))
+        p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))
+        hidden = np.asarray(texts["ids"]) == mask_id
+        return ids[hidden], p[hidden]
+
+    def get_config(self):
+        return {**super().get_config(), "next_sentence": self.next_sentence}

@@ -1,0 +1,146 @@
+"""Fine-tuning: a pretrained BERT and one new layer, for four kinds of tasks.
+
+A task with few labels cannot teach a language. BERT has read; so put a single
+matrix on top of it, and train all of it a little on the labels: one answer
+for a text or a pair of texts, one for each token, or the two ends of a span.
+
+    class: logits   = dropout(pooled) W + b
+    tag:   logits_t = dropout(x_t) W + b
+    span:  start_t, end_t = x_t W + b          # the span that adds up to most
+
+Shapes: B batch, T length, D width, C classes or tags.
+Paper: Devlin et al. (2019), arXiv:1810.04805, section 4 and figure 4.
+Differs from the paper: only places that can be answers are scored: tokens of
+    the second segment, and the first token, which means "no answer".
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.attention import padding_mask
+from keras_seq.bert import OnBERT, ids_of, segments_of
+
+NEVER = -1e9  # a float32 score: half precision has no such number
+
+
+class _Labels(OnBERT):
+    """One matrix on what a BERT gives; `reads` says on which."""
+
+    def __init__(self, bert, num_classes, *, dropout=0.1, **kwargs):
+        super().__init__(bert, **kwargs)
+        checks.positive_int(num_classes=num_classes)
+        checks.fraction(dropout=dropout)
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.head = self.dense(num_classes)
+
+    def build(self, inputs_shape=None):
+        self.build_on(self.head)
+
+    def call(self, inputs, training=False):
+        x = self.bert(inputs, training=training)[self.reads]
+        return self.head(self.dropout(x, training=training))
+
+    def get_config(self):
+        own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class BERTClassifier(_Labels):
+    """Classify a text, or a pair of texts.
+
+    Args:
+        bert: `BERT` with a pooler, which learns too.
+        num_classes: int > 0, C.
+        dropout: float in [0, 1). Default 0.1.
+    Call arguments:
+        inputs: as of `BERT`.
+    Returns:
+        float (B, C), logits.
+    Raises:
+        ValueError: if an argument is outside its range, or `bert` is none.
+    """
+
+    reads = "pooled"
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class BERTTagger(_Labels):
+    """Give each token a tag.
+
+    Args:
+        bert: `BERT`, which learns too.
+        num_classes: int > 0, tags C.
+        dropout: float in [0, 1). Default 0.1.
+    Call arguments:
+        inputs: as of `BERT`.
+    Returns:
+        float (B, T, C), logits.
+    Raises:
+        ValueError: if an argument is outside its range, or `bert` is none.
+    """
+
+    pools, reads = False, "hidden"
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class BERTSpanQA(OnBERT):
+    """Find the answer to a question in a text: its first and last token.
+
+    Args:
+        bert: `BERT`, which learns too.
+    Call arguments:
+        inputs: dict of int (B, T), as of `BERT`: `ids`, and `segments`, 0 for
+            the question and 1 for the text.
+    Returns:
+        dict of logits, float32 (B, T): `start` and `end`, -1e9 where no
+        answer can stand. Place 0 means that there is none.
+    Raises:
+        ValueError: if `bert` is none, or without segments.
+    """
+
+    pools = False
+
+    def __init__(self, bert, **kwargs):
+        super().__init__(bert, **kwargs)
+        self.head = self.dense(2)
+
+    def build(self, inputs_shape=None):
+        self.build_on(self.head)
+
+    def call(self, inputs, training=False):
+        if not isinstance(inputs, dict) or "segments" not in inputs:
+            raise ValueError(
+                "`inputs` must be a dict with `segments`, which tell the "
+                f"question from the text. Received {inputs!r}."
+            )
+        logits = self.head(self.bert(inputs, training=training)["hidden"])
+        ids = ids_of(inputs)
+        text = ops.equal(segments_of(inputs), 1)
+        text = ops.logical_and(text, padding_mask(ids, self.bert.pad_id))
+        first = ops.equal(ops.arange(ops.shape(ids)[1]), 0)
+        allowed = ops.logical_or(text, first)[..., None]
+        logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
+        return {"start": logits[..., 0], "end": logits[..., 1]}
+
+
+def best_span(start, end, most=30):
+    """Choose the span whose two ends add up to most.
+
+    Args:
+        start, end: float (B, T), logits as `BERTSpanQA` gives them.
+        most: int > 0, tokens of an answer. Default 30.
+    Returns:
+        int (B, 2), NumPy: the first and the last token; (0, 0), no answer.
+    Raises:
+        ValueError: if `most` is no int > 0.
+    """
+    checks.positive_int(most=most)
+    start, end = map(ops.convert_to_numpy, (start, end))
+    total = start[:, :, None] + end[:, None, :]  # (B, T, T)
+    i, j = np.indices(total.shape[1:])
+    inside = (i <= j) & (j < i + most) & ((i > 0) == (j > 0))
+    flat = np.where(inside, total, -np.inf).reshape(len(total), -1).argmax(1)
+    return np.stack(np.divmod(flat, total.shape[2]), axis=1)
