@@ -48,7 +48,7 @@ from keras_seq.training import (
 run = Run(
     "07_chatbot",
     data=("dialogues", "chatbot_ko"),
-    epochs={"dialogues": 40, "chatbot_ko": 6},
+    epochs={"dialogues": 24, "chatbot_ko": 6},
     arguments={"chat": {"action": "store_true", "help": "talk in the end"}},
 )
 metrics, baselines = {}, {}
@@ -70,10 +70,12 @@ if run.data == "dialogues":
         data.dialogues(language, "test") for language in ("en", "ko")
     )
     test = q_en + q_ko, a_en + a_ko
-    size, units, batch = 1200, 160, 32
+    size, units, batch, dropout = 1200, 160, 32, 0.1
+    rates = {"recurrent": 5e-3, "attention": 5e-3, "transformer": 2e-3}
 else:
     train, test = data.chatbot_ko("train"), data.chatbot_ko("test")
-    size, units, batch = 4000, 256, 64
+    size, units, batch, dropout = 4000, 256, 64, 0.3
+    rates = {"recurrent": 3e-3, "attention": 3e-3, "transformer": 1e-3}
 if run.quick:
     train, test = ([texts[:100] for texts in pair] for pair in (train, test))
 pieces = SentencePieceTokenizer.train(
@@ -119,12 +121,12 @@ plain["perplexity"] = float(np.exp(unigram))
 
 # %%
 sizes = (pieces.vocab_size, pieces.vocab_size, units)
-shared = {"dropout": 0.3, "bidirectional": True}
+shared = {"dropout": dropout, "bidirectional": True}
 models = {
     "recurrent": Seq2Seq(*sizes, **shared),
     "attention": BahdanauSeq2Seq(*sizes, **shared),
     "transformer": Transformer(
-        *sizes, num_heads=4, num_layers=2, dropout=0.3, norm_first=True
+        *sizes, num_heads=4, num_layers=2, dropout=dropout, norm_first=True
     ),
 }
 curves = {}
@@ -143,8 +145,7 @@ def answers_of(model, questions):
 for kind, model in models.items():
     model(training[0][0])  # makes the weights
     steps = run.epochs * len(training)
-    rate = 1e-3 if kind == "transformer" else 3e-3
-    falling = warmup_cosine(rate, steps)
+    falling = warmup_cosine(rates[kind], steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),
