@@ -48,7 +48,7 @@ from keras_seq.training import (
 run = Run(
     "07_chatbot",
     data=("dialogues", "chatbot_ko"),
-    epochs={"dialogues": 24, "chatbot_ko": 6},
+    epochs={"dialogues": 20, "chatbot_ko": 6},
     arguments={"chat": {"action": "store_true", "help": "talk in the end"}},
 )
 metrics, baselines = {}, {}
