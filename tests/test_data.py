@@ -25,6 +25,7 @@ SPLIT = {
     "moving_digits": lambda split: data.moving_digits(3, 7, split),
     "tinyshakespeare": data.tinyshakespeare,
     "nsmc": data.nsmc,
+    "wikitext2": data.wikitext2,
 }
 
 
@@ -445,6 +446,26 @@ def test_shakespeare_is_cut_at_nine_tenths():
 
 def test_shakespeare_begins_with_the_first_citizen():
     assert real(data.tinyshakespeare).startswith("First Citizen:\n")
+
+
+@pytest.mark.parametrize("split, articles", [("train", 60), ("test", 62)])
+def test_wikipedia_is_cut_into_articles(split, articles):
+    found = real(data.wikitext2, split)
+    assert len(found) == articles
+    assert not any(" = = " in article for article in found)
+
+
+def test_wikipedia_begins_with_the_lobster():
+    assert real(data.wikitext2)[0].startswith("Homarus gammarus , known as")
+
+
+def test_prose_is_cut_where_sentences_end():
+    text = 'He said "no." Then (at 5 p.m.) he left! (Not far, e.g. home.) So.'
+    assert data.split_sentences(text) == [
+        'He said "no." Then (at 5 p.m.) he left!',
+        "(Not far, e.g. home.)",
+        "So.",
+    ]
 
 
 @pytest.mark.parametrize("split, rows", [("train", 40000), ("test", 8000)])

@@ -306,9 +306,26 @@ def test_inputs_and_targets_of_a_row_stay_together():
     data = training.BatchByLength(inputs, labels, 7)
     for i in range(len(data)):
         x, y = data[i]
-        assert x["source"].shape == x["target"].shape
         assert np.array_equal((x["target"] > 0).sum(1), y)
         assert np.array_equal((x["source"] > 0).sum(1), y // 2)
+
+
+def test_a_short_answer_to_a_long_text_costs_no_long_padding():
+    inputs = {"source": ROWS, "target": [row[:11] for row in ROWS]}
+    data = training.BatchByLength(inputs, inputs["target"], 7)
+    for i in range(len(data)):
+        x, y = data[i]
+        assert x["target"].shape == y.shape
+        assert y.shape[1] == min(12, x["source"].shape[1])
+    shapes = [
+        (data[i][0]["source"].shape[1], data[i][1].shape[1]) for i in (0, 1)
+    ]
+    assert shapes[0][0] != shapes[1][0] and shapes[0][1] != shapes[1][1]
+
+
+def test_labels_of_a_source_alone_need_no_padding():
+    data = training.BatchByLength({"source": ROWS}, np.arange(len(ROWS)), 7)
+    assert {data[i][1].ndim for i in range(len(data))} == {1}
 
 
 def test_unshuffled_rows_keep_their_order_in_a_bucket():

@@ -76,7 +76,7 @@ source_test = letters.tokenize(texts_test)
 
 
 def batches():
-    steps = (64,) if run.quick else (16, 20, 24, 28, 32, 40, 64)
+    steps = (64,) if run.quick else (12, 16, 20, 24, 28, 32, 40, 64)
     return BatchByLength(*pairs, 64, buckets=steps, seed=run.seed)
 
 

@@ -121,7 +121,7 @@ chosen = chosen[:2] if run.quick else chosen
 models, ids, said, weights = {}, {}, {}, {}
 for kind in chosen:
     keras.utils.set_random_seed(run.seed)
-    buckets = (16, 20, 24, 28, 32, 40, 64) if run.data == "dates" else None
+    buckets = (12, 16, 20, 24, 28, 32, 40, 64) if run.data == "dates" else None
     buckets = (64,) if run.quick and buckets else buckets
     batches = BatchByLength(*pairs, 64, buckets=buckets, seed=run.seed)
     model = models[kind] = MODELS[kind]()

@@ -112,7 +112,7 @@ def batches(texts, answers):
         read.tokenize(texts, end=True),
         write.tokenize(answers, start=True, end=True),
     )
-    steps = [] if run.quick else [16, 20, 24, 28, 32, 40]
+    steps = [] if run.quick else [12, 16, 20, 24, 28, 32, 40]
     steps.append(64 if run.data == "dates" else 128)
     return BatchByLength(*pairs, 64, buckets=steps, seed=run.seed)
 

@@ -18,6 +18,7 @@
 
     real, found by find_file
     tinyshakespeare                        plays, by characters
+    wikitext2                              articles of English Wikipedia
     nsmc                                   Korean film reviews -> good or bad
     multi30k                               a German caption -> an English one
     chatbot_ko                             a Korean question -> an answer
@@ -38,8 +39,9 @@ from keras_seq.data.python_docs import (
     pydocs,
     pydocs_text,
     sentences,
+    split_sentences,
 )
-from keras_seq.data.real import nsmc, tinyshakespeare
+from keras_seq.data.real import nsmc, tinyshakespeare, wikitext2
 from keras_seq.data.real_pairs import (
     MULTI30K_LANGUAGES,
     chatbot_ko,
@@ -78,5 +80,7 @@ __all__ = [
     "pydocs_text",
     "recall",
     "sentences",
+    "split_sentences",
     "tinyshakespeare",
+    "wikitext2",
 ]

@@ -107,8 +107,20 @@ def sentences(document):
     return [
         sentence
         for paragraph in paragraphs(document)
-        for sentence in SENTENCE_END.split(paragraph)
+        for sentence in split_sentences(paragraph)
     ]
+
+
+def split_sentences(paragraph):
+    """Cut English prose into sentences.
+
+    Args:
+        paragraph: str.
+    Returns:
+        list of str, cut where a mark that ends a sentence is followed by a
+        capital, a quotation or a parenthesis.
+    """
+    return SENTENCE_END.split(paragraph)
 
 
 def _blocks(document):

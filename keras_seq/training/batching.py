@@ -19,8 +19,10 @@ class BatchByLength(keras.utils.PyDataset):
     """Serve batches of rows of similar length, each row once an epoch.
 
     A row is as long as its longest sequence, inputs and targets alike, and
-    every array of a batch is padded to one boundary. So there are at most
-    two shapes per boundary: full batches, and one smaller rest.
+    every array of a batch is padded to one boundary; but an input "source"
+    apart from the rest, each to the first boundary that holds those of all
+    such rows: a short answer to a long text costs no long padding. So there
+    are at most two shapes per boundary: full batches, and one smaller rest.
 
     Args:
         inputs: N int sequences, or a dict of such lists.
@@ -34,7 +36,8 @@ class BatchByLength(keras.utils.PyDataset):
         seed: int >= 0, default 0. The same seed gives the same epochs.
     Returns:
         item i: (inputs, targets), int32 (B, T) each, the inputs a dict if
-        they were one; labels stay (B,) and keep their dtype.
+        they were one, "source" of a T of its own; labels stay (B,) and keep
+        their dtype.
     Raises:
         ValueError: if the lists differ in length, hold anything but int
             sequences, or one is longer than the last of `buckets`.
@@ -55,22 +58,35 @@ class BatchByLength(keras.utils.PyDataset):
         checks.positive_int(batch_size=batch_size)
         self.batch_size, self.pad_id = batch_size, pad_id
         self.shuffle, self.seed, self.epoch = shuffle, seed, 0
-        if isinstance(inputs, dict):
-            self.inputs = {
-                k: checked(f"inputs[{k!r}]", inputs[k]) for k in inputs
-            }
-            columns = [*self.inputs.values()]
-        else:
-            self.inputs = checked("inputs", inputs)
-            columns = [self.inputs]
+        self.named = isinstance(inputs, dict)
+        inputs = inputs if self.named else {"inputs": inputs}
+        self.inputs = {
+            name: checked(f"inputs[{name!r}]" if self.named else name, rows)
+            for name, rows in inputs.items()
+        }
         self.targets = checked("targets", targets, labels=True)
-        lengths = row_lengths([*columns, self.targets])
+        lengths = row_lengths([*self.inputs.values(), self.targets])
         self.buckets = boundaries(buckets, lengths)
         self.bucket_of_row = np.searchsorted(self.buckets, lengths)
+        apart = [x for name, x in self.inputs.items() if name == "source"]
+        rest = [x for name, x in self.inputs.items() if name != "source"]
+        if isinstance(self.targets, list):
+            rest.append(self.targets)
+        self.widths = [
+            self.wide_enough(part or apart) for part in (apart, rest)
+        ]
         self.batches = self.plan()
 
+    def wide_enough(self, columns):
+        """Give each bucket the first boundary that holds these columns."""
+        if not columns:
+            return self.buckets
+        longest = np.zeros_like(self.buckets)
+        np.maximum.at(longest, self.bucket_of_row, row_lengths(columns))
+        return self.buckets[np.searchsorted(self.buckets, longest)]
+
     def plan(self):
-        """Return this epoch's batches, as (boundary, the rows' numbers)."""
+        """Return this epoch's batches, as (number of bucket, of its rows)."""
         random = np.random.default_rng([self.seed, self.epoch])
         batches = []
         for bucket in np.unique(self.bucket_of_row):
@@ -79,31 +95,36 @@ class BatchByLength(keras.utils.PyDataset):
                 random.shuffle(rows)
             for start in range(0, len(rows), self.batch_size):
                 some = rows[start : start + self.batch_size]
-                batches.append((self.buckets[bucket], some))
+                batches.append((bucket, some))
         if self.shuffle:
             batches = [batches[i] for i in random.permutation(len(batches))]
         # On TensorFlow, Keras looks at the first two batches and takes every
-        # axis on which they agree for fixed. So they must not agree on T.
-        other = [i for i, b in enumerate(batches) if b[0] != batches[0][0]]
-        if other:
-            i = other[0]
-            batches[1], batches[i] = batches[i], batches[1]
+        # axis on which they agree for fixed. So they must not agree on one
+        # that changes. (There are always two that do not.)
+        shapes = np.stack(self.widths, axis=1)[[b for b, _ in batches]]
+        most = (shapes != shapes[0]).any(axis=0).sum()
+        for i in range(len(batches)):
+            other = np.flatnonzero((shapes != shapes[i]).sum(axis=1) == most)
+            if most and other.size:
+                chosen = [i, other[0]]
+                others = np.delete(np.arange(len(batches)), chosen)
+                return [batches[j] for j in [*chosen, *others]]
         return batches
 
     def __len__(self):
         return len(self.batches)
 
     def __getitem__(self, index):
-        boundary, rows = self.batches[index]
-
-        def take(column):
-            return gather(column, rows, boundary, self.pad_id)
-
-        if isinstance(self.inputs, dict):
-            inputs = {k: take(column) for k, column in self.inputs.items()}
-        else:
-            inputs = take(self.inputs)
-        return inputs, take(self.targets)
+        bucket, rows = self.batches[index]
+        source, rest = (width[bucket] for width in self.widths)
+        found = {
+            name: gather(
+                column, rows, source if name == "source" else rest, self.pad_id
+            )
+            for name, column in self.inputs.items()
+        }
+        targets = gather(self.targets, rows, rest, self.pad_id)
+        return found if self.named else found["inputs"], targets
 
     def on_epoch_end(self):
         self.epoch += 1
