@@ -132,7 +132,7 @@ def make(**options):
 
 
 def train(
-    stage, model, epochs, rate=2e-3, share=0.1, averaged=False, rows=len(texts)
+    stage, model, epochs, rate=2e-3, share=0.1, averaged=False, rows=None
 ):
     """Train; the first share of the steps warms the rate up.
 
