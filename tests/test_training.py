@@ -534,6 +534,21 @@ def train(run, *callbacks, stage="one", model=None):
     return model
 
 
+@pytest.mark.tensorflow_only
+def test_a_step_is_traced_once(tmp_path):
+    model, traced = tiny_model(), []
+
+    def loss(y, logits):
+        traced.append(logits)
+        return keras.ops.mean(logits)
+
+    model.compile("adam", loss)
+    x = np.ones((5, 3), "int32")
+    callbacks = start(tmp_path).callbacks("one")
+    model.fit(x, x, epochs=2, callbacks=callbacks, verbose=0)
+    assert len(traced) == 1
+
+
 def test_a_run_killed_in_its_first_backup_begins_that_fit_again(tmp_path):
     run = start(tmp_path)
     run.callbacks("one")

@@ -116,6 +116,10 @@ class Backup(keras.callbacks.BackupAndRestore):
         if not any(folder.glob("*.json*")):  # killed in its first backup
             (folder / "latest.weights.h5").unlink(missing_ok=True)
         super().on_train_begin(logs)
+        # TensorFlow traces a step twice if the step itself makes variables,
+        # and a Transformer's takes longer to trace than some epochs.
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         epochs = self.params["epochs"]
         if self.progress.page["done"].get(self.stage) == epochs:
             self.model._initial_epoch = epochs  # it had stopped early
