@@ -1,0 +1,209 @@
+"""BERT and what stands on it: its laws, its questions, its answers."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from cases import LENGTH, SMALL_BERT, VOCAB, pairs, texts
+from keras import ops
+
+from keras_seq import (
+    BERT,
+    BERTClassifier,
+    BERTPretrainer,
+    BERTSpanQA,
+    BERTTagger,
+    best_span,
+)
+from keras_seq.training import TokenAccuracy, TokenCrossEntropy
+
+BIG = {**SMALL_BERT, "num_layers": 2, "max_length": 17}
+HALF = 2.0**-8  # of bfloat16, beside 1
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
+def bert(request):
+    keras.utils.set_random_seed(3)
+    return BERT(**BIG, dtype=request.param)
+
+
+def padded(inputs, left, right):
+    """Add padding to each row of ids, and segments to go with it."""
+    room = ((0, 0), (left, right))
+    return {name: np.pad(x, room) for name, x in inputs.items()}
+
+
+@pytest.mark.parametrize("left, right", [(0, 3), (2, 0), (5, 7)])
+def test_padding_changes_no_real_vector(bert, left, right):
+    one, more = bert(texts()), bert(padded(texts(), left, right))
+    hidden = numbers(more["hidden"])[:, left : left + LENGTH]
+    atol = 1e-5 if bert.dtype_policy.name == "float32" else 16 * HALF
+    assert np.allclose(hidden, numbers(one["hidden"]), atol=atol)
+    pooled = numbers(more["pooled"])
+    assert np.allclose(pooled, numbers(one["pooled"]), atol=atol)
+
+
+def test_attention_on_padding_is_exactly_0_in_every_layer_and_head(bert):
+    inputs = padded(pairs(), 1, 3)
+    _, weights = bert(inputs, return_attention_scores=True)
+    assert len(weights) == BIG["num_layers"]
+    for w in map(numbers, weights):
+        on_padding = np.swapaxes(w, 1, 3)[inputs["ids"] == 0]
+        assert on_padding.size and not on_padding.any()
+
+
+def test_a_row_of_padding_alone_gives_numbers(bert):
+    ids = np.zeros((2, 3), "int32")
+    ids[1] = 5
+    found = bert(ids)
+    assert all(np.isfinite(numbers(x)).all() for x in found.values())
+    assert np.isfinite(numbers(bert.embed(ids))).all()
+
+
+def test_it_looks_both_ways():
+    bert, ids = BERT(**BIG), np.array([[2, 5, 6, 7, 3]])
+    other = ids.copy()
+    other[0, 4] = 9
+    change = numbers(bert(ids)["hidden"]) - numbers(bert(other)["hidden"])
+    assert np.abs(change).max(axis=-1).min() > 1e-6
+
+
+def test_without_segments_all_are_the_first():
+    bert, ids = BERT(**BIG), texts()["ids"]
+    first = {"ids": ids, "segments": np.zeros_like(ids)}
+    assert np.array_equal(
+        numbers(bert(ids)["hidden"]), numbers(bert(first)["hidden"])
+    )
+    assert not np.allclose(
+        numbers(bert(ids)["hidden"]), numbers(bert(texts())["hidden"])
+    )
+
+
+def test_what_is_longer_than_its_places_is_refused():
+    with pytest.raises(ValueError, match="max_length"):
+        BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
+
+
+def test_a_text_is_the_mean_of_its_vectors_or_the_first():
+    bert, ids = BERT(**BIG), np.array([[2, 5, 3, 0, 0]])
+    hidden = numbers(bert(ids)["hidden"])
+    assert np.allclose(numbers(bert.embed(ids)), hidden[:, :3].mean(1))
+    assert np.allclose(numbers(bert.embed(ids, "cls")), hidden[:, 0])
+    with pytest.raises(ValueError, match="pooling"):
+        bert.embed(ids, "max")
+
+
+def test_without_a_pooler_nothing_is_pooled():
+    bert = BERT(**BIG, pooler=False)
+    assert set(bert(texts())) == {"hidden"}
+    with pytest.raises(ValueError, match="pooler"):
+        BERTClassifier(bert, 3)
+    BERTTagger(bert, 3)(texts())
+
+
+def test_hidden_places_are_asked_as_in_the_whole_row():
+    model = BERTPretrainer(BERT(**BIG))
+    places = np.array([[1, 2], [0, 4], [3, 3]])
+    asked = numbers(model({**texts(), "places": places})["masked"])
+    every = numbers(model(texts())["masked"])
+    rows = np.arange(3)[:, None]
+    assert np.allclose(asked, every[rows, places], atol=1e-5)
+
+
+def test_a_pretrainer_without_the_next_sentence():
+    model = BERTPretrainer(BERT(**BIG), next_sentence=False)
+    assert set(model(texts())) == {"masked"}
+    assert not model.bert.pooler.trainable
+
+
+def test_both_questions_are_learned_in_fit_and_reported():
+    keras.utils.set_random_seed(0)
+    model = BERTPretrainer(BERT(**BIG))
+    inputs = {**pairs(), "places": np.array([[1, 2], [0, 0], [3, 4]])}
+    labels = {
+        "masked": np.array([[5, 6], [7, 0], [8, 9]]),
+        "next": np.array([0, 1, 1]),
+    }
+    model.compile(
+        keras.optimizers.Adam(1e-2),
+        loss={
+            "masked": TokenCrossEntropy(),
+            "next": TokenCrossEntropy(pad_id=None),
+        },
+        metrics={
+            "masked": TokenAccuracy(name="accuracy"),
+            "next": TokenAccuracy(pad_id=None, name="accuracy"),
+        },
+    )
+    logs = model.fit(inputs, labels, epochs=20, verbose=0).history
+    assert logs["masked_accuracy"][-1] == logs["next_accuracy"][-1] == 1.0
+    assert logs["masked_loss"][-1] < 0.5 * logs["masked_loss"][0]
+
+
+def test_hidden_words_are_filled_by_the_likeliest_first():
+    model = BERTPretrainer(BERT(**BIG))
+    ids = np.array([[2, 4, 6, 3, 0], [2, 4, 4, 6, 3]])
+    filled, p = model.fill_mask(ids, top=3)
+    assert filled.shape == p.shape == (3, 3)
+    assert (np.diff(p) <= 0).all()
+    logits = numbers(model({"ids": ids})["masked"])
+    assert filled[2, 0] == logits[1, 2].argmax()
+    with pytest.raises(ValueError, match="top"):
+        model.fill_mask(ids, top=0)
+
+
+def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):
+    pretrained = BERTPretrainer(BERT(**BIG))
+    pretrained(texts())
+    pretrained.save(tmp_path / "bert.keras")
+    again = keras.models.load_model(tmp_path / "bert.keras")
+    model = BERTClassifier(again.bert, 3)
+    model(texts())
+    for a, b in zip(pretrained.bert.weights, model.bert.weights):
+        assert np.array_equal(numbers(a), numbers(b))
+    assert model.bert.pooler.trainable
+
+
+def test_questions_and_padding_hold_no_answer():
+    model = BERTSpanQA(BERT(**BIG))
+    ids = np.array([[2, 5, 3, 6, 7, 3, 0]])
+    segments = np.array([[0, 0, 0, 1, 1, 1, 0]])
+    found = model({"ids": ids, "segments": segments})
+    for logits in map(numbers, found.values()):
+        assert (logits[0] > -1e8).tolist() == [1, 0, 0, 1, 1, 1, 0]
+    with pytest.raises(ValueError, match="segments"):
+        model(ids)
+
+
+def test_the_best_span_is_the_best_of_all():
+    rng = np.random.default_rng(0)
+    start, end = rng.normal(size=(2, 7, 11)).astype("float32")
+    found = best_span(start, end, most=3)
+    for row, (i, j) in enumerate(found):
+        spans = [(0, 0)] + [
+            (i, j)
+            for i, j in itertools.product(range(1, 11), repeat=2)
+            if i <= j < i + 3
+        ]
+        totals = [start[row, i] + end[row, j] for i, j in spans]
+        assert (i, j) == spans[int(np.argmax(totals))]
+    with pytest.raises(ValueError, match="most"):
+        best_span(start, end, most=0)
+
+
+def test_first_adam_step_of_a_frequent_word_is_the_learning_rate():
+    keras.utils.set_random_seed(0)
+    bert = BERT(**{**BIG, "num_layers": 1})
+    model = BERTTagger(bert, 3, dropout=0.0)
+    ids = np.full((4, 7), VOCAB - 1)
+    model({"ids": ids})
+    before = numbers(bert.embedding.embeddings)
+    model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy(pad_id=None))
+    model.fit({"ids": ids}, np.ones((4, 7)), verbose=0)
+    step = np.abs(numbers(bert.embedding.embeddings) - before)
+    assert step.max() < 0.0101
