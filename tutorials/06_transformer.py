@@ -270,13 +270,18 @@ for length in lengths:
         name: functools.partial(reader.train_on_batch, *pair)
         for name, reader in readers.items()
     }
-    seconds = interleave(steps, rounds=3 if run.quick else 10, warmup=2)
+    seconds = interleave(steps, rounds=3 if run.quick else 6, warmup=2)
     for name, times in seconds.items():
         milliseconds[name].append(1000 * np.median(times))
     print(length, {k: f"{v[-1]:.0f} ms" for k, v in milliseconds.items()})
 metrics[f"step_time_ratio_lstm_{lengths[-1]}"] = ratio(
     seconds["LSTM"], seconds["Transformer"]
 )
+for name in ("LSTM", "GRU"):
+    both = zip(lengths, milliseconds[name], milliseconds["Transformer"])
+    quicker = [length for length, theirs, ours in both if ours < theirs]
+    if quicker:
+        metrics[f"quicker_than_{name.lower()}_from_length"] = quicker[0]
 figure = plots.curves(
     milliseconds,
     x=lengths,
