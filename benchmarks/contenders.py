@@ -52,7 +52,9 @@ def race(make, peers, rounds, builds):
         found = make(build)
         for mode, part in modes.items():
             calls = {name: getattr(c, part) for name, c in found.items()}
-            timed = interleave(calls, -(-rounds // builds), seed=build)
+            timed = interleave(
+                calls, -(-rounds // builds), warmup=2, seed=build
+            )
             for name, more in timed.items():
                 seconds[mode][name] += more
     return [

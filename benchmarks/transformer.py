@@ -266,7 +266,7 @@ def operations(kind, sizes):
     return blocks + logits
 
 
-def measure(kind, sizes, dtype, peers=PEERS, rounds=15, builds=3):
+def measure(kind, sizes, dtype, peers=PEERS, rounds=10, builds=2):
     """Time a kind in one precision.
 
     Returns:
@@ -306,9 +306,9 @@ def row(result):
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    args = report.arguments(__doc__, 15, PEERS)
+    args = report.arguments(__doc__, 10, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
-    builds, results = 1 if args.quick else 3, []
+    builds, results = 1 if args.quick else 2, []
     for kind in KINDS:
         for dtype in DTYPES:
             results += measure(
