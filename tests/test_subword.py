@@ -538,7 +538,9 @@ def test_the_package_imports_no_tokenizing_library():
         assert not names & {"tensorflow", "tensorflow_text", "sentencepiece"}
 
 
-@pytest.mark.parametrize("name", keras_seq.text.__all__)
+@pytest.mark.parametrize(
+    "name", [n for n in keras_seq.text.__all__ if n.endswith("Tokenizer")]
+)
 def test_every_tokenizer_is_documented_and_registered(name):
     cls = getattr(keras_seq.text, name)
     assert cls.__doc__

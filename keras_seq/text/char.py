@@ -135,5 +135,14 @@ class CharTokenizer(Tokenizer):
             tf.where(known, FIRST + place, self.unknown_id)
         )
 
+    def _look_up_with_offsets(self, texts):
+        """The same, and where a character begins and ends."""
+        import tensorflow as tf
+
+        ids = self._look_up_tensor(texts)
+        begins = tf.gather(ids.row_starts(), ids.value_rowids())
+        place = tf.range(tf.size(ids.values)) - tf.cast(begins, tf.int32)
+        return ids, ids.with_values(place), ids.with_values(place + 1)
+
     def _vocabulary(self):
         return {"characters": self.characters}

@@ -61,11 +61,18 @@ def lay_out_tensor(rows, start, end, length, truncate):
         rows = rows[:, :room]
     column = tf.ones([rows.nrows(), 1], tf.int32)
     marked = [column * START] * start + [rows] + [column * END] * end
-    ids = tf.concat(marked, axis=1).to_tensor(PAD, shape=[None, length])
+    return pad_rows(tf.concat(marked, axis=1), PAD, length)
+
+
+def pad_rows(rows, pad, length):
+    """Pad ragged int32 (B, None) to (B, T), the longest where none is given."""
+    import tensorflow as tf
+
+    padded = rows.to_tensor(pad, shape=[None, length])
     if length is None:  # at least one column, also for a batch of ""
-        missing = tf.maximum(0, 1 - tf.shape(ids)[1])
-        ids = tf.pad(ids, [[0, 0], [0, missing]], constant_values=PAD)
-    return ids
+        missing = tf.maximum(0, 1 - tf.shape(padded)[1])
+        padded = tf.pad(padded, [[0, 0], [0, missing]], constant_values=pad)
+    return padded
 
 
 def check_ids(ids, vocab_size):

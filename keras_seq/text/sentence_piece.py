@@ -35,6 +35,7 @@ import keras
 
 from keras_seq.checks import one_of
 from keras_seq.text.layout import END, MASK, PAD, START, UNKNOWN
+from keras_seq.text.offsets import in_characters
 from keras_seq.text.tokenizer import (
     SPECIALS,
     Tokenizer,
@@ -136,7 +137,12 @@ class SentencePieceTokenizer(Tokenizer):
             splitter = text.SentencepieceTokenizer(self._model, name=name)
             return splitter.tokenize(texts)
 
-        self._split = split
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def locate(texts):
+            splitter = text.SentencepieceTokenizer(self._model, name=name)
+            return splitter.tokenize_with_offsets(texts)
+
+        self._split, self._locate = split, locate
 
     @training
     def train(
@@ -215,6 +221,11 @@ class SentencePieceTokenizer(Tokenizer):
     def _look_up_tensor(self, texts):
         """tf string (B,) to ragged int32 (B, None)."""
         return self._split(texts)
+
+    def _look_up_with_offsets(self, texts):
+        """The same, and where each piece begins and ends."""
+        ids, *offsets = self._locate(texts)
+        return ids, *in_characters(texts, *offsets)
 
     def _vocabulary(self):
         return {"model": base64.b64encode(self._model).decode("ascii")}

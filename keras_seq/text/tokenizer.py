@@ -10,7 +10,8 @@ learned; what stands around that is the same, and stands here once:
 
 Everything runs twice, on Python strings and arrays, and on string tensors
 inside `tf.function` and inside a SavedModel, and gives the same answer. What
-a child adds: `train`, `_look_up_tensor`, `_vocabulary` and its pieces.
+a child adds: `train`, `_look_up_tensor`, `_look_up_with_offsets`,
+`_vocabulary` and its pieces.
 
 Shapes: B batch, T longest text of the batch with its marks, at least 1.
 """
@@ -35,13 +36,13 @@ from keras_seq.text.layout import (
     check_tensor,
     lay_out,
     lay_out_tensor,
+    pad_rows,
 )
 from keras_seq.text.unicode import (
     UNKNOWN_GLYPH,
     is_tf_tensor,
     normalise,
-    normalise_tensor,
-    utf8,
+    text_tensor,
 )
 
 SPECIALS = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
@@ -72,6 +73,15 @@ def check_vocab_size(vocab_size, least, what):
         raise ValueError(
             f"`vocab_size` must be at least {least}: {what}. "
             f"Received vocab_size={vocab_size}."
+        )
+
+
+def check_tokenizer(tokenizer):
+    """Refuse what is no tokenizer of this package."""
+    if not isinstance(tokenizer, Tokenizer):
+        raise ValueError(
+            "`tokenizer` must be a keras_seq.text.Tokenizer. "
+            f"Received tokenizer={tokenizer!r}."
         )
 
 
@@ -130,10 +140,7 @@ class Tokenizer(keras.layers.Layer):
         check_length(length, start + end, truncate)
         layout = (start, end, length, truncate)
         if is_tf_tensor(texts):
-            rule = "a string tensor of shape () or (B,)"
-            check_tensor("texts", texts, texts.dtype == "string", (0, 1), rule)
-            single = texts.shape.rank == 0
-            texts = normalise_tensor(texts[None] if single else texts)
+            texts, single = text_tensor(texts)
             ids = lay_out_tensor(self._look_up_tensor(texts), *layout)
         else:
             single = isinstance(texts, (str, bytes)) or not np.iterable(texts)
@@ -142,12 +149,36 @@ class Tokenizer(keras.layers.Layer):
 
     def _look_up(self, texts):
         """List of str to a list of int (T,), through the tensors."""
-        import tensorflow as tf
-
-        texts = tf.constant([utf8(text) for text in texts], tf.string)
-        rows = self._look_up_tensor(normalise_tensor(texts))
+        rows = self._look_up_tensor(text_tensor(texts)[0])
         ids, ends = rows.values.numpy(), rows.row_splits.numpy()
         return [ids[i:j] for i, j in itertools.pairwise(ends)]
+
+    def tokenize_with_offsets(self, texts):
+        """Look up every piece, and the characters that it was read from.
+
+        Args:
+            texts: as for `tokenize`.
+        Returns:
+            ids: int32 (T,) or (B, T), as of `tokenize`.
+            offsets: int32 (T, 2) or (B, T, 2): a piece was read from
+                text[start:end], the text in NFC; (0, 0) for padding. A space
+                that a piece holds counts, and each byte of a character
+                without a piece was read from all of it.
+        Raises:
+            ValueError: if `texts` are none.
+            ImportError: where there is no tensorflow-text.
+        """
+        strings, single = text_tensor(texts)
+        import tensorflow as tf
+
+        ids, *ends = self._look_up_with_offsets(strings)
+        ids = pad_rows(ids, self.pad_id, None)
+        offsets = tf.stack([pad_rows(row, 0, None) for row in ends], axis=-1)
+        if single:
+            ids, offsets = ids[0], offsets[0]
+        if is_tf_tensor(texts):
+            return ids, offsets
+        return ids.numpy(), offsets.numpy()
 
     def detokenize(self, ids):
         """Write ids as text.

@@ -11,6 +11,10 @@ import re
 import sys
 import unicodedata
 
+import numpy as np
+
+from keras_seq.text.layout import check_tensor
+
 UNKNOWN_GLYPH = "\N{REPLACEMENT CHARACTER}"
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -36,21 +40,21 @@ def import_tensorflow_text():
     return tensorflow_text
 
 
-def normalise(text):
+def normalise(text, name="texts"):
     """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
     if not isinstance(text, str):
         raise ValueError(
-            "`texts` must be a str, a list of str or a tf.Tensor of strings. "
-            f"Received texts of {type(text).__name__}."
+            f"`{name}` must be a str, a list of str or a tf.Tensor of strings. "
+            f"Received {name} of {type(text).__name__}."
         )
     return unicodedata.normalize("NFC", text)
 
 
-def utf8(text):
+def utf8(text, name="texts"):
     """The same as bytes; half a surrogate pair becomes U+FFFD too."""
-    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text)).encode()
+    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text, name)).encode()
 
 
 def normalise_tensor(texts):
@@ -61,3 +65,19 @@ def normalise_tensor(texts):
     # bytes are replaced first.
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
     return import_tensorflow_text().normalize_utf8(texts, "NFC")
+
+
+def text_tensor(texts, name="texts"):
+    """Any texts to tf string (B,) in NFC, and whether it is one text alone."""
+    import tensorflow as tf
+
+    if is_tf_tensor(texts):
+        rule = "a string tensor of shape () or (B,)"
+        check_tensor(name, texts, texts.dtype == "string", (0, 1), rule)
+        single = texts.shape.rank == 0
+        texts = texts[None] if single else texts
+    else:
+        single = isinstance(texts, (str, bytes)) or not np.iterable(texts)
+        rows = [texts] if single else texts
+        texts = tf.constant([utf8(text, name) for text in rows], tf.string)
+    return normalise_tensor(texts), single

@@ -29,6 +29,7 @@ leaves Hangul whole, which BERT's own lower-casing breaks into jamo.
 import keras
 
 from keras_seq.text.layout import UNKNOWN
+from keras_seq.text.offsets import before_change, in_characters
 from keras_seq.text.tokenizer import (
     SPECIALS,
     Tokenizer,
@@ -172,6 +173,15 @@ class WordPieceTokenizer(Tokenizer):
         return self._splitter.tokenize(
             lower(texts) if self.lower_case else texts
         )
+
+    def _look_up_with_offsets(self, texts):
+        """The same, and where each piece begins and ends."""
+        read = lower(texts) if self.lower_case else texts
+        ids, *offsets = self._splitter.tokenize_with_offsets(read)
+        starts, ends = in_characters(read, *offsets)
+        if self.lower_case:
+            starts, ends = before_change(texts, lower, starts, ends)
+        return ids, starts, ends
 
     def detokenize(self, ids):
         """Write ids as words with a space between them.

@@ -1,0 +1,189 @@
+"""Aligning: labels of words and of characters, and the pieces a model reads.
+
+A model answers for pieces; people label words and characters. Both ways go
+through the offsets, the characters that each piece was read from:
+
+    words        강아지가      놀아요
+    pieces       강아지 ##가   놀 ##아요
+    tags         7      -      8  -            # the first piece speaks
+    an answer    the pieces that overlap with its characters, and back
+
+Offsets count characters of the text in NFC; so do the answers given here.
+
+Shapes: B batch, T length, W words of a row.
+Paper: Devlin et al. (2019), arXiv:1810.04805, sections 4.2 and 5.3.
+"""
+
+import numpy as np
+
+from keras_seq.text.unicode import is_tf_tensor, normalise, text_tensor
+
+
+def span_to_tokens(packed, starts, ends, segment=1):
+    """Find the tokens that cover a span of characters.
+
+    Args:
+        packed: dict that a `Packer` made with `offsets=True`, of B rows.
+        starts, ends: int (B,), text[start:end] of the text in NFC; an empty
+            span means that there is no answer.
+        segment: int, the text that the span is in: 0 the first, 1 the
+            second. Default 1.
+    Returns:
+        int32 (B, 2), the first and the last token, a NumPy array, or a
+        tf.Tensor for tensors; (0, 0) where there is no answer, or where it
+        was trimmed away, be it in part.
+    Raises:
+        ValueError: if `starts` and `ends` are not (B,), or there are no
+            offsets.
+    """
+    import tensorflow as tf
+
+    offsets = tf.convert_to_tensor(_offsets(packed))
+    starts, ends = (tf.cast(x, tf.int32)[..., None] for x in (starts, ends))
+    for name, x in (("starts", starts), ("ends", ends)):
+        if not x.shape.is_compatible_with([offsets.shape[0], 1]):
+            raise ValueError(
+                f"`{name}` must be int (B,), one for each row. Received shape "
+                f"{x.shape[:-1]}, {offsets.shape[0]} rows."
+            )
+    inside = tf.convert_to_tensor(packed["segments"]) == segment
+    low, high = offsets[..., 0], offsets[..., 1]
+    last = tf.reduce_max(tf.where(inside, high, 0), axis=1, keepdims=True)
+    inside &= (low < ends) & (high > starts)
+    inside &= (starts < ends) & (ends <= last)
+    inside = tf.cast(inside, tf.int32)
+    first = tf.argmax(inside, axis=1, output_type=tf.int32)
+    count = tf.reduce_sum(inside, axis=1)
+    found = tf.stack([first, first + tf.maximum(count - 1, 0)], axis=1)
+    return found if is_tf_tensor(packed["offsets"]) else found.numpy()
+
+
+def tokens_to_text(packed, texts, spans):
+    """Read the answer between two tokens off the text.
+
+    Args:
+        packed: as for `span_to_tokens`.
+        texts: list of B str, or tf.Tensor of strings (B,): the texts that the
+            answers are in.
+        spans: int (B, 2), the first and the last token, as `span_to_tokens`
+            and `keras_seq.best_span` give them.
+    Returns:
+        list of B str, or tf string (B,) for a tensor: parts of the texts in
+        NFC, without white space at either end; "" for (0, 0).
+    Raises:
+        ValueError: if a span runs backwards or beyond a text; for tensors,
+            the graph raises tf.errors.InvalidArgumentError when it runs.
+    """
+    import tensorflow as tf
+
+    offsets = tf.convert_to_tensor(_offsets(packed))
+    strings, _ = text_tensor(texts)
+    try:
+        ends = tf.gather(offsets, tf.cast(spans, tf.int32), batch_dims=1)
+        first, last = ends[:, 0, 0], ends[:, 1, 1]
+        tf.debugging.assert_less_equal(
+            first, last, "`spans` must run forwards, in one text."
+        )
+        unit = {"unit": "UTF8_CHAR"}
+        parts = tf.strings.substr(strings, first, last - first, **unit)
+    except tf.errors.InvalidArgumentError as error:
+        if is_tf_tensor(texts):
+            raise
+        raise ValueError(
+            "`spans` must be the first and the last token of a part of one "
+            f"of `texts`. Received {error.message}"
+        ) from error
+    parts = tf.strings.strip(parts)
+    if is_tf_tensor(texts):
+        return parts
+    return [part.decode() for part in parts.numpy()]
+
+
+def align_tags(packer, words, tags, ignore_id=-100):
+    """Give the first token of each word its tag.
+
+    The words are joined with a space between them, and read as one text.
+
+    Args:
+        packer: `Packer`.
+        words: list of B lists of str.
+        tags: list of B lists of int, one tag for each word.
+        ignore_id: int, the tag of all other tokens, of marks and padding; a
+            loss leaves it out, as `TokenCrossEntropy(pad_id=-100)` does.
+            Default -100.
+    Returns:
+        inputs: dict of `ids` and `segments`, int32 (B, T).
+        tags: int32 (B, T). Words that were trimmed away have none.
+    Raises:
+        ValueError: if `words` are no lists of str, or `tags` do not match.
+    """
+    packed, places = _first_tokens(packer, words)
+    if [len(row) for row in tags] != [len(row) for row in places]:
+        raise ValueError(
+            "`tags` must have one tag for each of `words`. Received "
+            f"{[len(row) for row in tags]} tags for "
+            f"{[len(row) for row in places]} words."
+        )
+    aligned = np.full_like(packed["ids"], ignore_id)
+    for out, row, place in zip(aligned, tags, places):
+        out[place[place > 0]] = np.array(row, "int32")[place > 0]
+    return packed, aligned
+
+
+def word_tags(packer, words, predictions, ignore_id=-100):
+    """Give each word the tag of its first token: `align_tags` backwards.
+
+    Args:
+        packer, words: as for `align_tags`.
+        predictions: int (B, T), a tag for each token.
+        ignore_id: int, the tag of a word without a token, one that was
+            trimmed away. Default -100.
+    Returns:
+        list of B lists of int, one tag for each word.
+    Raises:
+        ValueError: if `predictions` have another shape than the ids.
+    """
+    packed, places = _first_tokens(packer, words)
+    predictions = np.asarray(predictions)
+    if predictions.shape != packed["ids"].shape:
+        raise ValueError(
+            f"`predictions` must be int {packed['ids'].shape}, one for each "
+            f"token. Received shape {predictions.shape}."
+        )
+    return [
+        np.where(place > 0, row[place], ignore_id).tolist()
+        for row, place in zip(predictions, places)
+    ]
+
+
+def _first_tokens(packer, words):
+    """Pack words, and find the place of each one's first token, or 0."""
+    words = [row if isinstance(row, str) else list(row) for row in words]
+    for row in words:
+        if isinstance(row, str) or not all(isinstance(w, str) for w in row):
+            raise ValueError(
+                f"`words` must be lists of str. Received the row {row!r}."
+            )
+    packed = packer([" ".join(row) for row in words], offsets=True)
+    offsets = packed.pop("offsets")
+    return packed, [_places(*pair) for pair in zip(words, offsets)]
+
+
+def _places(words, offsets):
+    """Find the first token of each word: (T, 2) to int (W,)."""
+    sizes = np.array([len(normalise(word)) for word in words], int)
+    ends = np.cumsum(sizes + 1) - 1  # a space follows each word
+    low, high = offsets[offsets[:, 1] > 0].T
+    place = np.searchsorted(high, ends - sizes, side="right")
+    found = np.append(low, np.iinfo("int32").max)[place] < ends
+    return np.where(found, 1 + place, 0)  # [CLS] stands before them
+
+
+def _offsets(packed):
+    """The offsets, or what to do where there are none."""
+    if "offsets" not in packed:
+        raise ValueError(
+            "`packed` must have offsets: pack with `offsets=True`. "
+            f"Received {list(packed)}."
+        )
+    return packed["offsets"]

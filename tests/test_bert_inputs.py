@@ -1,0 +1,878 @@
+"""What BERT reads and is asked: rows, hidden tokens, pairs, aligned labels."""
+
+import inspect
+import itertools
+import unicodedata
+
+import keras
+import numpy as np
+import pytest
+
+import keras_seq.text
+from keras_seq.text import (
+    CharTokenizer,
+    Masker,
+    Packer,
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+    align_tags,
+    fill_texts,
+    sentence_pairs,
+    span_to_tokens,
+    tokens_to_text,
+    word_tags,
+)
+
+NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
+tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
+
+UNITS = ("token", "word", "span")
+CONTEXTS = [
+    "강아지가 공원에서 놀아요. 고양이는 🙂 집에 있어요!",
+    "The cat plays in the park, and the dog sleeps.",
+    unicodedata.normalize("NFD", "학교는 café 옆에 있어요"),
+    "🙂👍🏽 한국어 two  spaces",
+]
+CORPUS = [unicodedata.normalize("NFC", text) for text in CONTEXTS] * 3
+
+
+@pytest.fixture(scope="module")
+def letters():
+    """Give a tokenizer where a is 5, b is 6 and so on."""
+    return WordPieceTokenizer([*"abcdefg", "##x"])
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Give a tokenizer of 997 words, 5 to 1001, and 211 pieces that go on."""
+    words = [f"w{i}" for i in range(997)]
+    return WordPieceTokenizer([*words, *(f"##w{i}" for i in range(211))])
+
+
+@pytest.fixture(scope="module")
+def wordpiece():
+    return WordPieceTokenizer.train(CORPUS, 151)
+
+
+@pytest.fixture(scope="module")
+def unigram():
+    pytest.importorskip("sentencepiece", reason="training needs sentencepiece")
+    return SentencePieceTokenizer.train(CORPUS, 331, character_coverage=0.98)
+
+
+@pytest.fixture(scope="module", params=["char", "wordpiece", "unigram"])
+def tokenizer(request):
+    if request.param == "char":
+        return CharTokenizer.train(CORPUS)
+    return request.getfixturevalue(request.param)
+
+
+def composed(texts):
+    return [unicodedata.normalize("NFC", text) for text in texts]
+
+
+# Packing.
+
+
+def test_one_text_stands_between_two_marks(letters):
+    packed = Packer(letters, 7)(["a bx", ""])
+    assert packed["ids"].tolist() == [
+        [2, 5, 6, 12, 3, 0, 0],
+        [2, 3, 0, 0, 0, 0, 0],
+    ]
+    assert not packed["segments"].any()
+    assert {x.dtype.name for x in packed.values()} == {"int32"}
+
+
+def test_two_texts_have_three_marks_and_two_segments(letters):
+    packed = Packer(letters, 11)(["a b", ""], ["c d e", "f"])
+    assert packed["ids"].tolist() == [
+        [2, 5, 6, 3, 7, 8, 9, 3, 0, 0, 0],
+        [2, 3, 10, 3, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert packed["segments"].tolist() == [
+        [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0],
+        [0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+    ]
+
+
+def test_without_a_length_the_longest_row_decides(letters):
+    packed = Packer(letters)(["a b", "c"], ["d", ""])
+    assert packed["ids"].tolist() == [[2, 5, 6, 3, 8, 3], [2, 7, 3, 3, 0, 0]]
+
+
+def test_the_marks_are_those_of_the_tokenizer():
+    class Published(WordPieceTokenizer):
+        pad_id, start_id, end_id = 13, 17, 19
+
+    packed = Packer(Published([*"abc"]), 7)(["a"], ["b"])
+    assert packed["ids"].tolist() == [[17, 5, 19, 6, 19, 13, 13]]
+    assert packed["segments"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "trim, sizes",
+    [
+        ("longest", [(3, 2), (2, 3), (2, 3), (4, 1), (0, 5)]),
+        ("round_robin", [(3, 2), (2, 3), (3, 2), (4, 1), (0, 5)]),
+        ("waterfall", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
+        ("second", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
+    ],
+)
+def test_each_trimming_gives_the_room_to_whom_it_says(letters, trim, sizes):
+    first = ["a b c d e", "a b", "a b c d e", "a b c d", ""]
+    second = ["a b", "a b c d e", "a b c d e", "a", "a b c d e f g"]
+    packed = Packer(letters, 8, trim=trim)(first, second)
+    for row, (n, m) in zip(packed["ids"].tolist(), sizes):
+        a, b = range(5, 5 + n), range(5, 5 + m)
+        assert row == [2, *a, 3, *b, 3]
+
+
+@pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
+def test_one_text_alone_loses_its_end(letters, trim):
+    packed = Packer(letters, 5, trim=trim)(["a b c d e f g"])
+    assert packed["ids"].tolist() == [[2, 5, 6, 7, 3]]
+
+
+@pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
+def test_the_smallest_length_holds_the_marks_alone(letters, trim):
+    packed = Packer(letters, 3, trim=trim)(["a b"], ["c"])
+    assert packed["ids"].tolist() == [[2, 3, 3]]
+
+
+@pytest.mark.parametrize("trim", ["second", None])
+def test_what_may_not_be_trimmed_is_refused(letters, trim):
+    packer = Packer(letters, 5, trim=trim)
+    with pytest.raises(ValueError, match="`length` must have room"):
+        packer(["a b c"], ["d"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`length` must"):
+        packer(tf.constant(["a b c"]), tf.constant(["d"]))
+
+
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        ({"length": 2}, "length"),
+        ({"length": 0}, "length"),
+        ({"length": 7.0}, "length"),
+        ({"trim": "longest"}, "length"),
+        ({"length": 7, "trim": "shortest"}, "trim"),
+        ({"tokenizer": "letters"}, "tokenizer"),
+    ],
+)
+def test_bad_arguments_of_a_packer_are_refused(letters, arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must"):
+        Packer(**{"tokenizer": letters, **arguments})
+
+
+@pytest.mark.parametrize(
+    "first, second, name",
+    [
+        (["a"], ["b", "c"], "second"),
+        ([5], None, "first"),
+        (["a"], [None], "second"),
+        ([["a"]], None, "first"),
+    ],
+)
+def test_texts_that_are_none_are_refused(letters, first, second, name):
+    with pytest.raises(ValueError, match=f"`{name}` must"):
+        Packer(letters)(first, second)
+
+
+def test_one_text_without_a_list_is_one_row(letters):
+    packed = Packer(letters, 7)("a", "b")
+    assert packed["ids"].tolist() == [2, 5, 3, 6, 3, 0, 0]
+    for first, second in (("a", tf.constant("b")), (tf.constant("a"), "b")):
+        tensors = Packer(letters, 7)(first, second)
+        assert tensors["ids"].numpy().tolist() == packed["ids"].tolist()
+
+
+def test_tensors_give_the_rows_of_python(wordpiece):
+    packer = Packer(wordpiece, 67, trim="longest")
+    questions = ["누가 놀아요?", "", "🙂", b"caf\xff"]
+    python = packer(questions, CONTEXTS, offsets=True)
+    signature = [tf.TensorSpec([None], tf.string)] * 2
+
+    @tf.function(input_signature=signature)
+    def pack(first, second):
+        return packer(first, second, offsets=True)
+
+    tensors = pack(tf.constant(questions), tf.constant(CONTEXTS))
+    assert set(tensors) == {"ids", "segments", "offsets"}
+    for name, x in tensors.items():
+        assert np.array_equal(x, python[name])
+    for rows in (0, 1):
+        few = pack(tf.constant(questions[:rows], tf.string), CONTEXTS[:rows])
+        assert np.array_equal(few["ids"], python["ids"][:rows])
+
+
+@pytest.mark.parametrize("trim", ["round_robin", "second"])
+def test_a_graph_trims_as_python_does(letters, trim):
+    packer = Packer(letters, 8, trim=trim)
+    texts = [["a b", "a b c d e", ""], ["a b c d e"] * 3]
+    in_graph = tf.function(packer)(*map(tf.constant, texts))
+    assert np.array_equal(in_graph["ids"], packer(*texts)["ids"])
+
+
+def test_a_dataset_can_map_a_packer(letters):
+    pairs = (["a b", "c", "d"], ["e", "f g a", ""])
+    data = tf.data.Dataset.from_tensor_slices(pairs)
+    packer = Packer(letters, 11)
+    batches = data.batch(2).map(packer)
+    assert batches.element_spec["ids"].shape.as_list() == [None, 11]
+    rows = np.concatenate([batch["ids"] for batch in batches])
+    assert np.array_equal(rows, packer(*pairs)["ids"])
+    rows = np.concatenate([b["ids"] for b in data.map(packer).batch(2)])
+    assert np.array_equal(rows, packer(*pairs)["ids"])
+
+
+def test_an_empty_batch_has_a_column(letters):
+    packed = Packer(letters)([], [])
+    assert packed["ids"].shape == (0, 1)
+
+
+# Masking.
+
+
+def rows_of(many, rows=89, length=103, seed=3):
+    """Draw rows of two segments, with unknown words and with padding."""
+    random = np.random.default_rng(seed)
+    ids = random.integers(5, many.vocab_size, (rows, length))
+    ids[random.random(ids.shape) < 0.02] = many.unknown_id
+    ids[:, 0], ids[:, 53], ids[:, 97] = 2, 3, 3
+    ids[:, 98:] = 0
+    return ids
+
+
+def hidden_at(masked, ids):
+    """Read off `places` and `labels` what is hidden: bool (B, T)."""
+    hidden = np.zeros(ids.shape, bool)
+    used = masked["labels"] != 0
+    row = np.nonzero(used)[0]
+    hidden[row, masked["places"][used]] = True
+    return hidden
+
+
+def words_of(ids, many):
+    """List the words of a row, one after the other, as lists of places."""
+    words = []
+    for place, token in enumerate(ids.tolist()):
+        if token < 5:
+            continue
+        goes_on = token >= 5 + 997 and place and ids[place - 1] >= 5
+        if goes_on:
+            words[-1].append(place)
+        else:
+            words.append([place])
+    return words
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_places_and_labels_tell_what_was_hidden(many, unit):
+    ids = rows_of(many)
+    masked = Masker(many, unit=unit)(ids, 0)
+    assert {x.dtype.name for x in masked.values()} == {"int32"}
+    hidden, used = hidden_at(masked, ids), masked["labels"] != 0
+    assert np.array_equal(masked["ids"][~hidden], ids[~hidden])
+    assert masked["places"].shape == masked["labels"].shape == (89, 16)
+    assert not masked["places"][~used].any()
+    for row, places, labels in zip(ids, masked["places"], masked["labels"]):
+        count = np.count_nonzero(labels)
+        assert np.all(np.diff(places[:count]) > 0)
+        assert np.array_equal(row[places[:count]], labels[:count])
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_special_id_is_ever_hidden_or_drawn(many, unit):
+    ids = rows_of(many)
+    masker = Masker(many, 0.5, unit=unit)
+    for step in range(5):
+        masked = masker(ids, step)
+        special = ids < 5
+        assert np.array_equal(masked["ids"][special], ids[special])
+        assert set(masked["ids"][~special]) & set(range(5)) == {4}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_fifteen_in_a_hundred_ordinary_tokens_are_hidden(many, unit):
+    ids, masker = rows_of(many), Masker(many, unit=unit)
+    hidden = [hidden_at(masker(ids, step), ids) for step in range(11)]
+    share = np.mean(hidden, axis=0)[ids >= 5].mean()
+    assert abs(share - 0.15) < 0.002
+
+
+def test_short_rows_hide_the_same_share(many):
+    ids = np.full((1009, 5), 7)
+    ids[:, 0], ids[:, 4] = 2, 3
+    hidden = [hidden_at(Masker(many)(ids, i), ids) for i in range(5)]
+    assert abs(np.mean(hidden) * 5 / 3 - 0.15) < 0.01
+
+
+def test_every_ordinary_token_is_hidden_as_often(many):
+    ids = rows_of(many, rows=997)
+    masker = Masker(many)
+    hidden = [hidden_at(masker(ids, step), ids) for step in range(5)]
+    known = ids >= 5
+    share = np.sum(hidden, axis=(0, 1))[known.any(0)]
+    share = share / (5 * known.sum(0)[known.any(0)])
+    assert np.all(np.abs(share - 0.15) < 0.03)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_one_draw_makes_80_10_10(many, unit):
+    ids, masker = rows_of(many, rows=499), Masker(many, unit=unit)
+    becomes = []
+    for step in range(11):
+        masked = masker(ids, step)
+        hidden = hidden_at(masked, ids)
+        becomes += zip(masked["ids"][hidden], ids[hidden])
+    new, old = np.array(becomes).T
+    kept, mask = np.mean(new == old), np.mean(new == 4)
+    assert len(new) > 70_000
+    assert abs(mask - 0.8) < 0.01
+    assert abs(kept - 0.1) < 0.01
+    assert abs(1 - mask - kept - 0.1) < 0.01
+
+
+def test_other_tokens_are_drawn_from_all_ordinary_ones():
+    few = WordPieceTokenizer([*"abcd"])
+    ids = np.full((499, 101), 5)
+    new = np.concatenate([Masker(few)(ids, i)["ids"] for i in range(5)])
+    counts = np.bincount(new.ravel(), minlength=9)
+    assert not counts[:4].any()
+    others = counts[6:9] / counts[4] * 0.8 / 0.1
+    assert np.all(np.abs(others - 0.25) < 0.03)
+
+
+@pytest.mark.parametrize("unit", ["word", "span"])
+def test_a_word_is_hidden_whole_or_not_at_all(many, unit):
+    ids = rows_of(many)
+    hidden = hidden_at(Masker(many, unit=unit)(ids, 0), ids)
+    taken = [
+        hidden[i, word].tolist()
+        for i, row in enumerate(ids)
+        for word in words_of(row, many)
+    ]
+    assert all(len(set(word)) == 1 for word in taken)
+    assert any(len(word) > 1 and word[0] for word in taken)
+
+
+def test_a_word_begins_at_the_sign_of_sentencepiece(unigram):
+    text = "강아지가 놀아요 the cat"
+    ids = unigram.tokenize([text] * 211, start=True, end=True)
+    masked = Masker(unigram, 0.5, unit="word")(ids, 0)
+    hidden = hidden_at(masked, ids)[:, 1:-1]
+    pieces = unigram.tokens(ids[0, 1:-1])
+    begins = [i for i, piece in enumerate(pieces) if piece[0] == "\u2581"]
+    assert len(pieces) > 4 == len([0, *begins])
+    words = np.split(hidden, begins, axis=1)
+    for word in words:
+        assert np.all(word.all(axis=1) == word.any(axis=1))
+        assert 0 < word[:, 0].mean() < 1
+
+
+def test_words_are_taken_as_long_as_they_fit():
+    random = np.random.default_rng(5)
+    sizes = random.integers(0, 7, (97, 31))
+    room = random.integers(0, 29, 97)
+    fits = keras_seq.text.masking._fit(tf.constant(sizes), tf.constant(room))
+    for row, left, taken in zip(sizes, room, fits.numpy()):
+        for size, one in zip(row, taken):
+            assert one == (0 < size <= left)
+            left -= size * one
+
+
+def test_spans_have_geometric_lengths_up_to_ten():
+    words = np.tile(np.arange(1, 1010, dtype="int32"), (31, 1))
+    ordinary, u = np.ones(words.shape, bool), np.random.default_rng(7)
+    u = u.random(words.shape).astype("float32")
+    spans = keras_seq.text.masking._spans(words, ordinary, u).numpy()
+    lengths = [len(list(s)) for row in spans for _, s in itertools.groupby(row)]
+    expected = 0.8 ** np.arange(10)
+    shares = np.bincount(lengths, minlength=11)[1:] / len(lengths)
+    assert max(lengths) == 10
+    assert np.all(np.abs(shares - expected / expected.sum()) < 0.01)
+    assert abs(np.mean(lengths) - 3.8) < 0.1
+
+
+def test_a_span_ends_before_a_special_id():
+    words, ordinary = [[1, 2, 2, 3, 4]], [[True, True, False, True, True]]
+    u = np.full((1, 5), 0.99, "float32")
+    spans = keras_seq.text.masking._spans(
+        tf.constant(words), tf.constant(ordinary), u
+    )
+    assert spans[0, 0] == spans[0, 1] != spans[0, 3] == spans[0, 4]
+
+
+def test_spans_hide_neighbours_and_give_them_one_fate(many):
+    ids = rows_of(many, rows=199)
+    ids[ids >= 5 + 997] = 5
+    alike, runs = {}, {}
+    for unit in UNITS:
+        masked = Masker(many, unit=unit)(ids, 0)
+        hidden = hidden_at(masked, ids)
+        both = hidden[:, 1:] & hidden[:, :-1]
+        runs[unit] = hidden.sum() / (hidden.sum() - both.sum())
+        fate = np.where(masked["ids"] == 4, 0, 1 + (masked["ids"] == ids))
+        alike[unit] = np.mean((fate[:, 1:] == fate[:, :-1])[both])
+    assert runs["token"] < 1.4 and runs["word"] < 1.4
+    assert 3 < runs["span"] < 4.5
+    assert alike["token"] < 0.75 < 0.93 < alike["span"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_there_are_never_more_places_than_asked_for(many, unit):
+    ids = rows_of(many)
+    masked = Masker(many, 0.5, unit=unit, most=7)(ids, 0)
+    assert masked["places"].shape == (89, 7)
+    used = np.count_nonzero(masked["labels"], axis=1)
+    assert used.max() == 7 and used.mean() > 6.5
+    masked = Masker(many, unit=unit, most=113)(ids, 0)
+    assert masked["places"].shape == (89, 113)
+
+
+def test_the_number_of_places_is_the_share_rounded_up(many):
+    places = Masker(many, 0.07)(np.full((3, 100), 7), 0)["places"]
+    assert places.shape == (3, 7)
+    masker = Masker(many)
+    spec = tf.TensorSpec([None, None], tf.int32)
+    in_graph = tf.function(lambda x: masker(x, 0), input_signature=[spec])
+    for length, most in ((20, 3), (21, 4), (100, 15), (1, 1)):
+        ids = np.full((3, length), 7, "int32")
+        assert masker(ids, 0)["places"].shape == (3, most)
+        assert in_graph(tf.constant(ids))["places"].shape == (3, most)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_rows_without_an_ordinary_token_are_left_alone(many, unit):
+    ids = np.array([[0] * 11, [2, 3] + [0] * 9, [1] * 11])
+    masked = Masker(many, 0.5, unit=unit)(ids, 0)
+    assert np.array_equal(masked["ids"], ids)
+    assert not masked["places"].any() and not masked["labels"].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 17), (1, 1), (0, 17)])
+@pytest.mark.parametrize("unit", UNITS)
+def test_small_batches_are_masked_too(many, unit, shape):
+    masked = Masker(many, 0.4, unit=unit)(np.full(shape, 7), 0)
+    assert masked["ids"].shape == shape
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_same_seed_and_step_hide_the_same(many, unit):
+    ids = rows_of(many)
+    first = Masker(many, unit=unit, seed=7)
+    masked = first(ids, 3)["ids"]
+    keras.utils.set_random_seed(11)
+    again = Masker(many, unit=unit, seed=7)
+    assert np.array_equal(again(ids, 3)["ids"], masked)
+    assert not np.array_equal(again(ids, 4)["ids"], masked)
+    other = Masker(many, unit=unit, seed=8)
+    assert not np.array_equal(other(ids, 3)["ids"], masked)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_graph_hides_what_python_hides(many, unit):
+    ids, masker = rows_of(many), Masker(many, unit=unit)
+    python = masker({"ids": ids, "segments": ids * 0}, 5)
+    spec = tf.TensorSpec([None, None], tf.int64)
+    mask = tf.function(
+        masker,
+        input_signature=[
+            {"ids": spec, "segments": spec},
+            tf.TensorSpec([], tf.int32),
+        ],
+    )
+    tensors = {"ids": tf.constant(ids), "segments": tf.constant(ids * 0)}
+    masked = mask(tensors, tf.constant(5))
+    assert set(masked) == {"ids", "segments", "places", "labels"}
+    for name, x in masked.items():
+        assert np.array_equal(x, python[name])
+
+
+def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
+    data = tf.data.Dataset.from_tensor_slices({"ids": rows_of(many)})
+
+    def epochs():
+        batches = Masker(many, seed=7).each_epoch(data.batch(31))
+        return [
+            np.concatenate([batch["ids"] for batch in batches])
+            for _ in range(3)
+        ]
+
+    first, again = epochs(), epochs()
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[1], first[2])
+
+
+def test_batches_of_one_epoch_are_masked_differently(many):
+    data = tf.data.Dataset.from_tensors(rows_of(many)[0]).repeat(3).batch(1)
+    batches = [b["ids"].numpy() for b in Masker(many).each_epoch(data)]
+    assert not np.array_equal(batches[0], batches[1])
+    assert not np.array_equal(batches[1], batches[2])
+
+
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        ({"rate": 0}, "rate"),
+        ({"rate": 1.0}, "rate"),
+        ({"unit": "letter"}, "unit"),
+        ({"most": 0}, "most"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 0.5}, "seed"),
+        ({"tokenizer": None}, "tokenizer"),
+    ],
+)
+def test_bad_arguments_of_a_masker_are_refused(many, arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must"):
+        Masker(**{"tokenizer": many, **arguments})
+
+
+@pytest.mark.parametrize("ids", [[7, 8], [[0.5]], [[5000]], [[-1]]])
+def test_what_is_no_batch_of_ids_is_refused(many, ids):
+    with pytest.raises(ValueError, match="`ids` must"):
+        Masker(many)(np.array(ids), 0)
+    with pytest.raises(ValueError, match="`ids` must"):
+        Masker(many)({"segments": np.array(ids)}, 0)
+
+
+@pytest.mark.parametrize("step", [0.5, -1, None, [0, 1]])
+def test_what_is_no_step_is_refused(many, step):
+    with pytest.raises(ValueError, match="`step` must"):
+        Masker(many)(np.array([[7]]), step)
+    if isinstance(step, (float, list)):
+        with pytest.raises(ValueError, match="`step` must"):
+            Masker(many)(np.array([[7]]), tf.constant(step))
+
+
+def test_bert_is_asked_for_what_was_hidden(letters):
+    packer = Packer(letters, 17, trim="longest")
+    first, second, follows = sentence_pairs([["a b c", "d"], ["f g", "a"]] * 5)
+    packed = {**packer(first, second), "next": follows}
+    data = tf.data.Dataset.from_tensor_slices(packed).batch(5)
+    bert = keras_seq.BERT(letters.vocab_size, 8, num_heads=2, num_layers=1)
+    model = keras_seq.BERTPretrainer(bert)
+    masked = keras_seq.training.TokenCrossEntropy()
+    follows = keras_seq.training.TokenCrossEntropy(pad_id=None)
+    for batch in Masker(letters).each_epoch(data):
+        batch = {name: x.numpy() for name, x in batch.items()}
+        labels, answers = batch.pop("labels"), batch.pop("next")
+        logits = model(batch)
+        assert tuple(logits["masked"].shape) == (5, 3, letters.vocab_size)
+        assert np.isfinite(float(masked(labels, logits["masked"])))
+        assert np.isfinite(float(follows(answers, logits["next"])))
+
+
+# Sentence pairs.
+
+DOCUMENTS = [
+    [f"{name}{i}" for i in range(size)]
+    for name, size in (("a", 101), ("b", 7), ("c", 53), ("d", 1), ("e", 211))
+]
+
+
+def test_half_of_the_pairs_are_neighbours_and_half_are_not():
+    first, second, labels = sentence_pairs(DOCUMENTS, seed=3)
+    assert len(first) == len(second) == len(labels) == 100 + 6 + 52 + 210
+    assert labels.sum() == len(labels) / 2
+    for a, b, label in zip(first, second, labels):
+        if label:
+            assert a[0] != b[0]
+        else:
+            assert b == f"{a[0]}{int(a[1:]) + 1}"
+
+
+def test_the_second_text_alone_does_not_tell():
+    beginnings = {document[0] for document in DOCUMENTS}
+    drawn = set()
+    for seed in range(11):
+        _, second, labels = sentence_pairs(DOCUMENTS, seed)
+        assert not beginnings & set(second)
+        drawn |= {b for b, label in zip(second, labels) if label}
+    assert {text[0] for text in drawn} == set("abce")
+
+
+def test_pairs_are_drawn_by_their_seed():
+    one, same, other = (sentence_pairs(DOCUMENTS, s) for s in (3, 3, 5))
+    assert one[1] == same[1] and np.array_equal(one[2], same[2])
+    assert one[1] != other[1]
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [[], [["a", "b"]], [["a", "b"], ["c"]], ["ab", "cd"], [[1, 2], [3, 4]]],
+)
+def test_documents_that_make_no_pairs_are_refused(documents):
+    with pytest.raises(ValueError, match="`documents` must"):
+        sentence_pairs(documents)
+
+
+def test_a_bad_seed_of_pairs_is_refused():
+    with pytest.raises(ValueError, match="`seed` must"):
+        sentence_pairs(DOCUMENTS, -1)
+
+
+def test_sentences_fill_a_text_up_to_its_budget(letters):
+    documents = [["a b", "c", "d e f", "g a b c d e", "f"], ["a"], []]
+    filled = fill_texts(documents, letters, 3)
+    assert filled == [["a b c", "d e f", "g a b c d e", "f"], ["a"], []]
+
+
+def test_bad_arguments_of_filling_are_refused(letters):
+    with pytest.raises(ValueError, match="`budget` must"):
+        fill_texts(DOCUMENTS, letters, 0)
+    with pytest.raises(ValueError, match="`documents` must"):
+        fill_texts(["ab"], letters, 3)
+
+
+# Offsets.
+
+
+def test_a_wordpiece_was_read_from_its_own_letters(wordpiece):
+    ids, offsets = wordpiece.tokenize_with_offsets(CONTEXTS)
+    assert np.array_equal(ids, wordpiece.tokenize(CONTEXTS))
+    for text, row, ends in zip(composed(CONTEXTS), ids, offsets):
+        for token, (i, j) in zip(wordpiece.tokens(row), ends):
+            if token == "[PAD]":
+                assert i == j == 0
+            elif token != "[UNK]":
+                assert text[i:j] == token.removeprefix("##")
+
+
+def test_an_unknown_word_was_read_from_all_of_it(letters):
+    _, offsets = letters.tokenize_with_offsets("a 안녕🙂 b")
+    assert offsets.tolist() == [[0, 1], [2, 5], [6, 7]]
+
+
+def test_sentencepieces_cover_the_text(unigram):
+    texts = [*CONTEXTS, "", " ", "  x\ty\0 ", "漢字\U0001f680 z"]
+    ids, offsets = unigram.tokenize_with_offsets(texts)
+    assert np.array_equal(ids, unigram.tokenize(texts))
+    for text, row, ends in zip(composed(texts), ids, offsets):
+        seen = 0
+        for token, (i, j) in zip(unigram.tokens(row), ends):
+            if token == "[PAD]":
+                continue
+            assert i in (seen, seen - 1) and j >= seen
+            if not token.startswith("<0x"):
+                assert text[i:j] == token.replace("\u2581", " ")
+            seen = j
+        assert seen == len(text)
+
+
+def test_each_byte_of_a_character_was_read_from_all_of_it(unigram):
+    ids, offsets = unigram.tokenize_with_offsets("a漢b")
+    assert unigram.tokens(ids)[1:4] == ["<0xE6>", "<0xBC>", "<0xA2>"]
+    assert offsets.tolist() == [[0, 1], *[[1, 2]] * 3, [2, 3]]
+
+
+def test_a_character_was_read_from_itself():
+    tokenizer = CharTokenizer("ab가")
+    ids, offsets = tokenizer.tokenize_with_offsets(["a가?", "b"])
+    assert np.array_equal(ids, tokenizer.tokenize(["a가?", "b"]))
+    assert offsets.tolist() == [
+        [[0, 1], [1, 2], [2, 3]],
+        [[0, 1], *[[0, 0]] * 2],
+    ]
+
+
+def test_offsets_are_those_before_lower_casing():
+    tokenizer = WordPieceTokenizer(["cafe", "강", "x", "##y"], lower_case=True)
+    text = "  CAFÉ  강 x\u0307Y\u0307 \u0301 CAFÉ"
+    ids, offsets = tokenizer.tokenize_with_offsets(text)
+    text = unicodedata.normalize("NFC", text)
+    assert tokenizer.tokens(ids) == ["cafe", "강", "x", "##y", "cafe"]
+    read = [text[i:j] for i, j in offsets]
+    assert read == ["CAFÉ", "강", "ẋ", "Ẏ", "CAFÉ"]
+
+
+def test_what_lower_casing_takes_away_belongs_to_what_is_before_it():
+    tokenizer = WordPieceTokenizer(["q", "##j"], lower_case=True)
+    _, offsets = tokenizer.tokenize_with_offsets("Q\u0307J\u0307 q\u0307")
+    assert offsets.tolist() == [[0, 2], [2, 4], [5, 7]]
+
+
+def test_a_tensor_has_the_offsets_of_python(tokenizer):
+    for texts in (CONTEXTS, [""], ["", "🙂가", b"\xff"], []):
+        tensors = tokenizer.tokenize_with_offsets(tf.constant(texts, tf.string))
+        python = tokenizer.tokenize_with_offsets(texts)
+        assert all(map(np.array_equal, tensors, python))
+        assert python[1].shape == (*python[0].shape, 2)
+    ids, offsets = tokenizer.tokenize_with_offsets("가 a")
+    assert ids.ndim == 1 and offsets.shape == (len(ids), 2)
+
+
+# Answers.
+
+
+def answers(text):
+    """List every word and every two of a text, as (start, end)."""
+    words = list(text_words(text))
+    return words + [(a[0], b[1]) for a, b in itertools.pairwise(words)]
+
+
+def text_words(text):
+    place = 0
+    for word in text.split():
+        place = text.index(word, place)
+        yield place, place + len(word)
+        place += len(word)
+
+
+def test_an_answer_comes_back_as_it_stands_in_the_text(tokenizer):
+    for text in composed(CONTEXTS):
+        starts, ends = np.array(answers(text)).T
+        packed = Packer(tokenizer)(
+            ["누가 놀아요?"] * len(starts), [text] * len(starts), offsets=True
+        )
+        spans = span_to_tokens(packed, starts, ends)
+        assert spans.dtype == "int32" and np.all(spans[:, 0] > 0)
+        found = tokens_to_text(packed, [text] * len(starts), spans)
+        assert found == [text[i:j] for i, j in zip(starts, ends)]
+
+
+def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
+    text = "a bx c dx"
+    packed = Packer(letters, 13)(["e"] * 4, [text] * 4, offsets=True)
+    # [CLS] e [SEP] a b ##x c d ##x [SEP]
+    spans = span_to_tokens(packed, [0, 3, 2, 5], [1, 4, 6, 9])
+    assert spans.tolist() == [[3, 3], [5, 5], [4, 6], [6, 8]]
+
+
+def test_an_answer_in_the_first_text_is_found_there(letters):
+    packed = Packer(letters)(["a b", "c d"], offsets=True)
+    spans = span_to_tokens(packed, [2, 0], [3, 3], segment=0)
+    assert spans.tolist() == [[2, 2], [1, 2]]
+    assert tokens_to_text(packed, ["a b", "c d"], spans) == ["b", "c d"]
+
+
+def test_an_answer_that_was_trimmed_away_is_none(letters):
+    text = ["a b c bx c d"] * 4
+    packer = Packer(letters, 8, trim="second")
+    packed = packer(["e"] * 4, text, offsets=True)  # a b c b stay
+    spans = span_to_tokens(packed, [6, 6, 9, 4], [7, 8, 12, 7])
+    assert spans.tolist() == [[6, 6], [0, 0], [0, 0], [5, 6]]
+
+
+def test_no_answer_is_an_empty_text(letters):
+    packed = Packer(letters)(["a"] * 2, ["b c"] * 2, offsets=True)
+    spans = span_to_tokens(packed, [0, -1], [0, -1])
+    assert spans.tolist() == [[0, 0], [0, 0]]
+    assert tokens_to_text(packed, ["b c"] * 2, spans) == ["", ""]
+
+
+def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
+    packer = Packer(unigram, 101, trim="longest")
+    texts = composed(CONTEXTS)
+    starts, ends = np.array([answers(text)[2] for text in texts]).T
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)] * 2)
+    def find(questions, texts):
+        packed = packer(questions, texts, offsets=True)
+        spans = span_to_tokens(packed, tf.constant(starts), tf.constant(ends))
+        return packed, spans, tokens_to_text(packed, texts, spans)
+
+    module = tf.Module()
+    module.find = find
+    tf.saved_model.save(module, str(tmp_path))
+    find = tf.saved_model.load(str(tmp_path)).find
+    packed, spans, found = find(tf.constant(["🙂"] * 4), tf.constant(CONTEXTS))
+    python = packer(["🙂"] * 4, CONTEXTS, offsets=True)
+    for name, x in packed.items():
+        assert np.array_equal(x, python[name])
+    assert np.array_equal(spans, span_to_tokens(python, starts, ends))
+    found = [text.decode() for text in found.numpy()]
+    assert found == [text[i:j] for text, i, j in zip(texts, starts, ends)]
+
+
+def test_bad_spans_are_refused(letters):
+    packed = Packer(letters)(["a", "b"], ["c d", "e f"], offsets=True)
+    with pytest.raises(ValueError, match="`packed` must"):
+        span_to_tokens({"ids": packed["ids"]}, [0, 0], [1, 1])
+    with pytest.raises(ValueError, match="`starts` must"):
+        span_to_tokens(packed, [0], [1, 1])
+    with pytest.raises(ValueError, match="`ends` must"):
+        span_to_tokens(packed, [0, 0], [[1], [1]])
+    with pytest.raises(ValueError, match="`spans` must"):
+        tokens_to_text(packed, ["c d", "e f"], [[4, 3], [3, 3]])
+    with pytest.raises(ValueError, match="`spans` must"):
+        tokens_to_text(packed, ["c d", "e f"], [[3, 97], [3, 3]])
+    with pytest.raises(ValueError, match="`spans` must"):
+        tokens_to_text(packed, ["", ""], [[4, 4], [3, 3]])
+
+
+# Tags.
+
+
+def test_the_first_piece_of_a_word_carries_its_tag(letters):
+    words, tags = [["ax", "b", "cxx"], ["d"]], [[7, 8, 9], [1]]
+    inputs, aligned = align_tags(Packer(letters, 11), words, tags)
+    no = -100
+    assert set(inputs) == {"ids", "segments"}
+    assert inputs["ids"][0].tolist() == [2, 5, 12, 6, 7, 12, 12, 3, 0, 0, 0]
+    assert aligned.tolist() == [
+        [no, 7, no, 8, 9, no, no, no, no, no, no],
+        [no, 1, *[no] * 9],
+    ]
+    assert aligned.dtype == "int32"
+
+
+def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
+    words = [text.split() for text in CONTEXTS]
+    tags = [[3 + i % 5 for i, _ in enumerate(row)] for row in words]
+    packer = Packer(tokenizer)
+    inputs, aligned = align_tags(packer, words, tags, ignore_id=0)
+    assert np.count_nonzero(aligned) == sum(map(len, words))
+    assert np.all(inputs["ids"][aligned > 0] > 3)
+    noise = np.where(aligned, aligned, 99)
+    assert word_tags(packer, words, noise) == tags
+
+
+def test_a_word_of_sentencepiece_begins_at_its_first_letter(unigram):
+    words = ["강아지가", "漢字", "cat"]
+    inputs, aligned = align_tags(Packer(unigram), [words], [[7, 8, 9]])
+    tagged = unigram.tokens(inputs["ids"][0][aligned[0] != -100])
+    assert [token.strip("\u2581")[0] for token in tagged] == ["강", "<", "c"]
+
+
+def test_a_trimmed_word_has_no_tag(letters):
+    words, tags = (
+        [["a", "bx", "c"], ["\u200b", "d"], []],
+        [[7, 8, 9], [5, 6], []],
+    )
+    packer = Packer(letters, 4, trim="longest")
+    _, aligned = align_tags(packer, words, tags)
+    assert aligned.tolist() == [
+        [-100, 7, 8, -100],
+        [-100, 6, -100, -100],
+        [-100] * 4,
+    ]
+    assert word_tags(packer, words, aligned) == [[7, 8, -100], [-100, 6], []]
+
+
+def test_bad_tags_are_refused(letters):
+    packer = Packer(letters)
+    with pytest.raises(ValueError, match="`tags` must"):
+        align_tags(packer, [["a", "b"]], [[1]])
+    with pytest.raises(ValueError, match="`tags` must"):
+        align_tags(packer, [["a", "b"]], [[1, 2], [3]])
+    with pytest.raises(ValueError, match="`words` must"):
+        align_tags(packer, ["ab"], [[1, 2]])
+    with pytest.raises(ValueError, match="`words` must"):
+        word_tags(packer, [[1]], [[1]])
+    with pytest.raises(ValueError, match="`predictions` must"):
+        word_tags(packer, [["a"]], [[1]])
+
+
+@pytest.mark.parametrize("name", keras_seq.text.__all__)
+def test_every_public_name_says_what_it_takes(name):
+    public = getattr(keras_seq.text, name)
+    title = inspect.getdoc(public).splitlines()[0]
+    assert title.endswith(".")
+    if not name.endswith("Tokenizer"):
+        assert {"Returns:", "Raises:"} <= set(
+            inspect.getdoc(public).split("\n")
+        )
