@@ -36,8 +36,11 @@ def import_tensorflow_text():
     return tensorflow_text
 
 
-def normalise(text):
-    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD."""
+def normalise(text, form="NFC"):
+    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD.
+
+    With `form` None, the code points stay those that were typed.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
     if not isinstance(text, str):
@@ -45,19 +48,21 @@ def normalise(text):
             "`texts` must be a str, a list of str or a tf.Tensor of strings. "
             f"Received texts of {type(text).__name__}."
         )
-    return unicodedata.normalize("NFC", text)
+    return text if form is None else unicodedata.normalize(form, text)
 
 
-def utf8(text):
+def utf8(text, form="NFC"):
     """The same as bytes; half a surrogate pair becomes U+FFFD too."""
-    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text)).encode()
+    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text, form)).encode()
 
 
-def normalise_tensor(texts):
+def normalise_tensor(texts, form="NFC"):
     """The same in a graph: tf string (B,) to tf string (B,)."""
     import tensorflow as tf
 
     # normalize_utf8 leaves what follows a broken byte as it is, so broken
     # bytes are replaced first.
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
-    return import_tensorflow_text().normalize_utf8(texts, "NFC")
+    if form is None:
+        return texts
+    return import_tensorflow_text().normalize_utf8(texts, form)
