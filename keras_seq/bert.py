@@ -27,7 +27,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.blocks import EncoderBlock
+from keras_seq.blocks import EncoderBlock, activation_of
 from keras_seq.embedding import TokenEmbedding
 from keras_seq.positions import PositionalEncoding
 
@@ -37,8 +37,52 @@ def small():
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
+class Published:
+    """What a BERT does alone and under a head: read and write folders."""
+
+    @classmethod
+    def from_huggingface(cls, folder, **options):
+        """Read a published model: `config.json` and `model.safetensors`.
+
+        Args:
+            folder: path of a folder as `transformers` writes it. A `BERT` is
+                read from under any head, without a pooler where none is.
+            options: of the `BERT`, such as dtype or dropout.
+        Returns:
+            a built model, whose numbers are those of the published one.
+        Raises:
+            ValueError: if a file is missing or damaged, a tensor is missing
+                or of a wrong shape, an option is not to be had here, or the
+                head is one for another task.
+            ImportError: if the package safetensors is not installed.
+        """
+        from keras_seq import pretrained
+
+        return pretrained.load_bert(cls, folder, **options)
+
+    def to_huggingface(self, folder, tokenizer=None):
+        """Write a folder that `transformers` reads.
+
+        A pooler that the head does not use is not written. A `BERT` without
+        one is to be read with `BertModel.from_pretrained(folder,
+        add_pooling_layer=False)`, for config.json has no word for that.
+
+        Args:
+            folder: path; made where there is none, its files replaced.
+            tokenizer: optional `BERTTokenizer`, to be written as well.
+        Raises:
+            ValueError: if the model is not built, its activation is none of
+                "gelu", "gelu_tanh" and "relu", or the tokenizer is another
+                or gives ids that the model does not know.
+            ImportError: if the package safetensors is not installed.
+        """
+        from keras_seq import pretrained
+
+        pretrained.save_bert(self, folder, tokenizer)
+
+
 @keras.saving.register_keras_serializable("keras_seq")
-class BERT(keras.Model):
+class BERT(Published, keras.Model):
     """Give each token a vector that knows its sentence, and one for all.
 
     `BERT(30522, **BERT.sizes["base"])` has the size published as
@@ -55,7 +99,8 @@ class BERT(keras.Model):
         dropout: float in [0, 1). Default 0.1.
         attention_dropout: optional float in [0, 1), of the attention weights.
             Default: `dropout`.
-        activation: of the blocks. Default "gelu", the exact one, by erf.
+        activation: of the blocks. Default "gelu", the exact one, by erf;
+            "gelu_tanh" is the one by tanh.
         epsilon: float > 0, of the norms. Default 1e-12.
         pooler: bool, give one vector for the whole as well. Default True.
         pad_id: optional int, the id that means padding, on either side.
@@ -230,7 +275,7 @@ def take(x, places):
     return ops.take_along_axis(x, places[..., None], axis=1)
 
 
-class OnBERT(keras.Model):
+class OnBERT(Published, keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
     A pooler that is not used is not trained.
@@ -255,7 +300,7 @@ class OnBERT(keras.Model):
         """Make a layer of a head."""
         return keras.layers.Dense(
             units,
-            activation,
+            activation_of(activation),
             kernel_initializer=small(),
             dtype=self.dtype_policy,
         )

@@ -26,13 +26,25 @@ from keras_seq.multihead import MultiHeadAttention
 
 
 @keras.saving.register_keras_serializable("keras_seq")
+def gelu_tanh(x):
+    """Compute GELU by a tanh, as GPT-2 does: within 0.0005 of the exact one."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+def activation_of(name):
+    """Find an activation as Keras does, and `gelu_tanh` by its name too."""
+    return gelu_tanh if name == "gelu_tanh" else keras.activations.get(name)
+
+
+@keras.saving.register_keras_serializable("keras_seq")
 class FeedForward(keras.layers.Layer):
     """Change each position by the same small network of two layers.
 
     Args:
         units: int > 0, width D of the output.
         hidden: int > 0, width of the layer between.
-        activation: of the layer between. Default "relu".
+        activation: of the layer between, as in Keras, or "gelu_tanh", GELU
+            by tanh. Default "relu".
     Call arguments:
         x: float (..., D).
     Returns:
@@ -44,7 +56,7 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, units, hidden, *, activation="relu", **kwargs):
         super().__init__(**kwargs)
         checks.positive_int(units=units, hidden=hidden)
-        activation = keras.activations.get(activation)
+        activation = activation_of(activation)
         self.supports_masking = True
         options = {"dtype": self.dtype_policy}
         self.inner = keras.layers.Dense(hidden, activation, **options)

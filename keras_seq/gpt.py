@@ -123,8 +123,6 @@ class GPT(keras.Model):
         )
         self.positions = PositionalEncoding("learned", max_length, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
-        if activation == "gelu_tanh":
-            block["activation"] = gelu_tanh
         self.blocks = [
             EncoderBlock(units, norm_first=True, **block, dtype=policy)
             for _ in range(num_layers)
@@ -247,9 +245,3 @@ class GPT(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self.config}
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-def gelu_tanh(x):
-    """Compute GELU by a tanh, as GPT-2 does: within 0.0005 of the exact one."""
-    return keras.activations.gelu(x, approximate=True)

@@ -24,7 +24,7 @@ from keras_seq import (
     generate,
     sinusoidal_positions,
 )
-from keras_seq.gpt import gelu_tanh
+from keras_seq.blocks import gelu_tanh
 from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {

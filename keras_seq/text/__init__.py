@@ -1,4 +1,4 @@
-"""Strings to ids and back; the special ids are the same in every tokenizer.
+"""Strings to ids and back; special ids are alike, but in `BERTTokenizer`.
 
 And what BERT reads and is asked: rows of one text or two, hidden tokens,
 pairs of sentences, and labels of words and characters on tokens.
@@ -14,11 +14,13 @@ from keras_seq.text.char import CharTokenizer
 from keras_seq.text.masking import Masker
 from keras_seq.text.packing import Packer
 from keras_seq.text.pairing import fill_texts, sentence_pairs
+from keras_seq.text.published import BERTTokenizer
 from keras_seq.text.sentence_piece import SentencePieceTokenizer
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.wordpiece import WordPieceTokenizer
 
 __all__ = [
+    "BERTTokenizer",
     "CharTokenizer",
     "Masker",
     "Packer",

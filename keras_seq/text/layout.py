@@ -30,9 +30,10 @@ def check_length(length, marks, truncate):
         )
 
 
-def lay_out(rows, start, end, length, truncate):
-    """Put marks around rows of ids and pad them: int32 (B, T)."""
-    room = None if length is None else length - start - end
+def lay_out(rows, start, end, pad, length, truncate):
+    """Put marks, lists of ids, around rows of ids; pad them: int32 (B, T)."""
+    marks = len(start) + len(end)
+    room = None if length is None else length - marks
     longest = max([0, *map(len, rows)])
     if room is not None and longest > room and not truncate:
         raise ValueError(
@@ -40,28 +41,28 @@ def lay_out(rows, start, end, length, truncate):
             f"go with truncate=True. Received length={length}, a text of "
             f"{longest} ids."
         )
-    width = length or max(1, longest + start + end)
-    padded = np.full((len(rows), width), PAD, "int32")
+    width = length or max(1, longest + marks)
+    padded = np.full((len(rows), width), pad, "int32")
     for out, ids in zip(padded, rows, strict=True):
-        marked = [START] * start + [*ids[:room]] + [END] * end
+        marked = [*start, *ids[:room], *end]
         out[: len(marked)] = marked
     return padded
 
 
-def lay_out_tensor(rows, start, end, length, truncate):
+def lay_out_tensor(rows, start, end, pad, length, truncate):
     """The same in a graph: ragged int32 (B, None) to (B, T)."""
     import tensorflow as tf
 
     if length is not None:
-        room = length - start - end
+        room = length - len(start) - len(end)
         if not truncate:
             longest = tf.cast(rows.row_lengths(), tf.int32)
             advice = f"`length` has no room for a text. Received {length=}."
             tf.debugging.assert_less_equal(longest, room, advice)
         rows = rows[:, :room]
     column = tf.ones([rows.nrows(), 1], tf.int32)
-    marked = [column * START] * start + [rows] + [column * END] * end
-    return pad_rows(tf.concat(marked, axis=1), PAD, length)
+    start, end = ([column * mark for mark in marks] for marks in (start, end))
+    return pad_rows(tf.concat([*start, rows, *end], axis=1), pad, length)
 
 
 def pad_rows(rows, pad, length):

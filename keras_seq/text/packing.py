@@ -92,10 +92,11 @@ class Packer:
         import_tensorflow_text()
         import tensorflow as tf
 
-        texts, single = text_tensor(first, "first")
+        form = self.tokenizer.normal_form
+        texts, single = text_tensor(first, "first", form)
         texts = [texts]
         if second is not None:
-            texts.append(text_tensor(second, "second")[0])
+            texts.append(text_tensor(second, "second", form)[0])
         plain = not (is_tf_tensor(first) or is_tf_tensor(second))
         try:
             packed = self._pack(texts, offsets)

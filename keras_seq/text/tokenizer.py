@@ -86,15 +86,17 @@ def check_tokenizer(tokenizer):
 
 
 class Tokenizer(keras.layers.Layer):
-    """Turns text into ids and back; the base of the three tokenizers.
+    """Turns text into ids and back; the base of all tokenizers.
 
     Ids: 0 `pad_id`, 1 `unknown_id`, 2 `start_id`, 3 `end_id`, 4 `mask_id`,
-    then the pieces. No text gives one of these ids but `unknown_id`: a text
-    that reads "[MASK]" is six characters like any other.
+    then the pieces; only a `BERTTokenizer` may have others. No text gives one
+    of these ids but `unknown_id`: a text that reads "[MASK]" is six
+    characters like any other.
     """
 
     pad_id, unknown_id = PAD, UNKNOWN
     start_id, end_id, mask_id = START, END, MASK
+    normal_form = "NFC"  # of every text; None leaves it as it was typed
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -108,9 +110,15 @@ class Tokenizer(keras.layers.Layer):
 
         `write` is a function from a piece to UTF-8 bytes, or a part of them.
         """
-        glyphs = [b"", write(UNKNOWN_GLYPH), b"", b"", b""]
-        self._names = np.array([*SPECIALS, *pieces], dtype=object)
-        self._glyphs = np.array([*glyphs, *map(write, pieces)], dtype=object)
+        self._set_names([*SPECIALS, *pieces], write)
+
+    def _set_names(self, names, write):
+        """The same for all names, the special ones among them."""
+        self._names = np.array(names, dtype=object)
+        self._glyphs = np.array([*map(write, names)], dtype=object)
+        self._glyphs[self.unknown_id] = write(UNKNOWN_GLYPH)
+        for silent in (self.pad_id, self.start_id, self.end_id, self.mask_id):
+            self._glyphs[silent] = b""
 
     @property
     def vocab_size(self):
@@ -131,16 +139,17 @@ class Tokenizer(keras.layers.Layer):
             truncate: bool, cut the pieces of a longer text, never its marks.
                 False refuses it.
         Returns:
-            int32 (T,) for one text, (B, T) for several, padded with 0; a
-            NumPy array, or a tf.Tensor for a tf.Tensor.
+            int32 (T,) for one text, (B, T) for several, padded with
+            `pad_id`; a NumPy array, or a tf.Tensor for a tf.Tensor.
         Raises:
             ValueError: if a text has no room in `length`; for a tensor, the
                 graph raises tf.errors.InvalidArgumentError when it runs.
         """
         check_length(length, start + end, truncate)
-        layout = (start, end, length, truncate)
+        marks = [self.start_id] * bool(start), [self.end_id] * bool(end)
+        layout = (*marks, self.pad_id, length, truncate)
         if is_tf_tensor(texts):
-            texts, single = text_tensor(texts)
+            texts, single = text_tensor(texts, form=self.normal_form)
             ids = lay_out_tensor(self._look_up_tensor(texts), *layout)
         else:
             single = isinstance(texts, (str, bytes)) or not np.iterable(texts)
@@ -149,7 +158,8 @@ class Tokenizer(keras.layers.Layer):
 
     def _look_up(self, texts):
         """List of str to a list of int (T,), through the tensors."""
-        rows = self._look_up_tensor(text_tensor(texts)[0])
+        texts, _ = text_tensor(texts, form=self.normal_form)
+        rows = self._look_up_tensor(texts)
         ids, ends = rows.values.numpy(), rows.row_splits.numpy()
         return [ids[i:j] for i, j in itertools.pairwise(ends)]
 
@@ -179,6 +189,13 @@ class Tokenizer(keras.layers.Layer):
         if is_tf_tensor(texts):
             return ids, offsets
         return ids.numpy(), offsets.numpy()
+
+    def _look_up_with_offsets(self, texts):
+        """tf string (B,) to ragged int32 (B, None), three of them."""
+        raise ValueError(
+            f"Offsets are not to be had of a {type(self).__name__}. Received "
+            "a call for them."
+        )
 
     def detokenize(self, ids):
         """Write ids as text.
@@ -222,8 +239,9 @@ class Tokenizer(keras.layers.Layer):
             ids: as for `detokenize`.
         Returns:
             list of str for (T,), list of lists for (B, T), the special ids
-            as "[PAD]", "[UNK]", "[START]", "[END]", "[MASK]"; for a tf.Tensor
-            a string tensor of the same shape.
+            as "[PAD]", "[UNK]", "[START]", "[END]", "[MASK]" (of a
+            `BERTTokenizer` "[CLS]" and "[SEP]"); for a tf.Tensor a string
+            tensor of the same shape.
         Raises:
             ValueError: as `detokenize`.
         """

@@ -40,8 +40,11 @@ def import_tensorflow_text():
     return tensorflow_text
 
 
-def normalise(text, name="texts"):
-    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD."""
+def normalise(text, form="NFC", name="texts"):
+    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD.
+
+    With `form` None, the code points stay those that were typed.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
     if not isinstance(text, str):
@@ -49,25 +52,28 @@ def normalise(text, name="texts"):
             f"`{name}` must be a str, a list of str or a tf.Tensor of strings. "
             f"Received {name} of {type(text).__name__}."
         )
-    return unicodedata.normalize("NFC", text)
+    return text if form is None else unicodedata.normalize(form, text)
 
 
-def utf8(text, name="texts"):
+def utf8(text, form="NFC", name="texts"):
     """The same as bytes; half a surrogate pair becomes U+FFFD too."""
-    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, normalise(text, name)).encode()
+    text = normalise(text, form, name)
+    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, text).encode()
 
 
-def normalise_tensor(texts):
+def normalise_tensor(texts, form="NFC"):
     """The same in a graph: tf string (B,) to tf string (B,)."""
     import tensorflow as tf
 
     # normalize_utf8 leaves what follows a broken byte as it is, so broken
     # bytes are replaced first.
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
-    return import_tensorflow_text().normalize_utf8(texts, "NFC")
+    if form is None:
+        return texts
+    return import_tensorflow_text().normalize_utf8(texts, form)
 
 
-def text_tensor(texts, name="texts"):
+def text_tensor(texts, name="texts", form="NFC"):
     """Any texts to tf string (B,) in NFC, and whether it is one text alone."""
     import tensorflow as tf
 
@@ -79,5 +85,7 @@ def text_tensor(texts, name="texts"):
     else:
         single = isinstance(texts, (str, bytes)) or not np.iterable(texts)
         rows = [texts] if single else texts
-        texts = tf.constant([utf8(text, name) for text in rows], tf.string)
-    return normalise_tensor(texts), single
+        texts = tf.constant(
+            [utf8(text, form, name) for text in rows], tf.string
+        )
+    return normalise_tensor(texts, form), single

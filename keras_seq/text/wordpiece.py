@@ -59,7 +59,7 @@ def lower(texts):
     )
 
 
-def _write(piece):
+def write(piece):
     """Put a space before a piece that begins a word."""
     begins = not piece.startswith(JOINER) or piece == JOINER
     return f" {piece}".encode() if begins else piece[len(JOINER) :].encode()
@@ -70,6 +70,40 @@ def _cut(pieces, room):
     single = [p for p in pieces if len(p.removeprefix(JOINER)) == 1]
     longer = [p for p in pieces if len(p.removeprefix(JOINER)) > 1]
     return single + longer[: room - len(single)]
+
+
+def learn(texts, vocab_size, lower_case=False):
+    """Learn the pieces of words: an iterable of clean str to a list of str.
+
+    Args: see `WordPieceTokenizer.train`.
+    """
+    import tensorflow as tf
+
+    import_tensorflow_text()
+    from tensorflow_text.tools.wordpiece_vocab import (
+        bert_vocab_from_dataset as learner,
+    )
+
+    least = len(SPECIALS) + 2
+    what = "the special ids and a character, at and after a word's start"
+    check_vocab_size(vocab_size, least, what)
+    # The learner knows no white space but ASCII's.
+    texts = [" ".join(utf8(text, None).decode().split()) for text in texts]
+    if not any(texts):
+        raise ValueError("`texts` must hold a word. Received none.")
+    room = vocab_size - len(SPECIALS)
+    data = tf.data.Dataset.from_tensor_slices(texts).batch(1024)
+    pieces = learner.bert_vocab_from_dataset(
+        data.map(lower) if lower_case else data,
+        vocab_size,
+        list(SPECIALS),
+        learn_params={
+            "max_unique_chars": min(ALPHABET, room // 2),
+            "lower_thresh": 2,  # the usual 10 starves a small corpus
+        },
+    )
+    # The learner stops near vocab_size, and not always below it.
+    return _cut(pieces[len(SPECIALS) :], room)
 
 
 def _checked_vocabulary(vocabulary):
@@ -91,8 +125,29 @@ def _checked_vocabulary(vocabulary):
     return vocabulary
 
 
+class Words(Tokenizer):
+    """What the tokenizers share whose pieces make up words: the way back."""
+
+    def detokenize(self, ids):
+        """Write ids as words with a space between them.
+
+        Pad, start and mask print nothing; unknown prints U+FFFD as a word;
+        the first `end_id` of a row ends it, and what follows is dropped.
+
+        Args, Returns, Raises: as `CharTokenizer.detokenize`.
+        """
+        written = super().detokenize(ids)
+        if is_tf_tensor(ids):
+            import tensorflow as tf
+
+            return tf.strings.strip(written)
+        if isinstance(written, str):
+            return written.strip(" ")
+        return [text.strip(" ") for text in written]
+
+
 @keras.saving.register_keras_serializable("keras_seq")
-class WordPieceTokenizer(Tokenizer):
+class WordPieceTokenizer(Words):
     """Turns text into the longest known pieces of its words, and back.
 
     Ids: 0 `pad_id`, 1 `unknown_id`, 2 `start_id`, 3 `end_id`, 4 `mask_id`,
@@ -116,7 +171,7 @@ class WordPieceTokenizer(Tokenizer):
 
         vocabulary = _checked_vocabulary(vocabulary)
         self.lower_case = bool(lower_case)
-        self._set_pieces(vocabulary, _write)
+        self._set_pieces(vocabulary, write)
         self._splitter = text.FastBertTokenizer(
             [*SPECIALS, *vocabulary],
             suffix_indicator=JOINER,
@@ -140,33 +195,7 @@ class WordPieceTokenizer(Tokenizer):
         Raises:
             ValueError: if there is no word in `texts`.
         """
-        import tensorflow as tf
-
-        import_tensorflow_text()
-        from tensorflow_text.tools.wordpiece_vocab import (
-            bert_vocab_from_dataset as learner,
-        )
-
-        least = len(SPECIALS) + 2
-        what = "the special ids and a character, at and after a word's start"
-        check_vocab_size(vocab_size, least, what)
-        # The learner knows no white space but ASCII's.
-        texts = [" ".join(utf8(text).decode().split()) for text in texts]
-        if not any(texts):
-            raise ValueError("`texts` must hold a word. Received none.")
-        room = vocab_size - len(SPECIALS)
-        data = tf.data.Dataset.from_tensor_slices(texts).batch(1024)
-        pieces = learner.bert_vocab_from_dataset(
-            data.map(lower) if lower_case else data,
-            vocab_size,
-            list(SPECIALS),
-            learn_params={
-                "max_unique_chars": min(ALPHABET, room // 2),
-                "lower_thresh": 2,  # the usual 10 starves a small corpus
-            },
-        )
-        # The learner stops near vocab_size, and not always below it.
-        return cls(_cut(pieces[len(SPECIALS) :], room), lower_case)
+        return cls(learn(texts, vocab_size, lower_case), lower_case)
 
     def _look_up_tensor(self, texts):
         """tf string (B,) to ragged int32 (B, None)."""
@@ -182,23 +211,6 @@ class WordPieceTokenizer(Tokenizer):
         if self.lower_case:
             starts, ends = before_change(texts, lower, starts, ends)
         return ids, starts, ends
-
-    def detokenize(self, ids):
-        """Write ids as words with a space between them.
-
-        Pad, start and mask print nothing; unknown prints U+FFFD as a word;
-        the first `end_id` of a row ends it, and what follows is dropped.
-
-        Args, Returns, Raises: as `CharTokenizer.detokenize`.
-        """
-        written = super().detokenize(ids)
-        if is_tf_tensor(ids):
-            import tensorflow as tf
-
-            return tf.strings.strip(written)
-        if isinstance(written, str):
-            return written.strip(" ")
-        return [text.strip(" ") for text in written]
 
     def _vocabulary(self):
         pieces = self._names[len(SPECIALS) :].tolist()

@@ -1,0 +1,17 @@
+"""Published weights: folders as Hugging Face writes them, read and written.
+
+A folder holds `config.json`, which says what the model is, and
+`model.safetensors`, which holds named arrays and no code: nothing is unpickled.
+Every tensor must be there, have its shape, and find its place; every option
+that changes what is computed must be one that our model has.
+
+    model = GPT.from_huggingface("gpt2")    # a folder on this machine
+    model = BERTPretrainer.from_huggingface("bert-base-uncased")
+    tokenizer = BERTTokenizer.from_huggingface("bert-base-uncased")
+    model.to_huggingface("mine", tokenizer)  # and `transformers` reads it
+"""
+
+from keras_seq.pretrained.bert import load_bert, save_bert
+from keras_seq.pretrained.gpt import load_gpt
+
+__all__ = ["load_bert", "load_gpt", "save_bert"]

@@ -1,0 +1,169 @@
+"""A folder: options by name, and arrays by name, each to be taken once.
+
+`config.json` says what the model is, and `model.safetensors` holds its arrays.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from keras_seq import checks
+
+
+def import_safetensors():
+    """The one door to the package that reads and writes the arrays."""
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(
+            "Published weights need the package safetensors: pip install "
+            '"keras_seq[pretrained]".'
+        ) from error
+    return safetensors
+
+
+class Folder:
+    """Read a folder: its options, and its tensors, each to be taken once.
+
+    Args:
+        folder: path.
+        kind: str, what `config.json` must say under "model_type".
+    Raises:
+        ValueError: if a file is missing or damaged, or of another kind.
+        ImportError: if the package safetensors is not installed.
+    """
+
+    def __init__(self, folder, kind):
+        self.folder = pathlib.Path(folder)
+        path = self._file("config.json")
+        try:
+            self.config = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} must hold JSON: {error}.") from error
+        if not isinstance(self.config, dict):
+            raise ValueError(
+                f"{path} must hold options by name. Received {self.config!r}."
+            )
+        self.require("model_type", kind)
+        self.tensors = self._read(self._file("model.safetensors"))
+
+    def _file(self, name):
+        path = self.folder / name
+        if not path.is_file():
+            raise ValueError(
+                f"`folder` must hold {name}. Received folder={self.folder}, "
+                "which does not."
+            )
+        return path
+
+    def _read(self, path):
+        safetensors = import_safetensors()
+        try:
+            return safetensors.numpy.load_file(path)
+        except (safetensors.SafetensorError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{path} must be a whole file of numbers that NumPy knows: "
+                f"{error!r}."
+            ) from error
+
+    def require(self, option, *allowed, default=None):
+        """Refuse an option that our model does not have; give its value."""
+        value = self.config.get(option, default)
+        if value not in allowed:
+            known = " or ".join(repr(choice) for choice in allowed)
+            raise ValueError(
+                f"`{option}` in config.json must be {known}, which is what "
+                f"can be read. Received {option}={value!r}."
+            )
+        return value
+
+    def number(self, option):
+        """Give an option that must be an int > 0."""
+        value = self.config.get(option)
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(
+                f"`{option}` in config.json must be an int > 0. Received "
+                f"{option}={value!r}."
+            )
+        return value
+
+    def width(self, option, heads):
+        """Give a width, and the number of heads, which must divide it."""
+        D, H = self.number(option), self.number(heads)
+        if D % H:
+            raise ValueError(
+                f"`{heads}` in config.json must divide the width. Received "
+                f"{heads}={H}, {option}={D}."
+            )
+        return D, H
+
+    def real(self, option, default, least, most):
+        """Give an option that must be a number in [least, most]."""
+        value = self.config.get(option, default)
+        checks.within(least, most, **{option: value})
+        return value
+
+    def rename(self, change):
+        """Change the name of each tensor; drop those that `change` calls None.
+
+        Args:
+            change: function of str to str or None.
+        """
+        named = {}
+        for name, x in self.tensors.items():
+            new = change(name)
+            if new in named:
+                raise ValueError(
+                    f"`folder` must hold each tensor once. Received {new!r} "
+                    f"twice, once as {name!r}."
+                )
+            if new is not None:
+                named[new] = x
+        self.tensors = named
+
+    def take(self, name, *shape):
+        """Give the tensor of this name and shape, as float32, only once."""
+        if name not in self.tensors:
+            raise ValueError(
+                f"`folder` must hold the tensor {name!r}, of shape {shape}. "
+                f"Received folder={self.folder}, without it."
+            )
+        x = self.tensors.pop(name)
+        if x.shape != shape:
+            raise ValueError(
+                f"Tensor {name!r} must have shape {shape}, as config.json "
+                f"says. Received shape {x.shape}."
+            )
+        if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
+            raise ValueError(
+                f"Tensor {name!r} must hold floats. Received {x.dtype}."
+            )
+        return x.astype("float32")
+
+    def finish(self):
+        """Refuse what was left over: the model would not be the published."""
+        if self.tensors:
+            raise ValueError(
+                "Every tensor must have its place in the model. Received "
+                f"{sorted(self.tensors)} beside those it has."
+            )
+
+
+def write(folder, config, tensors):
+    """Write a folder.
+
+    Args:
+        folder: path; made where there is none, its two files replaced.
+        config: dict of the options.
+        tensors: dict of str to NumPy arrays.
+    """
+    safetensors, folder = import_safetensors(), pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=2)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    tensors = {name: np.ascontiguousarray(x) for name, x in tensors.items()}
+    # Without this word, `transformers` does not know whose arrays they are.
+    safetensors.numpy.save_file(
+        tensors, folder / "model.safetensors", metadata={"format": "pt"}
+    )
