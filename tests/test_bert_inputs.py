@@ -10,6 +10,7 @@ import pytest
 
 import keras_seq.text
 from keras_seq.text import (
+    BERTTokenizer,
     CharTokenizer,
     Masker,
     Packer,
@@ -26,6 +27,10 @@ from keras_seq.text import (
 NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
+
+# Text is cut by TensorFlow whatever the backend; test_text.py and
+# test_subword.py run on each.
+pytestmark = pytest.mark.tensorflow_only
 
 UNITS = ("token", "word", "span")
 CONTEXTS = [
@@ -102,13 +107,21 @@ def test_without_a_length_the_longest_row_decides(letters):
     assert packed["ids"].tolist() == [[2, 5, 6, 3, 8, 3], [2, 7, 3, 3, 0, 0]]
 
 
-def test_the_marks_are_those_of_the_tokenizer():
-    class Published(WordPieceTokenizer):
-        pad_id, start_id, end_id = 13, 17, 19
+def published():
+    """Make a tokenizer whose special ids stand elsewhere."""
+    marks = ["[MASK]", "[SEP]", "[CLS]", "[UNK]", "[PAD]"]
+    return BERTTokenizer(["a", "b", *marks])
 
-    packed = Packer(Published([*"abc"]), 7)(["a"], ["b"])
-    assert packed["ids"].tolist() == [[17, 5, 19, 6, 19, 13, 13]]
+
+def test_the_marks_are_those_of_the_tokenizer():
+    packed = Packer(published(), 7)(["a"], ["b"])
+    assert packed["ids"].tolist() == [[4, 0, 3, 1, 3, 6, 6]]
     assert packed["segments"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
+
+
+def test_offsets_are_refused_where_there_are_none():
+    with pytest.raises(ValueError, match="Offsets.*BERTTokenizer"):
+        Packer(published(), 7)(["a"], offsets=True)
 
 
 @pytest.mark.parametrize(

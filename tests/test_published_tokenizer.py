@@ -17,6 +17,10 @@ NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
 tf = pytest.importorskip("tensorflow")
 
+# Text is cut by TensorFlow whatever the backend; test_text.py and
+# test_subword.py run on each.
+pytestmark = pytest.mark.tensorflow_only
+
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ODD = [
     "",
