@@ -9,6 +9,9 @@ import pytest
 
 from keras_seq import data
 
+# No backend has a hand in this: one is enough.
+pytestmark = pytest.mark.tensorflow_only
+
 SEEDED = {
     "adding": lambda seed: data.adding(7, 11, seed=seed),
     "copying": lambda seed: data.copying(7, 11, seed=seed),

@@ -14,6 +14,9 @@ from keras_seq import data
 from keras_seq.data import package_docs, written_dates
 from keras_seq.training import nearest_answer
 
+# No backend has a hand in this: one is enough.
+pytestmark = pytest.mark.tensorflow_only
+
 SPLIT = {
     "dates": lambda split: data.dates(7, split=split),
     "docstrings": data.docstrings,

@@ -10,6 +10,9 @@ import pytest
 from keras_seq import training
 from keras_seq.training.scores import levenshtein, longest_common
 
+# No backend has a hand in this: one is enough.
+pytestmark = pytest.mark.tensorflow_only
+
 REFERENCES = [
     "The cat is on the mat , near the door .",
     "A man in a red shirt rides a bicycle down the street .",
