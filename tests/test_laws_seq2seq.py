@@ -155,20 +155,22 @@ def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
     method = BeamSearch(60, length_penalty=alpha, return_all=True)
     found = generate(model, source, method, max_length=length)
     scores = {}
-    for words in itertools.product((1, 2, 3, 4), repeat=length):
-        said, total = [], 0.0
-        token, state = model.start(source)
-        for word in words:
-            logits, state = model.step(token, state)
-            logits = numbers(logits)[0].astype("float64")
-            logits[0] = -np.inf  # padding is never said
-            total += logits[word] - np.log(np.exp(logits).sum())
-            said.append(word)
-            if word == end:
-                break
-            token = np.array([word])
-        said = (*said, *[0] * (length - len(said)))
-        scores[said] = total / ((5 + np.count_nonzero(said)) / 6) ** alpha
+
+    def grow(token, state, said=(), total=0.0):
+        logits, state = model.step(token, state)
+        logits = numbers(logits)[0].astype("float64")
+        logits[0] = -np.inf  # padding is never said
+        nats = np.log(np.exp(logits).sum()) - logits
+        for word in (1, 2, 3, 4):
+            words, score = (*said, word), total - nats[word]
+            if word != end and len(words) < length:
+                grow(np.array([word]), state, words, score)
+                continue
+            penalty = ((5 + len(words)) / 6) ** alpha
+            words += (0,) * (length - len(words))
+            scores[words] = score / penalty
+
+    grow(*model.start(source))
     best = sorted(scores, key=scores.get, reverse=True)
     assert tuple(found.ids[0, 0]) == best[0]
     expected = [scores[said] for said in best[:20]]
