@@ -39,13 +39,8 @@ def span_to_tokens(packed, starts, ends, segment=1):
     import tensorflow as tf
 
     offsets = tf.convert_to_tensor(_offsets(packed))
-    starts, ends = (tf.cast(x, tf.int32)[..., None] for x in (starts, ends))
-    for name, x in (("starts", starts), ("ends", ends)):
-        if not x.shape.is_compatible_with([offsets.shape[0], 1]):
-            raise ValueError(
-                f"`{name}` must be int (B,), one for each row. Received shape "
-                f"{x.shape[:-1]}, {offsets.shape[0]} rows."
-            )
+    starts = _column("starts", starts, offsets.shape[0])
+    ends = _column("ends", ends, offsets.shape[0])
     inside = tf.convert_to_tensor(packed["segments"]) == segment
     low, high = offsets[..., 0], offsets[..., 1]
     last = tf.reduce_max(tf.where(inside, high, 0), axis=1, keepdims=True)
@@ -56,6 +51,19 @@ def span_to_tokens(packed, starts, ends, segment=1):
     count = tf.reduce_sum(inside, axis=1)
     found = tf.stack([first, first + tf.maximum(count - 1, 0)], axis=1)
     return found if is_tf_tensor(packed["offsets"]) else found.numpy()
+
+
+def _column(name, x, rows):
+    """Check int (B,); give it as int32 (B, 1)."""
+    import tensorflow as tf
+
+    x = tf.convert_to_tensor(x)
+    if not x.dtype.is_integer or not x.shape.is_compatible_with([rows]):
+        raise ValueError(
+            f"`{name}` must be int (B,), one for each row. Received {name} of "
+            f"{x.dtype.name}, shape {x.shape}, for {rows} rows."
+        )
+    return tf.cast(x, tf.int32)[:, None]
 
 
 def tokens_to_text(packed, texts, spans):

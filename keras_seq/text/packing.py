@@ -98,8 +98,10 @@ class Packer:
         if second is not None:
             texts.append(text_tensor(second, "second", form)[0])
         plain = not (is_tf_tensor(first) or is_tf_tensor(second))
+        # Autograph would take seconds to find nothing to convert.
+        pack = tf.autograph.experimental.do_not_convert(self._pack)
         try:
-            packed = self._pack(texts, offsets)
+            packed = pack(texts, offsets)
         except tf.errors.InvalidArgumentError as error:
             if plain:
                 raise ValueError(error.message) from error

@@ -1,5 +1,4 @@
-"""Sentence pairs: did the second text follow the first, or does it belong
-somewhere else?
+"""Sentence pairs: did the second text follow, or is it from elsewhere?
 
 BERT's second question while it learns. Half of the pairs are neighbours in a
 document; in the other half, the second text comes from another document:
