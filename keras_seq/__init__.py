@@ -26,6 +26,7 @@ from keras_seq.language_model import RecurrentLM
 from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.luong import LuongAttention, LuongSeq2Seq
 from keras_seq.multihead import MultiHeadAttention
+from keras_seq.norm import LayerNormalization
 from keras_seq.positions import PositionalEncoding, sinusoidal_positions
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
@@ -50,6 +51,7 @@ READING_ORDER = {
     "luong": ("LuongAttention", "LuongSeq2Seq"),
     "beam": ("BeamSearch",),
     "multihead": ("MultiHeadAttention",),
+    "norm": ("LayerNormalization",),
     "blocks": ("FeedForward", "EncoderBlock", "DecoderBlock"),
     "positions": ("PositionalEncoding", "sinusoidal_positions"),
     "transformer": ("Transformer",),
@@ -86,6 +88,7 @@ __all__ = [
     "Generated",
     "Greedy",
     "LSTMCell",
+    "LayerNormalization",
     "LuongAttention",
     "LuongSeq2Seq",
     "MultiHeadAttention",

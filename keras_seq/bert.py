@@ -29,6 +29,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock, activation_of
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.norm import LayerNormalization
 from keras_seq.positions import PositionalEncoding
 
 
@@ -185,7 +186,7 @@ class BERT(Published, keras.Model):
             for count, pad in ((vocab_size, pad_id), (num_segments, None))
         )
         self.positions = PositionalEncoding("learned", max_length, **policy)
-        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, **policy)
+        self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.blocks = [
             EncoderBlock(units, **block, **policy) for _ in range(num_layers)
@@ -351,7 +352,7 @@ class BERTPretrainer(OnBERT):
         self.transform = self.dense(
             bert.config["units"], bert.config["activation"]
         )
-        self.norm = keras.layers.LayerNormalization(
+        self.norm = LayerNormalization(
             epsilon=bert.config["epsilon"], dtype=self.dtype_policy
         )
         self.next = self.dense(2) if next_sentence else None

@@ -23,6 +23,7 @@ import keras
 
 from keras_seq import checks
 from keras_seq.multihead import MultiHeadAttention
+from keras_seq.norm import LayerNormalization
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -84,9 +85,7 @@ class _Residual(keras.layers.Layer):
     def __init__(self, dropout, norm_first, epsilon, **kwargs):
         super().__init__(**kwargs)
         policy = self.dtype_policy
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=policy
-        )
+        self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.norm_first = norm_first
 

@@ -27,6 +27,7 @@ from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock
 from keras_seq.embedding import TokenEmbedding
 from keras_seq.generation import check_input_length, split_prompt
+from keras_seq.norm import LayerNormalization
 from keras_seq.positions import PositionalEncoding
 
 
@@ -127,9 +128,7 @@ class GPT(keras.Model):
             EncoderBlock(units, norm_first=True, **block, dtype=policy)
             for _ in range(num_layers)
         ]
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=policy
-        )
+        self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
 
     def build(self, ids_shape):
         self.embedding.build()

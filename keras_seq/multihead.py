@@ -230,14 +230,16 @@ class MultiHeadAttention(keras.layers.Layer):
         if self.use_bias:
             flat = [ops.reshape(self.biases[n], (-1,)) for n in names]
             y = y + ops.cast(_joined(flat, 0), self.compute_dtype)
-        found, at = [], 0
-        for name in names:
-            size = self.kernels[name].shape[-1]
-            part = y[..., at : at + self.num_heads * size]
-            part = ops.reshape(part, (-1, rows, self.num_heads, size))
-            found.append(ops.transpose(part, (0, 2, 1, 3)))
-            at += self.num_heads * size
-        return found
+        sizes = [self.kernels[name].shape[-1] for name in names]
+        return [
+            ops.transpose(
+                ops.reshape(part, (-1, rows, self.num_heads, size)),
+                (0, 2, 1, 3),
+            )
+            for part, size in zip(
+                _apart(y, [self.num_heads * size for size in sizes]), sizes
+            )
+        ]
 
     def _look(self, q, k, v, mask, training=False):
         q = q * self.key_dim**-0.5
@@ -251,7 +253,8 @@ class MultiHeadAttention(keras.layers.Layer):
         kernel = ops.reshape(self.kernels["output"], (flat, -1))
         y = ops.matmul(context, ops.cast(kernel, self.compute_dtype))
         if self.use_bias:
-            y = y + ops.cast(self.biases["output"], self.compute_dtype)
+            bias = ops.cast(self.biases["output"], self.compute_dtype)
+            y = y + bias
         return y, weights
 
     def get_config(self):
@@ -294,6 +297,14 @@ def _matrix(initializer, axes):
 
 def _joined(parts, axis):
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
+
+
+def _apart(joined, sizes):
+    """Split the last axis. (Of a slice, TensorFlow's gradient is slow.)"""
+    if len(sizes) == 1:
+        return [joined]
+    ends = [sum(sizes[:n]) for n in range(1, len(sizes))]
+    return ops.split(joined, ends, axis=-1)
 
 
 def _along(mask, name, most, axes):

@@ -27,6 +27,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import DecoderBlock, EncoderBlock
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.norm import LayerNormalization
 from keras_seq.positions import POSITIONS, PositionalEncoding
 
 
@@ -158,7 +159,7 @@ class Transformer(keras.Model):
             for kind in (EncoderBlock, DecoderBlock)
         )
         self.encoder_norm, self.decoder_norm = (
-            keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy)
+            LayerNormalization(epsilon=1e-5, dtype=policy)
             if norm_first
             else keras.layers.Identity(dtype=policy)
             for _ in range(2)

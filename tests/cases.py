@@ -219,6 +219,13 @@ CASES += [
         value_dim=5,
     ),
     layer(
+        "LayerNormalization",
+        floats,
+        (BATCH, LENGTH, WIDTH),
+        (({"epsilon": 0}, "epsilon"),),
+        epsilon=1e-3,
+    ),
+    layer(
         "FeedForward",
         floats,
         SEQUENCE,

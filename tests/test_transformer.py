@@ -13,6 +13,7 @@ from keras_seq import (
     BeamSearch,
     DecoderBlock,
     EncoderBlock,
+    LayerNormalization,
     MultiHeadAttention,
     PositionalEncoding,
     RecurrentLM,
@@ -199,6 +200,32 @@ def test_decoder_block_is_that_of_torch(norm_first):
         ).numpy()
     y = numbers(ours(x, memory, memory_mask=mask))
     np.testing.assert_allclose(y, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_norm_is_that_of_keras_and_learns_as_it_does(dtype):
+    x = 3 * wide_floats() + 1
+    y = np.random.default_rng(1).normal(size=x.shape)
+    found = []
+    for kind in (LayerNormalization, keras.layers.LayerNormalization):
+        model = keras.Sequential(
+            [
+                keras.layers.Dense(x.shape[-1], dtype=dtype),
+                kind(epsilon=1e-2, dtype=dtype),
+            ]
+        )
+        model.build(x.shape)
+        draw = np.random.default_rng(2)
+        model.set_weights(
+            [0.5 * draw.normal(size=w.shape) for w in model.get_weights()]
+        )
+        before = numbers(model(x))
+        model.compile(keras.optimizers.SGD(1.0), "mse")
+        model.train_on_batch(x, y)
+        found.append([before, *model.get_weights()])
+    near = 1e-5 if dtype == "float32" else 2e-2
+    for ours, theirs in zip(*found):
+        np.testing.assert_allclose(ours, theirs, atol=near)
 
 
 @pytest.mark.parametrize("units", [6, 7])

@@ -1,0 +1,76 @@
+"""Layer normalization: each vector by itself, to mean 0 and variance 1.
+
+In a deep stack the sums grow, each layer's input drifts as those below it
+learn, and with it the size of every step. The norm takes mean and spread out
+of each vector, whatever else is in the batch, and gives the layer two vectors
+of its own to put back what it needs.
+
+    n = (x - mean(x)) / sqrt(var(x) + epsilon)     # over the width
+    y = gamma * n + beta
+
+Backwards, with s the gradient at n, it takes out the same two things again,
+the mean of s and what of s points along n: neither can change n.
+
+    dx = (s - mean(s) - n * mean(s * n)) / sqrt(var(x) + epsilon)
+
+Shapes: ... any axes, D width.
+Paper: Ba, Kiros & Hinton (2016), arXiv:1607.06450, eq. (4).
+Differs from the paper: epsilon, against a division by zero.
+"""
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class LayerNormalization(keras.layers.LayerNormalization):
+    """Norm the last axis, as Keras does; on TensorFlow with a short gradient.
+
+    TensorFlow differentiates operation by operation; written out, the gradient
+    takes half as many passes over the tensor. JAX and PyTorch make one of
+    them by themselves: there it is Keras's layer.
+
+    Args:
+        epsilon: float > 0, added to the variance. Default 1e-5.
+    Call arguments:
+        inputs: float (..., D).
+    Returns:
+        float (..., D), computed in float32 whatever the precision policy.
+    Raises:
+        ValueError: if `epsilon` is not > 0.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        checks.positive(epsilon=epsilon)
+        super().__init__(
+            axis=-1, epsilon=epsilon, center=True, scale=True, **kwargs
+        )
+
+    def call(self, inputs):
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        n = _norm(ops.cast(inputs, "float32"), self.epsilon)
+        y = n * self.gamma + self.beta
+        return ops.cast(y, self.compute_dtype)
+
+    def get_config(self):
+        config = keras.layers.Layer.get_config(self)
+        return {**config, "epsilon": self.epsilon}
+
+
+@ops.custom_gradient
+def _norm(x, epsilon):
+    x = x - _mean(x)
+    scale = ops.rsqrt(_mean(x * x) + epsilon)
+    n = x * scale
+
+    def gradient(s):
+        return (s - _mean(s) - n * _mean(s * n)) * scale, None
+
+    return n, gradient
+
+
+def _mean(x):
+    return ops.mean(x, axis=-1, keepdims=True)
