@@ -120,8 +120,8 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # and learns half as long again. Luong's products are scaled: without that they
 # grew so large that each word looked at one place alone. The Transformer gets
 # larger batches, for large products are what it is quick at, and learns longer
-# too. It and the GRU get smoothed labels. Luong alone searches with a beam. What
-# is chosen is chosen by the validation captions, whose figure stands beside that
+# too. It and the GRU get smoothed labels. Luong alone searches with a beam.
+# Recipes are chosen by the validation captions, whose figure stands beside that
 # of the test; but the GRU and Luong were changed after a first run, when both
 # figures were known.
 
