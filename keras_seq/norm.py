@@ -37,7 +37,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     Call arguments:
         inputs: float (..., D).
     Returns:
-        float (..., D), computed in float32 whatever the precision policy.
+        float (..., D), computed in float32 at least.
     Raises:
         ValueError: if `epsilon` is not > 0.
     """
@@ -51,7 +51,8 @@ class LayerNormalization(keras.layers.LayerNormalization):
     def call(self, inputs):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
-        n = _norm(ops.cast(inputs, "float32"), self.epsilon)
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        n = _norm(ops.cast(inputs, dtype), self.epsilon)
         y = n * self.gamma + self.beta
         return ops.cast(y, self.compute_dtype)
 

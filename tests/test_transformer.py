@@ -228,6 +228,16 @@ def test_norm_is_that_of_keras_and_learns_as_it_does(dtype):
         np.testing.assert_allclose(ours, theirs, atol=near)
 
 
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("dtype, near", [("float64", 1e-12), ("float16", 1e-2)])
+def test_norm_is_as_precise_as_its_policy(dtype, near):
+    x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
+    found = LayerNormalization(1e-6, dtype=dtype)(x)
+    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    np.testing.assert_allclose(found, theirs, atol=near)
+
+
 @pytest.mark.parametrize("units", [6, 7])
 def test_waves_are_those_of_the_paper(units):
     expected = np.zeros((11, units))
