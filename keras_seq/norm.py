@@ -53,7 +53,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
             return super().call(inputs)
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         n = _norm(ops.cast(inputs, dtype), self.epsilon)
-        y = n * self.gamma + self.beta
+        y = n * ops.cast(self.gamma, dtype) + ops.cast(self.beta, dtype)
         return ops.cast(y, self.compute_dtype)
 
     def get_config(self):
