@@ -11,11 +11,10 @@ for a text or a pair of texts, one for each token, or the two ends of a span.
 Shapes: B batch, T length, D width, C classes or tags.
 Paper: Devlin et al. (2019), arXiv:1810.04805, section 4 and figure 4.
 Differs from the paper: only places that can be answers are scored: tokens of
-    the second segment, and the first token, which means "no answer".
+    the second segment before its [SEP], and the first token, "no answer".
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_seq import checks
@@ -93,7 +92,7 @@ class BERTSpanQA(OnBERT):
         bert: `BERT`, which learns too.
     Call arguments:
         inputs: dict of int (B, T), as of `BERT`: `ids`, and `segments`, 0 for
-            the question and 1 for the text.
+            the question and 1 for the text with the [SEP] after it.
     Returns:
         dict of logits, float32 (B, T): `start` and `end`, -1e9 where no
         answer can stand. Place 0 means that there is none.
@@ -120,6 +119,8 @@ class BERTSpanQA(OnBERT):
         ids = ids_of(inputs)
         text = ops.equal(segments_of(inputs), 1)
         text = ops.logical_and(text, padding_mask(ids, self.bert.pad_id))
+        goes_on = ops.pad(text[:, 1:], ((0, 0), (0, 1)))
+        text = ops.logical_and(text, goes_on)  # the last one is its [SEP]
         first = ops.equal(ops.arange(ops.shape(ids)[1]), 0)
         allowed = ops.logical_or(text, first)[..., None]
         logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
@@ -133,14 +134,17 @@ def best_span(start, end, most=30):
         start, end: float (B, T), logits as `BERTSpanQA` gives them.
         most: int > 0, tokens of an answer. Default 30.
     Returns:
-        int (B, 2), NumPy: the first and the last token; (0, 0), no answer.
+        int32 (B, 2): the first and the last token; (0, 0), no answer.
     Raises:
         ValueError: if `most` is no int > 0.
     """
     checks.positive_int(most=most)
-    start, end = map(ops.convert_to_numpy, (start, end))
+    start, end = map(ops.convert_to_tensor, (start, end))
     total = start[:, :, None] + end[:, None, :]  # (B, T, T)
-    i, j = np.indices(total.shape[1:])
+    place = ops.arange(ops.shape(start)[1])
+    i, j = place[:, None], place[None, :]
     inside = (i <= j) & (j < i + most) & ((i > 0) == (j > 0))
-    flat = np.where(inside, total, -np.inf).reshape(len(total), -1).argmax(1)
-    return np.stack(np.divmod(flat, total.shape[2]), axis=1)
+    total = ops.where(inside, total, -float("inf"))
+    first = ops.argmax(ops.max(total, axis=2), axis=1)[:, None]
+    last = ops.take_along_axis(ops.argmax(total, axis=2), first, axis=1)
+    return ops.cast(ops.concatenate([first, last], axis=1), "int32")

@@ -175,7 +175,7 @@ def test_questions_and_padding_hold_no_answer():
     segments = np.array([[0, 0, 0, 1, 1, 1, 0]])
     found = model({"ids": ids, "segments": segments})
     for logits in map(numbers, found.values()):
-        assert (logits[0] > -1e8).tolist() == [1, 0, 0, 1, 1, 1, 0]
+        assert (logits[0] > -1e8).tolist() == [1, 0, 0, 1, 1, 0, 0]
     with pytest.raises(ValueError, match="segments"):
         model(ids)
 

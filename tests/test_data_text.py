@@ -12,7 +12,7 @@ import pytest
 
 from keras_seq import data
 from keras_seq.data import package_docs, written_dates
-from keras_seq.training import nearest_answer
+from keras_seq.training import nearest_answer, tfidf_accuracy
 
 # No backend has a hand in this: one is enough.
 pytestmark = pytest.mark.tensorflow_only
@@ -477,3 +477,53 @@ def test_a_question_of_unknown_characters_gets_the_first_answer():
 
 def test_no_questions_get_no_answers():
     assert nearest_answer(["a"], ["1"], []) == []
+
+
+# What BERT is fine-tuned on.
+
+
+def test_the_fields_of_a_dated_sentence_are_where_they_are_said_to_be():
+    texts, spans = data.dated_sentences(997)
+    assert len(set(texts)) > 990 and is_nfc(texts)
+    assert spans.shape == (997, 3, 2) and spans.dtype == np.int32
+    written, iso, _ = data.dates(997)
+    for text, date, answer, (year, _, day) in zip(texts, written, iso, spans):
+        assert date in text
+        number = "".join(filter(str.isdecimal, text[slice(*day)]))
+        assert int(number) == int(answer[8:])
+        assert answer[:4] in text[slice(*year)]
+    assert sum("회의는" in text for text in texts) > 50
+    first, again = (data.dated_sentences(7, seed=3) for _ in range(2))
+    assert first[0] == again[0] and (first[1] == again[1]).all()
+
+
+def test_answers_about_functions_are_parts_of_their_texts():
+    questions, texts, answers, spans = data.function_facts(997)
+    assert len(questions) == len(texts) == 997 and spans.dtype == np.int32
+    for text, answer, (begin, end) in zip(texts, answers, spans):
+        assert text[begin:end] == answer
+        assert text.count(". ") == 3
+    assert 0.07 < np.mean([not answer for answer in answers]) < 0.13
+    names = [
+        {
+            word
+            for text in data.function_facts(997, split=split)[1]
+            for word in text.split()
+            if "_" in word
+        }
+        for split in ("train", "test")
+    ]
+    assert all(names) and not names[0] & names[1]
+    with pytest.raises(ValueError, match="count"):
+        data.function_facts(0)
+    with pytest.raises(ValueError, match="split"):
+        data.function_facts(1, split="dev")
+
+
+def test_letters_that_tell_the_kind_are_found_by_counting():
+    texts = ["aab", "aba", "baa", "xxy", "xyx", "yxx"]
+    labels = [0, 0, 0, 1, 1, 1]
+    held_out = tfidf_accuracy(texts, labels, ["aabb", "xxyy", "xa"], [0, 1, 1])
+    assert held_out >= 2 / 3
+    with pytest.raises(ValueError, match="inconsistent"):
+        tfidf_accuracy(texts, labels[1:], texts, labels)

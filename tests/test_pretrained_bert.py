@@ -209,14 +209,19 @@ def test_a_tagger_is_read_with_its_own_dropout(tmp_path):
     assert_close(ours(given), answer.logits, real)
 
 
+def before_the_last(real):
+    """Leave out the last real token, a [SEP]: ours scores no answer there."""
+    return real & np.pad(real[:, 1:], ((0, 0), (0, 1)))
+
+
 def test_a_reader_for_questions_is_read(tmp_path):
     theirs = make("BertForQuestionAnswering", tmp_path)
     ours, given = BERTSpanQA.from_huggingface(tmp_path), inputs()
     given["segments"][:] = 1
     answer, real = expected(theirs, given)
-    found = ours(given)
-    assert_close(found["start"], answer.start_logits, real)
-    assert_close(found["end"], answer.end_logits, real)
+    found, text = ours(given), before_the_last(real)
+    assert_close(found["start"], answer.start_logits, text)
+    assert_close(found["end"], answer.end_logits, text)
 
 
 @first_only
@@ -338,7 +343,8 @@ def test_transformers_reads_the_ends_of_answers(tmp_path):
     given["segments"][:] = 1
     theirs = loaded("BertForQuestionAnswering", tmp_path)
     answer, real = expected(theirs, given)
-    assert_close(ours(given)["start"], answer.start_logits, real)
+    text = before_the_last(real)
+    assert_close(ours(given)["start"], answer.start_logits, text)
 
 
 @first_only

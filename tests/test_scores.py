@@ -133,6 +133,13 @@ def test_rouge_l_of_lin_2004():
     assert training.rouge_l(wanted, given) == (3 / 4 + 2 / 4) / 2
 
 
+def test_token_f1_counts_each_token_once_in_any_order():
+    assert training.token_f1(["a b c"], ["c b x a"]) == 6 / 7
+    assert training.token_f1(["a a b"], ["a"]) == 0.5
+    assert training.token_f1(["", "a", ""], ["", "", "a"]) == 1 / 3
+    assert training.token_f1(["학교에"], ["학교"], tokens="characters") == 0.8
+
+
 def test_rouge_l_by_hand_with_different_lengths():
     # 3 of 3 words found among 5: P = 3/5, R = 1, F1 = 6/8.
     assert training.rouge_l(["a b c"], ["a x b y c"]) == 0.75

@@ -7,7 +7,7 @@ import sys
 
 from keras_seq.export.reading import check_path, run, show
 
-PRINTED = ("text", "score", "label", "probabilities")
+HIDDEN = ("attention", "source_tokens", "target_tokens")
 
 
 def main(argv=None):
@@ -31,7 +31,7 @@ def main(argv=None):
 
 
 def _line(answer):
-    shown = {name: answer[name] for name in PRINTED if name in answer}
+    shown = {k: v for k, v in answer.items() if k not in HIDDEN}
     return json.dumps(shown, ensure_ascii=False)
 
 

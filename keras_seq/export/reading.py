@@ -21,8 +21,9 @@ def plain(x):
     return x.decode("utf-8") if isinstance(x, bytes) else [plain(y) for y in x]
 
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-texts = tf.constant(json.load(sys.stdin), tf.string)
-found = served(text=texts)["text"]
+columns, output = json.load(sys.stdin)
+texts = {name: tf.constant(x, tf.string) for name, x in columns.items()}
+found = served(**texts)[output]
 print(json.dumps(plain(found.numpy().tolist())))
 """
 
@@ -78,49 +79,65 @@ def run(path, texts):
 
     Args:
         path: str or Path, the folder.
-        texts: list of str, or of UTF-8 bytes.
+        texts: list of str, or of UTF-8 bytes; or where it reads more than
+            `text` a dict of such, of equal lengths, by the names of inputs.
     Returns:
         list of dict, for each text its answers by name: str, float, or nested
         lists of them.
     Raises:
-        ValueError: if there is no SavedModel at `path`, or `texts` is no list
-            of texts.
+        ValueError: if there is no SavedModel at `path`, `texts` are no lists
+            of texts, or not what it reads.
     """
     check_path(path)
-    check_texts(texts)
+    columns = check_texts(texts)
     import_tensorflow_text()  # its ops, or else the graph cannot be loaded
     import tensorflow as tf
 
     served = tf.saved_model.load(str(path)).signatures[ENDPOINT]
+    names = set(served.structured_input_signature[1])
+    if set(columns) != names:
+        raise ValueError(
+            "`texts` must be what the SavedModel reads. Received "
+            f"{sorted(columns)}, and it reads {sorted(names)}."
+        )
     answers = []
-    for at in range(0, len(texts), ROWS):
-        found = served(text=tf.constant(texts[at : at + ROWS]))
-        columns = [map(_plain, column.numpy()) for column in found.values()]
-        answers += [dict(zip(found, row)) for row in zip(*columns)]
+    for at in range(0, len(next(iter(columns.values()))), ROWS):
+        found = served(
+            **{
+                name: tf.constant(column[at : at + ROWS])
+                for name, column in columns.items()
+            }
+        )
+        values = [map(_plain, column.numpy()) for column in found.values()]
+        answers += [dict(zip(found, row)) for row in zip(*values)]
     return answers
 
 
-def run_alone(path, texts):
+def run_alone(path, texts, output="text"):
     """Answer in a new process that knows nothing of this library.
 
     It imports tensorflow and tensorflow_text alone, as a server would.
 
     Args:
-        path: str or Path, the folder of what `export_text_model` wrote.
-        texts: list of str.
+        path: str or Path, the folder of an exported model.
+        texts: as for `run`.
+        output: str, the answers to give, one of strings. Default "text".
     Returns:
-        list of str, the answers; a list of W for each where all hypotheses
-        of a beam were exported.
+        list of str, the answers; a list for each where a text has several,
+        as the hypotheses of a beam, or tags.
     Raises:
-        ValueError: if there is no SavedModel at `path`, or `texts` is no list
-            of texts.
+        ValueError: if there is no SavedModel at `path`, or `texts` are no
+            lists of texts.
         RuntimeError: if that process fails, with what it said.
     """
     check_path(path)
-    check_texts(texts)
+    columns = {
+        name: [_text(text) for text in column]
+        for name, column in check_texts(texts).items()
+    }
     done = subprocess.run(
         [sys.executable, "-c", ALONE, str(path)],
-        input=json.dumps([_text(text) for text in texts]),
+        input=json.dumps([columns, output]),
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -135,12 +152,21 @@ def _text(text):
 
 
 def check_texts(texts):
-    """Refuse a single text, and what is none."""
-    single = isinstance(texts, (str, bytes))
-    if single or not all(isinstance(text, (str, bytes)) for text in texts):
+    """Give lists of texts by their names; refuse a text, and what is none."""
+    columns = texts if isinstance(texts, dict) else {"text": texts}
+    for column in columns.values():
+        single = isinstance(column, (str, bytes))
+        if single or not all(isinstance(t, (str, bytes)) for t in column):
+            raise ValueError(
+                "`texts` must be a list of str, or a dict of such. "
+                f"Received texts={texts!r}."
+            )
+    if len(set(map(len, columns.values()))) != 1:
         raise ValueError(
-            f"`texts` must be a list of str. Received texts={texts!r}."
+            "`texts` must have as many of each. Received "
+            f"{ {name: len(column) for name, column in columns.items()} }."
         )
+    return columns
 
 
 def check_path(path):

@@ -79,9 +79,9 @@ def export_text_model(
     """
     target_tokenizer = target_tokenizer or source_tokenizer
     checks.positive_int(max_length=max_length)
-    _check_backend()
+    check_backend()
     check_speaker(model, method, end_id)
-    _check_source(model, "source_tokenizer", source_tokenizer)
+    check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
         end_id = getattr(model, "end_id", None)
@@ -106,7 +106,7 @@ def export_text_model(
 
     ids_spec = tf.TensorSpec([None, None], tf.int32, name="ids")
     noise_spec = tf.TensorSpec([None, max_length], tf.float32, name="noise")
-    speak = _in_tensorflow(model, say, ids_spec, noise_spec)
+    speak = in_tensorflow(model, say, ids_spec, noise_spec)
 
     def answer(text):
         source = source_tokenizer.tokenize(
@@ -129,7 +129,7 @@ def export_text_model(
             answers["source_tokens"] = source_tokenizer.tokens(source)
         return answers
 
-    _write(path, answer)
+    write(path, answer)
 
 
 def export_text_classifier(
@@ -152,37 +152,29 @@ def export_text_classifier(
         ValueError: if the backend is PyTorch, `model` is not built, its
             vocabulary is not the tokenizer's, or `labels` are not C names.
     """
-    _check_backend()
+    check_backend()
     check_built(model)
-    _check_source(model, "tokenizer", tokenizer)
-    labels = list(labels or ())
-    if not labels or not all(isinstance(name, str) for name in labels):
-        raise ValueError(
-            f"`labels` must be a str for each class. Received {labels!r}."
-        )
+    check_source(model, "tokenizer", tokenizer)
+    labels = check_labels(labels)
     import tensorflow as tf
 
     def odds(ids):
         logits = ops.cast(model(ids, training=False), "float32")
-        if tuple(logits.shape[1:]) != (len(labels),):
-            raise ValueError(
-                "`labels` must be one for each class of the model. Received "
-                f"{len(labels)} labels, logits of shape {logits.shape}."
-            )
+        check_labels(labels, logits.shape[1:])
         return ops.softmax(logits, axis=-1)
 
     ids_spec = tf.TensorSpec([None, None], tf.int32, name="ids")
-    classify = _in_tensorflow(model, odds, ids_spec)
+    classify = in_tensorflow(model, odds, ids_spec)
 
     def answer(text):
         p = classify(tokenizer.tokenize(text, start=start, end=end))
         label = tf.gather(tf.constant(labels), tf.argmax(p, axis=-1))
         return {"label": label, "probabilities": p}
 
-    _write(path, answer)
+    write(path, answer)
 
 
-def _check_backend():
+def check_backend():
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise ValueError(
@@ -192,7 +184,7 @@ def _check_backend():
         )
 
 
-def _check_source(model, name, tokenizer):
+def check_source(model, name, tokenizer):
     """Refuse a tokenizer whose ids or whose padding the model misreads."""
     _check_tokenizer(name, tokenizer)
     if getattr(model, "pad_id", tokenizer.pad_id) != tokenizer.pad_id:
@@ -220,6 +212,21 @@ def _check_target(model, tokenizer):
         )
 
 
+def check_labels(labels, shape=None):
+    """Give the names of the classes as a list; refuse what is none."""
+    labels = list(labels or ())
+    if not labels or not all(isinstance(name, str) for name in labels):
+        raise ValueError(
+            f"`labels` must be a str for each class. Received {labels!r}."
+        )
+    if shape is not None and tuple(shape) != (len(labels),):
+        raise ValueError(
+            "`labels` must be one for each class of the model. Received "
+            f"{len(labels)} labels, logits of shape {(None, *shape)}."
+        )
+    return labels
+
+
 def _check_tokenizer(name, tokenizer):
     if not isinstance(tokenizer, Tokenizer):
         raise ValueError(
@@ -233,7 +240,7 @@ def _vocabulary(model, name):
     return config.get(name, config.get("vocab_size"))
 
 
-def _in_tensorflow(model, function, *signature):
+def in_tensorflow(model, function, *signature):
     """Make a TensorFlow function of one in `keras.ops`, on either backend."""
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -279,18 +286,21 @@ def _noise(method, shape):
     return tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32)
 
 
-def _write(path, answer):
-    """Save a function of strings, string (B,) -> dict of (B, ...)."""
+def write(path, answer, names=("text",)):
+    """Save a function of strings, each (B,), to a dict of (B, ...)."""
     import_tensorflow_text()
     import tensorflow as tf
 
-    def serve(text):
-        rows = tf.shape(text)[0]
+    def serve(*texts):
+        rows = tf.shape(texts[0])[0]
         missing = tf.maximum(0, 1 - rows)  # no loop runs on no row
-        answers = answer(tf.pad(text, [[0, missing]], constant_values=""))
+        padded = [
+            tf.pad(text, [[0, missing]], constant_values="") for text in texts
+        ]
+        answers = answer(*padded)
         return {name: value[:rows] for name, value in answers.items()}
 
-    signature = [tf.TensorSpec([None], tf.string, name="text")]
+    signature = [tf.TensorSpec([None], tf.string, name=n) for n in names]
     served = tf.function(serve, input_signature=signature, autograph=False)
     served.get_concrete_function()  # the archive wants it traced
     archive = keras.export.ExportArchive()

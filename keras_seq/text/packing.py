@@ -173,7 +173,8 @@ class Packer:
             room = self.length - 1 - len(rows)
             if self.trim == "longest":  # which takes time for each piece
                 rows = [row[:, :room] for row in rows]
-            rows = getattr(text, TRIMMERS[self.trim])(room).trim(rows)
+            if len(rows) > 1 or self.trim != "longest":
+                rows = getattr(text, TRIMMERS[self.trim])(room).trim(rows)
         places, segments = text.combine_segments(rows, 0, 1)
         places = pad_rows(places, 2, self.length)
         return places, pad_rows(segments, 0, self.length)

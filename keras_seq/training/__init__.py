@@ -18,7 +18,7 @@ from keras_seq.training.metrics import (
     SequenceAccuracy,
     TokenAccuracy,
 )
-from keras_seq.training.retrieval import nearest_answer
+from keras_seq.training.retrieval import nearest_answer, tfidf_accuracy
 from keras_seq.training.run import Run, write_results
 from keras_seq.training.schedules import Noam, warmup_cosine
 from keras_seq.training.scores import (
@@ -29,6 +29,7 @@ from keras_seq.training.scores import (
     edit_distance,
     exact_match,
     rouge_l,
+    token_f1,
 )
 from keras_seq.training.timing import interleave, ratio
 
@@ -59,6 +60,8 @@ __all__ = [
     "ratio",
     "rouge_l",
     "teacher_forcing",
+    "tfidf_accuracy",
+    "token_f1",
     "warmup_cosine",
     "write_results",
 ]

@@ -3,7 +3,8 @@
 A chatbot that cannot beat this has learned nothing that needs a network.
 Questions are compared by the character n-grams they share, each weighed by
 how rare it is (TF-IDF), so that "내일 시간 돼?" finds "내일 시간 있어?" without
-anybody having to know what a word is in Korean.
+anybody having to know what a word is in Korean. The same vectors, and a weight
+for each n-gram, make a classifier without a network.
 
 Shapes: N training questions, M questions.
 Paper: Salton & Buckley (1988), "Term-weighting approaches in automatic text
@@ -40,16 +41,7 @@ def nearest_answer(train_questions, train_answers, questions, n=4):
             "`train_answers` must be as many as `train_questions`, at least "
             f"one. Received {len(train_answers)} and {len(train_questions)}."
         )
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise ImportError(
-            "nearest_answer() needs scikit-learn: "
-            'pip install "keras_seq[tutorials]"'
-        ) from error
-    vectors = TfidfVectorizer(
-        analyzer="char", ngram_range=(1, n), sublinear_tf=True
-    )
+    vectors = _counts("nearest_answer", n)
     known = vectors.fit_transform(train_questions).T.tocsr()  # (grams, N)
     nearest = []
     for start in range(0, len(questions), 500):  # M x N is too much at once
@@ -57,3 +49,40 @@ def nearest_answer(train_questions, train_answers, questions, n=4):
         similarity = (asked @ known).toarray()  # (500, N), rows of length 1
         nearest += np.argmax(similarity, axis=1).tolist()
     return [train_answers[at] for at in nearest]
+
+
+def tfidf_accuracy(train_texts, train_labels, texts, labels, n=4):
+    """Classify by the same vectors: the accuracy of a logistic regression.
+
+    Args:
+        train_texts: list of N > 0 str.
+        train_labels: int (N,), of two kinds at least.
+        texts: list of M > 0 str.
+        labels: int (M,).
+        n: int > 0, most characters of an n-gram. Default 4.
+    Returns:
+        float in [0, 1].
+    Raises:
+        ImportError: if scikit-learn is not installed.
+        ValueError: if texts and labels differ in number.
+    """
+    checks.positive_int(n=n)
+    vectors = _counts("tfidf_accuracy", n)
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000)
+    model.fit(vectors.fit_transform(train_texts), train_labels)
+    return float(model.score(vectors.transform(texts), labels))
+
+
+def _counts(caller, n):
+    """Make what turns texts into vectors, or say what is missing."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError as error:
+        raise ImportError(
+            f'{caller}() needs scikit-learn: pip install "keras_seq[tutorials]"'
+        ) from error
+    return TfidfVectorizer(
+        analyzer="char", ngram_range=(1, n), sublinear_tf=True
+    )

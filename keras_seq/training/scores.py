@@ -5,6 +5,7 @@
     BLEU            share of the n-grams, n = 1..4, that a reference has too
     chrF            the same by characters, for languages with long words
     ROUGE-L         F1 of the longest common subsequence of tokens
+    token F1        the same of the tokens in any order, for short answers
 
 Every score takes the references first, then the hypotheses, a str each. BLEU
 and chrF are sacrebleu's, with its signature, which belongs beside any figure:
@@ -13,12 +14,15 @@ a BLEU without its tokenizer cannot be compared. Nothing is downloaded.
 Shapes: N pairs of texts, M and K lengths of a pair.
 Paper: BLEU: Papineni et al. (2002), ACL, P02-1040; sacrebleu: Post (2018),
     arXiv:1804.08771; chrF: Popovic (2015), WMT, W15-3049; ROUGE-L: Lin (2004),
-    W04-1013, section 3.1; edit distance: Levenshtein (1966).
-Differs from the paper: ROUGE-L is the plain F1 (beta = 1), as everywhere today.
+    W04-1013, section 3.1; edit distance: Levenshtein (1966); token F1:
+    Rajpurkar et al. (2016), arXiv:1606.05250, section 6.1.
+Differs from the paper: ROUGE-L is the plain F1 (beta = 1), as everywhere today;
+    of token F1, articles count too.
 """
 
 import re
 import typing
+from collections import Counter
 
 import numpy as np
 
@@ -200,6 +204,26 @@ def levenshtein(a, b):
         new = np.minimum(row + 1, np.concatenate([[i], replaced]))
         row = np.minimum.accumulate(new - steps) + steps  # insertions
     return int(row[-1])
+
+
+def token_f1(references, hypotheses, tokens="words"):
+    """Compute the mean F1 of tokens in any order, as SQuAD scores answers.
+
+    Args:
+        references, hypotheses, tokens: as of `rouge_l`.
+    Returns:
+        float in [0, 1]; of two texts without a token 1, of one 0.
+    Raises:
+        ValueError: as `rouge_l`.
+    """
+    references, hypotheses = _pairs(references, hypotheses)
+    checks.one_of(TOKENS, tokens=tokens)
+    scores = []
+    for pair in zip(references, hypotheses):
+        wanted, given = (Counter(_tokens(text, tokens)) for text in pair)
+        common, total = (wanted & given).total(), wanted + given
+        scores.append(2 * common / total.total() if total else 1.0)
+    return float(np.mean(scores))
 
 
 def longest_common(a, b):
