@@ -30,7 +30,7 @@ YEAR, MONTH, DAY = 0, 5, 8  # where in "1950-03-05"
 def dated_sentences(count, seed=0, split="train"):
     """Write sentences with a date in each.
 
-    Baseline, F1 of the three spans: 0.37 for calling the first number of four
+    Baseline, F1 of the three spans: 0.63 for calling the first number of four
     digits the year, and of the other numbers the first one the day.
 
     Args:

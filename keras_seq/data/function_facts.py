@@ -1,12 +1,13 @@
 """Facts about functions that do not exist, and questions about them.
 
-    text      "load_table returns a dict. It was added in version 3.4.
-               sort_rows takes 2 arguments."
+    text      "load_table returns a dict. sort_row returns None. sort_row was
+               added in version 3.4. load_table was added in version 2.7."
     question  "In which version was load_table added?"
-    answer    "3.4", text[47:50]
+    answer    "2.7", text[117:120]
 
 Who answers must find the function first: another one beside it has facts of
-the same kinds. One question in ten has no answer in the text.
+the same kinds. One question in ten is about a third function, and has no
+answer in the text.
 
 Shapes: N questions.
 """
@@ -51,9 +52,9 @@ KINDS = (  # what a text says, what is asked, and what may be answered
 def function_facts(count, seed=0, split="train"):
     """Write texts of facts, a question about each, and its answer.
 
-    A text tells four facts about two functions. The names of one split are
-    in no text of the other. Baseline, exact match: 0.31 for the first fact of
-    the kind that is asked for.
+    A text tells the same two kinds of facts about two functions. The names
+    of one split are in no text of the other. Baseline, exact match: 0.53 for
+    the first fact of the kind that is asked for.
 
     Args:
         count: int > 0, number of questions N.
@@ -82,19 +83,20 @@ def function_facts(count, seed=0, split="train"):
 
 def _ask(rng, names):
     """Write one text: question, text, answer, span."""
-    pair = rng.choice(names, 2, replace=False)
-    every = list(itertools.product(pair, KINDS))
-    told = rng.permutation(len(every))
-    here, absent = told[:4], told[4:]
-    text, places = "", {}
-    for n in here:
-        name, (statement, _, known) = every[n]
+    *pair, other = rng.choice(names, 3, replace=False)
+    kinds = [KINDS[n] for n in rng.choice(len(KINDS), 2, replace=False)]
+    told = list(itertools.product(pair, kinds))
+    text, places = "", []
+    for n in rng.permutation(len(told)):
+        name, (statement, question, known) = told[n]
         answer = known[rng.integers(len(known))]
         text += " " * bool(text)
         begin = len(text) + statement.format(name, "\0").index("\0")
         text += statement.format(name, answer)
-        places[n] = answer, (begin, begin + len(answer))
-    asked = rng.choice(absent if rng.random() < 0.1 else here)
-    name, (_, question, _) = every[asked]
-    answer, span = places.get(asked, ("", (0, 0)))
-    return question.format(name), text, answer, span
+        span = begin, begin + len(answer)
+        places.append((question.format(name), answer, span))
+    if rng.random() < 0.1:
+        (_, question, _), answer, span = kinds[0], "", (0, 0)
+        return question.format(other), text, answer, span
+    question, answer, span = places[rng.integers(len(places))]
+    return question, text, answer, span
