@@ -310,7 +310,7 @@ def questions():
 
 
 def texts():
-    """Draw a row of ids that may all be answers."""
+    """Draw a row of ids that may be answers, all but the last."""
     x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH), "int32")
     return {"ids": x, "segments": np.ones_like(x)}
 
