@@ -230,15 +230,13 @@ class MultiHeadAttention(keras.layers.Layer):
         if self.use_bias:
             flat = [ops.reshape(self.biases[n], (-1,)) for n in names]
             y = y + ops.cast(_joined(flat, 0), self.compute_dtype)
-        sizes = [self.kernels[name].shape[-1] for name in names]
+        H = self.num_heads
+        widths = [H * self.kernels[name].shape[-1] for name in names]
         return [
             ops.transpose(
-                ops.reshape(part, (-1, rows, self.num_heads, size)),
-                (0, 2, 1, 3),
+                ops.reshape(part, (-1, rows, H, width // H)), (0, 2, 1, 3)
             )
-            for part, size in zip(
-                _apart(y, [self.num_heads * size for size in sizes]), sizes
-            )
+            for part, width in zip(_apart(y, widths), widths)
         ]
 
     def _look(self, q, k, v, mask, training=False):
@@ -253,8 +251,7 @@ class MultiHeadAttention(keras.layers.Layer):
         kernel = ops.reshape(self.kernels["output"], (flat, -1))
         y = ops.matmul(context, ops.cast(kernel, self.compute_dtype))
         if self.use_bias:
-            bias = ops.cast(self.biases["output"], self.compute_dtype)
-            y = y + bias
+            y = y + ops.cast(self.biases["output"], self.compute_dtype)
         return y, weights
 
     def get_config(self):

@@ -28,9 +28,9 @@ from keras_seq import checks
 class LayerNormalization(keras.layers.LayerNormalization):
     """Norm the last axis, as Keras does; on TensorFlow with a short gradient.
 
-    TensorFlow differentiates operation by operation; written out, the gradient
-    takes half as many passes over the tensor. JAX and PyTorch make one of
-    them by themselves: there it is Keras's layer.
+    TensorFlow differentiates operation by operation, each a pass over the
+    tensor; written out, the gradient takes fewer. JAX and PyTorch join them by
+    themselves: there it is Keras's layer.
 
     Args:
         epsilon: float > 0, added to the variance. Default 1e-5.

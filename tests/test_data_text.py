@@ -525,5 +525,7 @@ def test_letters_that_tell_the_kind_are_found_by_counting():
     labels = [0, 0, 0, 1, 1, 1]
     held_out = tfidf_accuracy(texts, labels, ["aabb", "xxyy", "xa"], [0, 1, 1])
     assert held_out >= 2 / 3
-    with pytest.raises(ValueError, match="inconsistent"):
+    with pytest.raises(ValueError, match="train_labels"):
         tfidf_accuracy(texts, labels[1:], texts, labels)
+    with pytest.raises(ValueError, match="`labels`"):
+        tfidf_accuracy(texts, labels, texts, labels[1:])

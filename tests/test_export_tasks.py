@@ -85,6 +85,8 @@ def test_a_classifier_gives_label_and_probabilities(tmp_path, packer, pairs):
     assert len(set(best)) > 1
     with pytest.raises(ValueError, match="texts"):
         export.run(tmp_path, {"text": TEXTS, "third": QUESTIONS})
+    with pytest.raises(ValueError, match="as many"):
+        export.run(tmp_path, {"text": TEXTS, "second": QUESTIONS[1:]})
     with pytest.raises(ValueError, match="labels"):
         export.export_bert_classifier(
             model, tmp_path, packer=packer, labels=LABELS[:2]

@@ -122,8 +122,8 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # larger batches, for large products are what it is quick at, and learns longer
 # too. It and the GRU get smoothed labels. Luong alone searches with a beam.
 # Recipes are chosen by the validation captions, whose figure stands beside that
-# of the test; but the GRU and Luong were changed after a first run, when both
-# figures were known.
+# of the test, and the Transformer's by the half hour that it may take; but the
+# GRU and Luong were changed after a first run, when both figures were known.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)

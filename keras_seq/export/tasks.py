@@ -50,11 +50,9 @@ def export_bert_classifier(model, path, *, packer, labels, pairs=False):
     labels = check_labels(labels, _check(model, BERTClassifier, packer))
     import tensorflow as tf
 
-    def odds(ids, segments):
-        logits = model({"ids": ids, "segments": segments}, training=False)
-        return ops.softmax(ops.cast(logits, "float32"), axis=-1)
-
-    classify = _on_packed(model, odds)
+    classify = _on_packed(
+        model, lambda logits: ops.softmax(ops.cast(logits, "float32"))
+    )
 
     def answer(*texts):
         p = classify(_read(packer, model, *texts))
@@ -86,11 +84,7 @@ def export_bert_tagger(model, path, *, packer, labels):
     labels = check_labels(labels, _check(model, BERTTagger, packer))
     import tensorflow as tf
 
-    def choose(ids, segments):
-        logits = model({"ids": ids, "segments": segments}, training=False)
-        return ops.cast(ops.argmax(logits, axis=-1), "int32")
-
-    tag = _on_packed(model, choose)
+    tag = _on_packed(model, lambda logits: ops.argmax(logits, axis=-1))
 
     def answer(text):
         packed = _read(packer, model, text, offsets=True)
@@ -129,8 +123,7 @@ def export_bert_span_qa(model, path, *, packer, most=30):
     checks.positive_int(most=most)
     _check(model, BERTSpanQA, packer)
 
-    def find(ids, segments):
-        ends = model({"ids": ids, "segments": segments}, training=False)
+    def find(ends):
         spans = best_span(ends["start"], ends["end"], most)
         score = 0.0
         for n, name in enumerate(("start", "end")):
@@ -166,7 +159,7 @@ def _check(model, kind, packer):
 
 
 def _on_packed(model, function):
-    """Make a TensorFlow function of packed texts, on either backend.
+    """Make a TensorFlow function of packed texts: of what the model gives.
 
     Both rows go as one tensor (B, T, 2): JAX would take two for tensors of
     different lengths.
@@ -174,7 +167,8 @@ def _on_packed(model, function):
     import tensorflow as tf
 
     def call(rows):
-        return function(rows[..., 0], rows[..., 1])
+        inputs = {"ids": rows[..., 0], "segments": rows[..., 1]}
+        return function(model(inputs, training=False))
 
     spec = tf.TensorSpec([None, None, 2], tf.int32, name="rows")
     called = in_tensorflow(model, call, spec)

@@ -67,6 +67,15 @@ def tfidf_accuracy(train_texts, train_labels, texts, labels, n=4):
         ValueError: if texts and labels differ in number.
     """
     checks.positive_int(n=n)
+    for name, rows, wanted in (
+        ("train_labels", train_texts, train_labels),
+        ("labels", texts, labels),
+    ):
+        if len(rows) != len(wanted):
+            raise ValueError(
+                f"`{name}` must be one for each text. Received {len(wanted)} "
+                f"for {len(rows)} texts."
+            )
     vectors = _counts("tfidf_accuracy", n)
     from sklearn.linear_model import LogisticRegression
 
