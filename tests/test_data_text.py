@@ -1,6 +1,7 @@
 """Pairs of texts keep their word: dates, docstrings, small talk, captions."""
 
 import datetime
+import re
 import sys
 import time
 import unicodedata
@@ -12,7 +13,8 @@ import pytest
 
 from keras_seq import data
 from keras_seq.data import package_docs, written_dates
-from keras_seq.training import nearest_answer, tfidf_accuracy
+from keras_seq.data.function_facts import KINDS
+from keras_seq.training import exact_match, nearest_answer, tfidf_accuracy
 
 # No backend has a hand in this: one is enough.
 pytestmark = pytest.mark.tensorflow_only
@@ -518,6 +520,32 @@ def test_answers_about_functions_are_parts_of_their_texts():
         data.function_facts(0)
     with pytest.raises(ValueError, match="split"):
         data.function_facts(1, split="dev")
+
+
+def test_the_first_fact_of_the_kind_is_right_as_often_as_is_said():
+    asked, texts, answers, _ = data.function_facts(1000, split="test")
+    found = []
+    for question, text in zip(asked, texts):
+        (kind,) = (
+            statement
+            for statement, form, _ in KINDS
+            if re.fullmatch(form[:-1].format(r"\w+") + r"\?", question)
+        )
+        pattern = re.escape(kind[2:]).replace(r"\{\}", "(.+?)") + "( |$)"
+        found.append(re.search(pattern, text)[1])
+    assert round(exact_match(answers, found), 2) == 0.53
+
+
+def test_the_first_numbers_are_the_date_as_often_as_is_said():
+    texts, spans = data.dated_sentences(1000, split="test")
+    right = said = 0
+    for text, (year, _, day) in zip(texts, spans.tolist()):
+        found = [list(m.span()) for m in re.finditer(r"\d+", text)]
+        years = [pair for pair in found if pair[1] - pair[0] == 4][:1]
+        days = [pair for pair in found if pair not in years][:1]
+        right += (years == [year]) + (days == [day])
+        said += len(years) + len(days)
+    assert round(2 * right / (said + 3 * len(texts)), 2) == 0.63
 
 
 def test_letters_that_tell_the_kind_are_found_by_counting():
