@@ -548,6 +548,12 @@ def test_the_first_numbers_are_the_date_as_often_as_is_said():
     assert round(2 * right / (said + 3 * len(texts)), 2) == 0.63
 
 
+def test_reviews_are_told_by_counting_as_often_as_is_said():
+    (texts, labels), held_out = real(data.nsmc), real(data.nsmc, "test")
+    found = tfidf_accuracy(texts[:1000], labels[:1000], *held_out)
+    assert round(found, 3) == 0.761
+
+
 def test_letters_that_tell_the_kind_are_found_by_counting():
     texts = ["aab", "aba", "baa", "xxy", "xyx", "yxx"]
     labels = [0, 0, 0, 1, 1, 1]
