@@ -15,6 +15,7 @@ import collections
 import typing
 
 import keras
+import numpy as np
 
 from benchmarks import report
 from keras_seq.training import interleave, ratio
@@ -30,23 +31,44 @@ class Contender(typing.NamedTuple):
     threads: int | None = None  # PyTorch's, see `quicker_threads`
 
 
+MODES = {"training step": "step", "inference": "forward"}
+
+
 def race(make, peers, rounds, builds):
     """Time the training step and the forward pass of several contenders.
+
+    Args:
+        make, rounds, builds: as of `turns`, "keras_seq" among the names.
+        peers: names of those that ours is compared with.
+    Returns:
+        list of two dicts: `mode, builds, seconds{name: summary},
+        ratio{peer: float}`, ours over theirs.
+    """
+    return [
+        {
+            "mode": mode,
+            "builds": builds,
+            "seconds": {n: report.summary(s) for n, s in each.items()},
+            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+        }
+        for mode, each in turns(make, rounds, builds).items()
+    ]
+
+
+def turns(make, rounds, builds, modes=MODES):
+    """Time several contenders in turns, made anew several times.
 
     The same function compiled twice can differ by a fifth, for as long as it
     lives. So all are made several times, and timed each time.
 
     Args:
-        make: function of an int, the build, to a dict of name to Contender,
-            "keras_seq" among them.
-        peers: names of those that ours is compared with.
+        make: function of an int, the build, to a dict of name to Contender.
         rounds: int > 0, how often each is timed, all builds together.
         builds: int > 0, how often all are made.
+        modes: dict of name to the part of a Contender. Default `MODES`.
     Returns:
-        list of two dicts: `mode, builds, seconds{name: summary},
-        ratio{peer: float}`, ours over theirs.
+        dict of mode to a dict of name to seconds, a list.
     """
-    modes = {"training step": "step", "inference": "forward"}
     seconds = {mode: collections.defaultdict(list) for mode in modes}
     for build in range(builds):
         found = make(build)
@@ -57,15 +79,7 @@ def race(make, peers, rounds, builds):
             )
             for name, more in timed.items():
                 seconds[mode][name] += more
-    return [
-        {
-            "mode": mode,
-            "builds": builds,
-            "seconds": {n: report.summary(s) for n, s in each.items()},
-            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
-        }
-        for mode, each in seconds.items()
-    ]
+    return seconds
 
 
 def matmul_rate(dtype, size):
@@ -182,6 +196,36 @@ def of_torch(call, weights, x):
         weights[0].cpu()  # waits, where the layer is on a device
 
     threads = quicker_threads(gradients)
+    return Contender(
+        with_threads(threads, forward), with_threads(threads, step), threads
+    )
+
+
+def of_model(model, x, *y):
+    """Make a contender of a compiled Keras model, stepped as `fit` does.
+
+    For a whole model of many milliseconds: here those of Python count little.
+
+    Args:
+        model: a built and compiled `keras.Model`.
+        x: its inputs, NumPy arrays.
+        y: its targets and, if it needs them, the weights of these.
+    Returns:
+        Contender, whose `forward` gives all outputs in one row.
+    """
+
+    def forward():
+        found = keras.tree.flatten(model(x))
+        found = [keras.ops.cast(part, "float32") for part in found]
+        rows = [keras.ops.convert_to_numpy(part).ravel() for part in found]
+        return np.concatenate(rows)
+
+    def step():
+        return model.train_on_batch(x, *y)
+
+    if keras.backend.backend() != "torch":
+        return Contender(forward, step)
+    threads = quicker_threads(forward)  # a step would change the weights
     return Contender(
         with_threads(threads, forward), with_threads(threads, step), threads
     )

@@ -103,6 +103,7 @@ def publish(name, args, results, row, **settings):
     """
     backend = keras.backend.backend()
     peers = [PACKAGES.get(peer, peer) for peer in getattr(args, "peers", ())]
+    peers += ["torch"] * ("transformers" in peers)  # which it runs on
     packages = dict.fromkeys(["keras", backend, *peers, "numpy"])
     print(f"Medians of {args.rounds} rounds, Keras on {backend}, {settings}")
     print(table([row(result) for result in results]))
