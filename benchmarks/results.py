@@ -129,6 +129,16 @@ def speeds():
             "`transformers` |",
             speaking_rows("generation-tensorflow"),
         ),
+        *table(
+            "| pretraining step of BERT-mini | ours | KerasHub | "
+            "`transformers` |",
+            pretraining_rows("bert-tensorflow"),
+        ),
+        *table(
+            "| BERT-mini on real texts | padding at one length | by length | "
+            "time of a text, by length | at one length |",
+            padding_rows("bert-tensorflow"),
+        ),
     ]
     return "\n".join(lines[1:]) + "\n"
 
@@ -216,6 +226,31 @@ def speaking_rows(stem):
         names = ("keras_seq", "uncached", "keras_hub", "transformers")
         cells = [f"{speeds[n]:,.0f}" if n in speeds else "" for n in names]
         yield f"| {what} | {' | '.join(cells)} |"
+
+
+def pretraining_rows(stem):
+    """Give a line per model of ours and precision; peers as times of ours."""
+    for row in kept_rows(stem):
+        if "questions" in row:
+            ms = 1000 * row["seconds"]["keras_seq"]["median"]
+            times = [
+                row["times_ours"].get(p) for p in ("keras_hub", "transformers")
+            ]
+            cells = ["" if t is None else f"{t:.2f} times" for t in times]
+            what = f"{row['questions']}, {row['dtype']}"
+            yield f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
+
+
+def padding_rows(stem):
+    """Give a line per collection of texts: padding, and what it costs."""
+    for row in kept_rows(stem):
+        if "padding" in row:
+            share = [row["padding"][w] for w in ("one length", "by length")]
+            cells = " | ".join(f"{value:.0%}" for value in share)
+            ms = 1000 * row["seconds_per_text"]["by length"]
+            times = f"{row['times_by_length']:.1f} times"
+            what = f"{row['rows']:,} of `{row['texts']}`"
+            yield f"| {what} | {cells} | {ms:.1f} ms | {times} |"
 
 
 def fresh(page):

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    bert,
+    berts,
     contenders,
     decoding,
     generation,
+    padding,
     recurrent,
     report,
+    results,
     transformer,
 )
 from keras_seq.training import interleave, ratio
@@ -156,3 +160,89 @@ def test_speaking_is_compared_with_and_without_the_cache():
     assert result["same_tokens"] == 1.0
     assert set(result["ratio"]) == {"uncached"}
     assert set(result["tokens_per_second"]) == {"keras_seq", "uncached"}
+
+
+def test_bert_is_compared_with_each_peer():
+    for name in ("keras_hub", "torch", "transformers", "safetensors"):
+        pytest.importorskip(name)
+    words, both = bert.measure(bert.QUICK_SIZES, "float32", rounds=1, builds=1)
+    assert set(words["times_ours"]) == {"keras_hub"}
+    assert set(both["times_ours"]) == {"keras_hub", "transformers"}
+    times = [*words["times_ours"].values(), *both["times_ours"].values()]
+    assert all(0 < t < math.inf for t in times)
+
+
+def test_a_pretraining_step_of_bert_changes_the_outputs():
+    contender = bert.rivals(bert.QUICK_SIZES, "float32", peers=())[bert.BOTH]
+    before = contender.forward()
+    contender.step()
+    assert np.abs(contender.forward() - before).max() > 1e-5
+
+
+def test_a_bert_of_another_size_is_not_timed(monkeypatch):
+    pytest.importorskip("keras_hub")
+    make = berts.of_keras_hub
+    monkeypatch.setattr(
+        berts, "of_keras_hub", lambda s, dtype: make({**s, "layers": 2}, dtype)
+    )
+    with pytest.raises(ValueError, match="as many weights"):
+        bert.rivals(bert.QUICK_SIZES, "float32", ("keras_hub",))
+
+
+@pytest.mark.parametrize("peer", bert.PEERS)
+def test_a_bert_of_other_outputs_is_not_timed(monkeypatch, peer):
+    for name in (peer, "safetensors"):
+        pytest.importorskip(name)
+    order, make = berts.in_keras_hub_order, berts.of_transformers
+
+    def reordered(weights):
+        words, *rest = order(weights)
+        return [words[::-1], *rest]
+
+    def moved(mine):
+        theirs = make(mine)
+        theirs.cls.predictions.bias.data += 2e-4
+        return theirs
+
+    monkeypatch.setattr(berts, "in_keras_hub_order", reordered)
+    monkeypatch.setattr(berts, "of_transformers", moved)
+    with pytest.raises(ValueError, match=f"`{peer}` must give our outputs"):
+        bert.rivals(bert.QUICK_SIZES, "float32", (peer,))
+
+
+def test_padding_of_bert_is_counted_over_an_epoch():
+    pytest.importorskip("tensorflow_text")
+    texts = ["a"] * 2 + ["a b a b a b a b a"] * 3  # 3 and 11 ids, marks too
+    found = padding.by_length("letters", texts, bert.QUICK_SIZES, rounds=1)
+    real = 2 * 3 + 3 * 11
+    assert found["padding"] == {
+        "one length": pytest.approx(1 - real / (5 * 11)),
+        "by length": pytest.approx(1 - real / (2 * 8 + 3 * 12)),
+    }
+    assert found["times_by_length"] > 0
+
+
+def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
+    took = {"keras_seq": {"median": 0.2}, "keras_hub": {"median": 0.3}}
+    kept = [
+        {
+            "questions": bert.WORDS,
+            "dtype": "float32",
+            "seconds": took,
+            "times_ours": {"keras_hub": 1.5},
+        },
+        {
+            "texts": "nsmc",
+            "rows": 5000,
+            "padding": {"one length": 0.84, "by length": 0.12},
+            "seconds_per_text": {"one length": 0.009, "by length": 0.003},
+            "times_by_length": 3.0,
+        },
+    ]
+    monkeypatch.setattr(results, "kept_rows", lambda stem: kept)
+    assert list(results.pretraining_rows("")) == [
+        "| hidden words, float32 | 200 ms | 1.50 times |  |"
+    ]
+    assert list(results.padding_rows("")) == [
+        "| 5,000 of `nsmc` | 84% | 12% | 3.0 ms | 3.0 times |"
+    ]

@@ -1,0 +1,240 @@
+"""Our BERT learning beside its peers': same sizes, one run, in turns.
+
+    KERAS_BACKEND=jax python -m benchmarks.bert --peers keras_hub
+
+A pretraining step, that is forward, loss, backward and Adam, of BERT-mini.
+Rows are full, and 15% of their places are hidden. Ours asks for the hidden
+words alone, as KerasHub's `BertMaskedLM`, or both questions, as
+`transformers`' `BertForPreTraining` on PyTorch, which gives logits at every
+place. (Beside both stands KerasHub's too, though it does less.)
+
+Each peer is given our weights. It must have as many, and in float32 give our
+logits to 1e-4, or nothing is timed. For that, ours has KerasHub's GELU, by
+tanh in the blocks alone, where it asks for hidden words, and the paper's, by
+erf, where it asks both. A figure is a peer's time over ours.
+
+Then, what padding costs: see `benchmarks.padding`.
+
+Shapes: B batch, T length, V vocabulary.
+"""
+
+import math
+
+import keras
+import numpy as np
+
+from benchmarks import berts, contenders, padding, recurrent, report
+from benchmarks.berts import BOTH, WORDS
+from benchmarks.transformer import DTYPES, in_precision
+from keras_seq.training import ratio
+
+SIZES = {
+    "layers": 4,  # this, the width and the heads are those of BERT-mini
+    "units": 256,
+    "heads": 4,
+    "vocab": 8000,
+    "length": 128,
+    "batch": 16,
+    "texts": 5000,  # real ones, an epoch
+    "batches": 100,  # of that epoch, timed
+}
+QUICK_SIZES = {
+    "layers": 1,
+    "units": 8,
+    "heads": 2,
+    "vocab": 99,
+    "length": 16,
+    "batch": 2,
+    "texts": 64,
+    "batches": 7,
+}
+COMPARED = {WORDS: ("keras_hub",), BOTH: ("keras_hub", "transformers")}
+PEERS = ("keras_hub", "transformers")
+
+
+def batch(sizes, seed):
+    """Draw a batch: ids, segments and places, and what is asked for."""
+    draw = np.random.default_rng(seed)
+    B, T, V = sizes["batch"], sizes["length"], sizes["vocab"]
+    places = draw.permuted(np.tile(np.arange(T), (B, 1)), axis=1)
+    places = np.sort(places[:, : math.ceil(0.15 * T)]).astype("int32")
+    x = {
+        "ids": draw.integers(1, V, (B, T), "int32"),
+        "segments": np.tile(np.arange(T) >= T // 2, (B, 1)).astype("int32"),
+        "places": places,
+    }
+    y = {
+        "masked": draw.integers(1, V, places.shape, "int32"),
+        "next": draw.integers(0, 2, B, "int32"),
+    }
+    return x, y
+
+
+def on_keras_hub(model, x, y):
+    """Make a contender of KerasHub's model, whose labels come with weights."""
+    given = {
+        "token_ids": x["ids"],
+        "segment_ids": x["segments"],
+        "padding_mask": np.ones_like(x["ids"]),
+        "mask_positions": x["places"],
+    }
+    labels = y["masked"]
+    counted = np.ones(labels.shape, "float32")
+    return contenders.of_model(model, given, labels, counted)
+
+
+def on_torch(model, x, y, dtype):
+    """Make a contender of `transformers`' model, trained as its users do."""
+    import torch
+
+    labels = np.full(x["ids"].shape, -100)  # -100: not asked for
+    np.put_along_axis(labels, x["places"], y["masked"], axis=1)
+    given = {
+        "input_ids": x["ids"],
+        "attention_mask": np.ones_like(x["ids"]),
+        "token_type_ids": x["segments"],
+        "labels": labels,
+        "next_sentence_label": y["next"],
+    }
+    given = {name: torch.tensor(a).long() for name, a in given.items()}
+    adam = torch.optim.Adam(
+        model.parameters(), lr=berts.RATE, eps=berts.EPSILON
+    )
+    ask = in_precision(lambda given: model(**given), dtype)
+
+    def learn():
+        adam.zero_grad()
+        loss = ask(given).loss
+        loss.backward()
+        return loss
+
+    def step():
+        loss = learn()
+        adam.step()
+        return loss.item()
+
+    @torch.no_grad()
+    def forward():
+        found = ask(given)
+        masked = found.prediction_logits.float().numpy()
+        masked = np.take_along_axis(masked, x["places"][..., None], axis=1)
+        following = found.seq_relationship_logits.float().numpy()
+        return np.concatenate([masked.ravel(), following.ravel()])
+
+    threads = contenders.quicker_threads(learn)
+    return contenders.Contender(
+        contenders.with_threads(threads, forward),
+        contenders.with_threads(threads, step),
+        threads,
+    )
+
+
+def rivals(sizes, dtype, peers=PEERS, seed=0):
+    """Make contenders that hold the same weights: dict of name to Contender.
+
+    Ours are called by what they are asked.
+
+    Raises:
+        ValueError: if a peer has another number of weights than ours, or in
+            float32 gives other logits.
+    """
+    keras.utils.set_random_seed(seed)
+    x, y = batch(sizes, seed)
+    mine = {
+        question: berts.ours(sizes, dtype, question) for question in COMPARED
+    }
+    only = {"masked": y["masked"]}
+    found = {
+        WORDS: contenders.of_model(mine[WORDS], x, only),
+        BOTH: contenders.of_model(mine[BOTH], x, y),
+    }
+    like = {"keras_hub": WORDS, "transformers": BOTH}
+    for name in peers:
+        model = mine[like[name]]
+        if name == "keras_hub":
+            theirs = berts.of_keras_hub(sizes, dtype)
+            check_size(model, name, theirs.count_params())
+            theirs.set_weights(berts.in_keras_hub_order(model.get_weights()))
+            found[name] = on_keras_hub(theirs, x, y)
+        else:
+            theirs = berts.of_transformers(model)
+            count = sum(w.numel() for w in theirs.parameters())
+            check_size(model, name, count)
+            found[name] = on_torch(theirs, x, y, dtype)
+        if dtype == "float32":
+            pair = {"keras_seq": found[like[name]], name: found[name]}
+            recurrent.largest_difference(pair)
+    return found
+
+
+def check_size(mine, name, count):
+    """See that a peer has as many weights as ours."""
+    if count != mine.count_params():
+        counts = {"keras_seq": mine.count_params(), name: count}
+        raise ValueError(f"All must have as many weights. Received {counts}.")
+
+
+def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
+    """Time the pretraining step in one precision.
+
+    Returns:
+        list of a dict for each of our two: `questions, dtype, builds,
+        seconds{name: summary}, times_ours{peer: float}`.
+    """
+    seconds = contenders.turns(
+        lambda build: rivals(sizes, DTYPES[dtype], peers, build),
+        rounds,
+        builds,
+        {"training": "step"},
+    )["training"]
+    results = []
+    for question, compared in COMPARED.items():
+        timed = {"keras_seq": seconds[question]}
+        timed |= {name: seconds[name] for name in compared if name in peers}
+        results.append(
+            {
+                "questions": question,
+                "dtype": dtype,
+                "builds": builds,
+                "seconds": {n: report.summary(s) for n, s in timed.items()},
+                "times_ours": {
+                    name: ratio(s, timed["keras_seq"])
+                    for name, s in timed.items()
+                    if name != "keras_seq"
+                },
+            }
+        )
+    return results
+
+
+def row(result):
+    """Write a result as a line of the table: ours in ms, then their times."""
+    if "texts" in result:
+        what = f"{result['texts']}, a text by length"
+        ms = 1000 * result["seconds_per_text"]["by length"]
+    else:
+        what = result["questions"]
+        ms = 1000 * result["seconds"]["keras_seq"]["median"]
+    cells = {"what": what, "dtype": result["dtype"], "ms": f"{ms:.2f}"}
+    times = {f"{n}/ours": t for n, t in result.get("times_ours", {}).items()}
+    times["one length/by length"] = result.get("times_by_length")
+    for name in (*(f"{peer}/ours" for peer in PEERS), "one length/by length"):
+        value = times.get(name)
+        cells[name] = "" if value is None else f"{value:.2f}"
+    return cells
+
+
+def main():
+    """Measure what the command line asks for; print it and write it down."""
+    args = report.arguments(__doc__, 10, PEERS)
+    sizes = QUICK_SIZES if args.quick else SIZES
+    builds, results = 1 if args.quick else 2, []
+    for dtype in DTYPES:
+        results += measure(sizes, dtype, args.peers, args.rounds, builds)
+    few = math.ceil(args.rounds / 3)  # each is many batches
+    results.append(padding.by_length(*padding.real_texts(), sizes, few))
+    report.publish("bert", args, results, row, sizes=sizes)
+
+
+if __name__ == "__main__":
+    main()

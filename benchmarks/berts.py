@@ -1,0 +1,94 @@
+"""BERTs of one size and of the same weights: ours and its peers'.
+
+Sizes are `{"vocab", "units", "heads", "layers", "length"}`; the network inside
+a block is 4 units wide. None has dropout, for each library draws in its own
+way; all learn by Adam, as Keras sets it.
+
+    hidden words      ours without the next sentence, and KerasHub's
+                      `BertMaskedLM`, which asks no more than that
+    both questions    ours with it, and `transformers`' `BertForPreTraining`
+"""
+
+import tempfile
+
+import keras
+
+from keras_seq import BERT, BERTPretrainer
+from keras_seq.training import TokenCrossEntropy
+
+RATE, EPSILON = 1e-4, 1e-7  # Adam's
+WORDS, BOTH = "hidden words", "both questions"
+
+
+def adam():
+    """Make the optimizer of the Keras models."""
+    return keras.optimizers.Adam(RATE, epsilon=EPSILON)
+
+
+def ours(sizes, dtype, question):
+    """Make our BERT, built and compiled, to be asked one or both questions."""
+    both = question == BOTH
+    bert = BERT(
+        sizes["vocab"],
+        sizes["units"],
+        num_heads=sizes["heads"],
+        num_layers=sizes["layers"],
+        max_length=sizes["length"],
+        dropout=0.0,
+        activation="gelu" if both else "gelu_tanh",
+        dtype=dtype,
+    )
+    model = BERTPretrainer(bert, next_sentence=both)
+    model.build()
+    loss = {"masked": TokenCrossEntropy()}
+    if both:
+        loss["next"] = TokenCrossEntropy(pad_id=None)
+    else:  # the head as KerasHub has it
+        model.transform.activation = keras.activations.gelu
+        model.norm.epsilon = 1e-5
+    model.compile(adam(), loss)
+    return model
+
+
+def of_keras_hub(sizes, dtype):
+    """Make KerasHub's `BertMaskedLM`, from ids, with the loss it comes with."""
+    from keras_hub.models import BertBackbone, BertMaskedLM
+
+    backbone = BertBackbone(
+        vocabulary_size=sizes["vocab"],
+        num_layers=sizes["layers"],
+        num_heads=sizes["heads"],
+        hidden_dim=sizes["units"],
+        intermediate_dim=4 * sizes["units"],
+        dropout=0.0,
+        max_sequence_length=sizes["length"],
+        dtype=dtype,
+    )
+    backbone.pooled_dense.trainable = False  # unused, as ours is
+    model = BertMaskedLM(backbone, preprocessor=None)
+    model.compile(adam(), weighted_metrics=None)
+    return model
+
+
+def of_transformers(mine):
+    """Make `transformers`' `BertForPreTraining` of our weights, to be trained.
+
+    Args:
+        mine: `BERTPretrainer` that asks both questions.
+    """
+    import transformers
+
+    with tempfile.TemporaryDirectory() as folder:
+        mine.to_huggingface(folder)
+        return transformers.BertForPreTraining.from_pretrained(folder).train()
+
+
+def in_keras_hub_order(weights):
+    """Reorder our weights: KerasHub has a block's norms before its network."""
+    bias, words, segments, positions, *rest = weights
+    norm, blocks, heads = rest[:2], rest[2:-6], rest[-6:]
+    ordered = [words, positions, segments, *norm]
+    for i in range(0, len(blocks), 16):
+        block = blocks[i : i + 16]
+        ordered += [*block[:8], *block[12:], *block[8:12]]
+    return [*ordered, *heads[:2], bias, *heads[2:]]

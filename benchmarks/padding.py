@@ -1,0 +1,88 @@
+"""What padding costs: real texts at one length, and batched by length.
+
+The longest text decides how long every row is, if all are padded to one
+length; most of what is computed then is about padding. `BatchByLength` puts
+texts of like length together.
+"""
+
+import keras
+import numpy as np
+
+from benchmarks import berts, contenders, report
+from keras_seq import data
+from keras_seq.text import Masker, WordPieceTokenizer
+from keras_seq.training import BatchByLength, interleave, ratio
+
+
+def real_texts():
+    """Give the name of a collection of real texts, and the texts."""
+    try:
+        return "nsmc", data.nsmc()[0]
+    except FileNotFoundError as error:
+        print(f"Docstrings instead of reviews: {error}")
+        packages = ("stdlib", "keras", "numpy")
+        return "docstrings", data.docstrings(packages=packages)[0]
+
+
+def by_length(name, texts, sizes, rounds=3):
+    """Time training on texts, padded to one length and batched by length.
+
+    The model is asked for hidden words. Of either epoch the first batches of
+    a random order are timed, after each was trained on once.
+
+    Args:
+        name: str, what the texts are called.
+        texts: list of str.
+        sizes: as of `benchmarks.bert`; longer texts are cut to `length`.
+        rounds: int > 0. Default 3.
+    Returns:
+        dict: `texts, dtype, rows, padding{way: share of an epoch's ids},
+        seconds_per_text{way: float}, times_by_length`, the seconds per text
+        at one length over those by length.
+    """
+    draw = np.random.default_rng(0)
+    some = draw.permutation(len(texts))[: sizes["texts"]]
+    texts = [texts[i] for i in some]
+    tokenizer = WordPieceTokenizer.train(texts, sizes["vocab"])
+    cut = {"length": sizes["length"], "truncate": True}
+    rows = tokenizer.tokenize(texts, start=True, end=True, **cut)
+    rows = [row[row != tokenizer.pad_id] for row in rows]
+    longest = max(map(len, rows))
+    calls, counts, padding = {}, {}, {}
+    for way, buckets in (("one length", [longest]), ("by length", None)):
+        labels = np.zeros(len(rows))  # are drawn later: hidden words
+        epoch = BatchByLength(rows, labels, sizes["batch"], buckets=buckets)
+        batches = [epoch[i][0] for i in range(len(epoch))]
+        padding[way] = 1 - sum(map(len, rows)) / sum(b.size for b in batches)
+        timed = batches[: sizes["batches"]]
+        counts[way] = sum(map(len, timed))
+        calls[way] = reader(timed, tokenizer, sizes)
+    seconds = interleave(calls, rounds, warmup=1)
+    per_text = {w: [s / counts[w] for s in seconds[w]] for w in seconds}
+    return {
+        "texts": name,
+        "dtype": "float32",
+        "rows": len(rows),
+        "padding": padding,
+        "seconds_per_text": {
+            way: report.summary(s)["median"] for way, s in per_text.items()
+        },
+        "times_by_length": ratio(*per_text.values()),
+    }
+
+
+def reader(batches, tokenizer, sizes):
+    """Give a function that trains a new model on each batch, words hidden."""
+    masker = Masker(tokenizer)
+    keras.utils.set_random_seed(0)
+    model = berts.ours(sizes, "float32", berts.WORDS)
+    given = [masker({"ids": ids}, step) for step, ids in enumerate(batches)]
+    given = [(x, {"masked": x.pop("labels")}) for x in given]
+
+    def read():
+        for x, y in given:
+            model.train_on_batch(x, y)
+
+    if keras.backend.backend() == "torch":
+        return contenders.with_threads(report.cores(), read)
+    return read
