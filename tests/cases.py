@@ -202,6 +202,7 @@ BAD_BLOCK = (
     ({"dropout": 1.0}, "dropout"),
     ({"hidden": 0}, "hidden"),
 )
+BAD_DEPTH = ({"stochastic_depth": 1.0}, "stochastic_depth")
 CASES += [
     layer(
         "MultiHeadAttention",
@@ -245,7 +246,7 @@ CASES += [
         "EncoderBlock",
         wide_floats,
         SEQUENCE,
-        BAD_BLOCK,
+        (*BAD_BLOCK, BAD_DEPTH),
         units=UNITS,
         num_heads=11,
     ),
