@@ -27,11 +27,16 @@ from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.luong import LuongAttention, LuongSeq2Seq
 from keras_seq.multihead import MultiHeadAttention
 from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding, sinusoidal_positions
+from keras_seq.positions import (
+    PositionalEncoding,
+    sinusoidal_positions,
+    sinusoidal_positions_2d,
+)
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
 from keras_seq.transformer import Transformer
 from keras_seq.uncached import Uncached
+from keras_seq.vit import Patches, ViT
 
 __version__ = "0.1.0"
 
@@ -53,7 +58,11 @@ READING_ORDER = {
     "multihead": ("MultiHeadAttention",),
     "norm": ("LayerNormalization",),
     "blocks": ("FeedForward", "EncoderBlock", "DecoderBlock"),
-    "positions": ("PositionalEncoding", "sinusoidal_positions"),
+    "positions": (
+        "PositionalEncoding",
+        "sinusoidal_positions",
+        "sinusoidal_positions_2d",
+    ),
     "transformer": ("Transformer",),
     "gpt": ("GPT",),
     "bert": ("BERT", "BERTPretrainer"),
@@ -63,6 +72,7 @@ READING_ORDER = {
         "BERTSpanQA",
         "best_span",
     ),
+    "vit": ("Patches", "ViT"),
 }
 
 __all__ = [
@@ -93,6 +103,7 @@ __all__ = [
     "LuongSeq2Seq",
     "MultiHeadAttention",
     "OneHot",
+    "Patches",
     "PositionalEncoding",
     "RecurrentLM",
     "Sampling",
@@ -103,6 +114,7 @@ __all__ = [
     "TokenEmbedding",
     "Transformer",
     "Uncached",
+    "ViT",
     "__version__",
     "attend",
     "best_span",
@@ -110,6 +122,7 @@ __all__ = [
     "generate",
     "padding_mask",
     "sinusoidal_positions",
+    "sinusoidal_positions_2d",
     "text",
     "training",
 ]

@@ -15,6 +15,7 @@ from keras_seq import (
     RecurrentLM,
     SimpleRNN,
     Transformer,
+    ViT,
 )
 
 
@@ -83,6 +84,23 @@ BERTS = {
 def test_bert_has_the_published_count(name):
     model = BERT(30522, **BERT.sizes[name])
     assert count_without_allocating(model, (None, None)) == BERTS[name]
+
+
+VITS = {  # 1,000 classes of images of 224 x 224
+    "Ti/16": 5_717_416,
+    "S/16": 22_050_664,
+    "B/32": 88_224_232,
+    "B/16": 86_567_656,
+    "L/32": 306_535_400,
+    "L/16": 304_326_632,
+    "H/14": 632_045_800,
+}
+
+
+@pytest.mark.parametrize("name", ViT.sizes)
+def test_vit_has_the_published_count(name):
+    model = ViT(1000, **ViT.sizes[name])
+    assert count_without_allocating(model, None) == VITS[name]
 
 
 @pytest.mark.parametrize(
