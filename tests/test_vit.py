@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_seq import Patches, ViT, sinusoidal_positions_2d
 from keras_seq.positions import stretched_positions
+from keras_seq.training import attention_rollout
 
 PLACES = ("learned", "sinusoidal", "none")
 POOLINGS = ("token", "mean")
@@ -251,3 +252,45 @@ def test_what_cannot_be_resized_is_refused():
         vit().resized((6, 16))
     with pytest.raises(ValueError, match="`image_size`"):
         vit().resized(0)
+
+
+# Rollout.
+
+
+def rolled_by_hand(weights):
+    """Sum over all ways down from a token to a token, layer by layer."""
+    (B, H, T, _), found = weights[0].shape, []
+    for row in range(B):
+        known = np.eye(T)
+        for layer in weights:
+            mixed = np.zeros((T, T))
+            for t in range(T):
+                mixed[t] += 0.5 * known[t]
+                for s in range(T):
+                    for head in range(H):
+                        share = 0.5 * layer[row, head, t, s] / H
+                        mixed[t] += share * known[s]
+            known = mixed
+        found.append(known)
+    return np.array(found)
+
+
+def test_rollout_is_that_of_the_paper():
+    _, weights = vit(num_layers=3)(images(), return_attention_scores=True)
+    found = attention_rollout(weights)
+    wanted = rolled_by_hand([numbers(each) for each in weights])
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-5)
+
+
+def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
+    itself = np.broadcast_to(np.eye(5), (2, 3, 5, 5))
+    assert np.array_equal(attention_rollout([itself] * 4)[0], np.eye(5))
+
+
+@pytest.mark.parametrize(
+    "shapes", [[], [(3, 5, 5)], [(2, 3, 5, 7)], [(2, 3, 5, 5), (2, 3, 7, 7)]]
+)
+def test_what_is_no_weights_is_not_rolled_out(shapes):
+    with pytest.raises(ValueError, match="`weights` must"):
+        attention_rollout([np.ones(shape) for shape in shapes])
