@@ -11,6 +11,7 @@ from keras_seq.beam import BeamSearch
 from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
+from keras_seq.cnn import ConvNet
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
 from keras_seq.fine_tuning import (
@@ -72,6 +73,7 @@ READING_ORDER = {
         "BERTSpanQA",
         "best_span",
     ),
+    "cnn": ("ConvNet",),
     "vit": ("Patches", "ViT"),
 }
 
@@ -89,6 +91,7 @@ __all__ = [
     "BahdanauSeq2Seq",
     "BeamSearch",
     "ChronoInitializer",
+    "ConvNet",
     "Decoder",
     "DecoderBlock",
     "Encoder",

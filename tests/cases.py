@@ -390,6 +390,24 @@ BAD_PATCH = (
     ({"patch_size": (3, 5, 2)}, "patch_size"),
 )
 CASES += [
+    layer(
+        "ConvNet",
+        images,
+        (BATCH, 7),
+        (
+            ({"num_classes": 0}, "num_classes"),
+            ({"filters": 16}, "filters"),
+            ({"filters": ()}, "filters"),
+            ({"filters": (4, 2.5)}, "filters"),
+            ({"filters": (4, 3)}, "filters"),
+            ({"num_blocks": 0}, "num_blocks"),
+            ({"channels": 0}, "channels"),
+        ),
+        num_classes=7,
+        filters=(3, 5),
+        num_blocks=1,
+        channels=2,
+    ),
     layer("Patches", images, (BATCH, 6, 30), BAD_PATCH, patch_size=(3, 5)),
     layer(
         "ViT",

@@ -12,11 +12,13 @@ from keras_seq import (
     GPT,
     GRU,
     LSTM,
+    ConvNet,
     RecurrentLM,
     SimpleRNN,
     Transformer,
     ViT,
 )
+from keras_seq.cnn import count_weights
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,16 @@ VITS = {  # 1,000 classes of images of 224 x 224
 def test_vit_has_the_published_count(name):
     model = ViT(1000, **ViT.sizes[name])
     assert count_without_allocating(model, None) == VITS[name]
+
+
+RESNETS = {"20": 0.27, "32": 0.46, "44": 0.66, "56": 0.85, "110": 1.7}
+
+
+@pytest.mark.parametrize("name", ConvNet.sizes)
+def test_resnet_has_the_published_millions_of_weights(name):
+    count = count_weights(10, channels=3, **ConvNet.sizes[name])
+    digits = 1 if name == "110" else 2
+    assert round(count / 1e6, digits) == RESNETS[name]
 
 
 @pytest.mark.parametrize(
