@@ -74,10 +74,14 @@ class ResidualBlock(keras.layers.Layer):
     def call(self, x, training=False):
         y = ops.relu(self.inner(x, training=training))
         y = self.outer(y, training=training)
+        return ops.relu(self._around(x) + y)
+
+    def _around(self, x):
+        """Give what goes around: x, as small and as wide as its sum."""
         more = self.filters - x.shape[-1]
-        x = x[:, :: self.stride, :: self.stride]
-        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, more)))
-        return ops.relu(x + y)
+        if self.stride > 1:
+            x = x[:, :: self.stride, :: self.stride]
+        return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, more))) if more else x
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -156,7 +160,6 @@ class ConvNet(keras.Model):
             num_blocks=num_blocks,
             channels=channels,
         )
-
         options = {"num_blocks": num_blocks, "channels": channels}
 
         def missed(F):
