@@ -347,5 +347,29 @@ class ViT(keras.Model):
             copy.assign(x)
         return new
 
+    @classmethod
+    def from_huggingface(cls, folder, **options):
+        """Read a published ViT: `config.json` and `model.safetensors`.
+
+        The pooler of a `ViTModel` is left aside: that layer belongs to the
+        head of the pretraining.
+
+        Args:
+            folder: path of a folder as `transformers` writes a
+                `ViTForImageClassification` or a `ViTModel`.
+            options: of the `ViT`, such as dtype or dropout. With `image_size`,
+                the model is `resized`; with `num_classes`, it gets a new head,
+                or none. Default: what is published.
+        Returns:
+            a built `ViT`, whose numbers are those of the published model.
+        Raises:
+            ValueError: if a file is missing or damaged, a tensor is missing
+                or of a wrong shape, or an option is not to be had here.
+            ImportError: if the package safetensors is not installed.
+        """
+        from keras_seq import pretrained
+
+        return pretrained.load_vit(cls, folder, **options)
+
     def get_config(self):
         return {**super().get_config(), **self.config}
