@@ -290,7 +290,7 @@ class ViT(keras.Model):
         return (logits, weights) if return_attention_scores else logits
 
     def encode(self, images, training=False):
-        """Give each token's vector, float (B, T, D), and a call's weights."""
+        """Give each token's vector, float (B, T, D), and the weights."""
         wanted = (*self.config["image_size"], self.config["channels"])
         if tuple(images.shape)[1:] != wanted:
             raise ValueError(
@@ -314,7 +314,9 @@ class ViT(keras.Model):
         if self.positions is not None:
             return self.positions(x)
         waves = sinusoidal_positions_2d(*self.grid, self.config["units"])
-        before = self.num_tokens - len(waves)  # the token is at no place
+        before = self.num_tokens - math.prod(
+            self.grid
+        )  # the token is at no place
         return x + ops.cast(ops.pad(waves, ((before, 0), (0, 0))), x.dtype)
 
     def resized(self, image_size):
@@ -341,7 +343,7 @@ class ViT(keras.Model):
         new.build()
         learned = getattr(self.positions, "embeddings", None)
         for old, copy in zip(self.weights, new.weights):
-            x = ops.convert_to_numpy(old)
+            x = ops.convert_to_numpy(ops.cast(old, "float32"))
             if old is learned:
                 x = stretched_positions(x, self.grid, new.grid)
             copy.assign(x)

@@ -428,6 +428,14 @@ CASES += [
         ),
         **SMALL_VIT,
     ),
+    layer(
+        "ViT",
+        images,
+        (BATCH, 7),
+        **{**SMALL_VIT, "units": 12},
+        pooling="mean",
+        positions="sinusoidal",
+    ),
 ]
 
 # Public names that are no layers; each has tests of its own.

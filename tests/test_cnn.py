@@ -60,9 +60,9 @@ def by_hand(model, x):
     return x.mean(axis=(1, 2)) @ kernel + bias
 
 
-@pytest.mark.parametrize("size", [(6, 15), (7, 4), (1, 1)])
+@pytest.mark.parametrize("size", [(6, 7), (1, 1)])
 def test_logits_are_those_of_the_equations(size):
-    model = ConvNet(7, (3, 5, 11), num_blocks=2, channels=2)
+    model = ConvNet(7, (3, 5), num_blocks=2, channels=2)
     model.build()
     draw = np.random.default_rng(0)
     for weight in model.weights:

@@ -159,6 +159,14 @@ def test_stochastic_depth_is_off_in_inference_and_on_in_training():
     assert np.allclose(found, found[0], atol=1e-5)
 
 
+def test_stochastic_depth_trains_in_a_compiled_step():
+    model = vit(stochastic_depth=0.5, num_layers=2)
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(images(), np.ones((BATCH, 7)), epochs=2, verbose=0)
+    assert any(not np.array_equal(*w) for w in zip(before, model.get_weights()))
+
+
 # Positions.
 
 
@@ -243,6 +251,12 @@ def test_a_resized_model_has_weights_of_its_own():
     new = model.resized((9, 20))
     new.set_weights([0 * w for w in new.get_weights()])
     assert np.array_equal(numbers(model(images())), before)
+
+
+def test_resized_keeps_its_precision():
+    for dtype in ("mixed_bfloat16", "bfloat16"):
+        model = vit(dtype=dtype).resized((9, 20))
+        assert model.dtype_policy.name == dtype
 
 
 def test_what_cannot_be_resized_is_refused():
