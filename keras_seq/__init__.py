@@ -11,6 +11,7 @@ from keras_seq.beam import BeamSearch
 from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
 from keras_seq.choosing import Greedy, Sampling
+from keras_seq.cnn import ConvNet
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
 from keras_seq.fine_tuning import (
@@ -27,11 +28,16 @@ from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.luong import LuongAttention, LuongSeq2Seq
 from keras_seq.multihead import MultiHeadAttention
 from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding, sinusoidal_positions
+from keras_seq.positions import (
+    PositionalEncoding,
+    sinusoidal_positions,
+    sinusoidal_positions_2d,
+)
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
 from keras_seq.transformer import Transformer
 from keras_seq.uncached import Uncached
+from keras_seq.vit import Patches, ViT
 
 __version__ = "0.1.0"
 
@@ -53,7 +59,11 @@ READING_ORDER = {
     "multihead": ("MultiHeadAttention",),
     "norm": ("LayerNormalization",),
     "blocks": ("FeedForward", "EncoderBlock", "DecoderBlock"),
-    "positions": ("PositionalEncoding", "sinusoidal_positions"),
+    "positions": (
+        "PositionalEncoding",
+        "sinusoidal_positions",
+        "sinusoidal_positions_2d",
+    ),
     "transformer": ("Transformer",),
     "gpt": ("GPT",),
     "bert": ("BERT", "BERTPretrainer"),
@@ -63,6 +73,8 @@ READING_ORDER = {
         "BERTSpanQA",
         "best_span",
     ),
+    "cnn": ("ConvNet",),
+    "vit": ("Patches", "ViT"),
 }
 
 __all__ = [
@@ -79,6 +91,7 @@ __all__ = [
     "BahdanauSeq2Seq",
     "BeamSearch",
     "ChronoInitializer",
+    "ConvNet",
     "Decoder",
     "DecoderBlock",
     "Encoder",
@@ -93,6 +106,7 @@ __all__ = [
     "LuongSeq2Seq",
     "MultiHeadAttention",
     "OneHot",
+    "Patches",
     "PositionalEncoding",
     "RecurrentLM",
     "Sampling",
@@ -103,6 +117,7 @@ __all__ = [
     "TokenEmbedding",
     "Transformer",
     "Uncached",
+    "ViT",
     "__version__",
     "attend",
     "best_span",
@@ -110,6 +125,7 @@ __all__ = [
     "generate",
     "padding_mask",
     "sinusoidal_positions",
+    "sinusoidal_positions_2d",
     "text",
     "training",
 ]

@@ -15,7 +15,8 @@ and so learns without a warm-up.
 
 Shapes: B batch, T length, S length of the memory, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
-    pre-norm: Xiong et al. (2020), arXiv:2002.04745.
+    pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
+    et al. (2016), arXiv:1603.09382, section 3.
 Differs from the paper: dropout on the attention weights too, as in its code.
 """
 
@@ -82,12 +83,17 @@ class FeedForward(keras.layers.Layer):
 class _Residual(keras.layers.Layer):
     """Go around a function: add what comes in to what it gives, and norm."""
 
-    def __init__(self, dropout, norm_first, epsilon, **kwargs):
+    def __init__(self, dropout, norm_first, epsilon, skipped=0.0, **kwargs):
         super().__init__(**kwargs)
         policy = self.dtype_policy
         self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.norm_first = norm_first
+        self.skip = None
+        if skipped:  # one draw for each row of the batch: all of y, or nothing
+            self.skip = keras.layers.Dropout(
+                skipped, noise_shape=(None, 1, 1), dtype=policy
+            )
 
     def build(self, x_shape):
         self.norm.build(x_shape)
@@ -98,7 +104,10 @@ class _Residual(keras.layers.Layer):
 
     def leave(self, x, y, training):
         """Put together what went around it and what it gave."""
-        x = x + self.dropout(y, training=training)
+        y = self.dropout(y, training=training)
+        if self.skip is not None:
+            y = self.skip(y, training=training)
+        x = x + y
         return x if self.norm_first else self.norm(x)
 
 
@@ -121,6 +130,7 @@ class _Block(keras.layers.Layer):
         activation="relu",
         norm_first=False,
         epsilon=1e-5,
+        stochastic_depth=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -133,7 +143,11 @@ class _Block(keras.layers.Layer):
             )
         hidden = 4 * units if hidden is None else hidden
         on_weights = dropout if attention_dropout is None else attention_dropout
-        checks.fraction(dropout=dropout, attention_dropout=on_weights)
+        checks.fraction(
+            dropout=dropout,
+            attention_dropout=on_weights,
+            stochastic_depth=stochastic_depth,
+        )
         self.config = {
             "units": units,
             "num_heads": num_heads,
@@ -143,6 +157,7 @@ class _Block(keras.layers.Layer):
             "activation": activation,
             "norm_first": norm_first,
             "epsilon": epsilon,
+            "stochastic_depth": stochastic_depth,
         }
         policy = self.dtype_policy
         self.attentions = [
@@ -155,7 +170,9 @@ class _Block(keras.layers.Layer):
             units, hidden, activation=activation, dtype=policy
         )
         self.residuals = [
-            _Residual(dropout, norm_first, epsilon, dtype=policy)
+            _Residual(
+                dropout, norm_first, epsilon, stochastic_depth, dtype=policy
+            )
             for _ in range(self.looks + 1)
         ]
         self.supports_masking = True
@@ -204,6 +221,8 @@ class EncoderBlock(_Block):
         norm_first: bool, pre-norm instead of the paper's post-norm. Default
             False.
         epsilon: float > 0, of the norms. Default 1e-5.
+        stochastic_depth: float in [0, 1), how often a row goes around a
+            function in training, instead of through it. Default 0.
     Call arguments:
         x: float (B, T, D).
         mask: optional bool (B, T), True where a token is real.
@@ -262,7 +281,7 @@ class DecoderBlock(_Block):
     Args: those of `EncoderBlock`, which are
         units, num_heads: int > 0. hidden=None, dropout=0.1,
         attention_dropout=None, activation="relu", norm_first=False,
-        epsilon=1e-5.
+        epsilon=1e-5, stochastic_depth=0.
     Call arguments:
         x: float (B, T, D).
         memory: float (B, S, D'), what the encoder gave.

@@ -80,3 +80,17 @@ def one_of(choices, **arguments):
             raise ValueError(
                 f"`{name}` must be one of {known}. Received {name}={value!r}."
             )
+
+
+def size(**argument):
+    """Give a size as two ints > 0, height and width; one stands for both."""
+    [(name, value)] = argument.items()
+    both = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2:
+        raise ValueError(
+            f"`{name}` must be an int > 0, or two: height and width. Received "
+            f"{name}={value!r}."
+        )
+    for side in both:
+        positive_int(**{name: side})
+    return tuple(both)

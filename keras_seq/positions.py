@@ -10,15 +10,21 @@ by a vector learned for each place.
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
     x_p <- x_p + PE(p)                    # or + P[p], learned
 
+A patch of an image has a place in two directions: half of the width tells the
+column, the other half the row.
+
 Shapes: B batch, T length, D width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
-    et al. (2017), arXiv:1705.03122, section 3.1.
+    et al. (2017), arXiv:1705.03122, section 3.1; of patches: Chen, Xie & He
+    (2021), arXiv:2104.02057, section 5, as in Beyer et al. (2022),
+    arXiv:2205.01580.
 Differs from the paper: nothing.
 """
 
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq import checks
@@ -42,6 +48,77 @@ def sinusoidal_positions(positions, units):
     rate = ops.exp(-(i - i % 2) * (math.log(10000.0) / units))
     angle = ops.cast(positions, "float32")[..., None] * rate
     return ops.where(i % 2 == 0, ops.sin(angle), ops.cos(angle))
+
+
+def sinusoidal_positions_2d(rows, columns, units):
+    """Tell each place of a grid by waves along it and waves down it.
+
+    Args:
+        rows, columns: int > 0, of the grid.
+        units: int > 0, D, a multiple of 4.
+    Returns:
+        float32 (rows * columns, D), row by row: sines and cosines of the
+        column, then of the row.
+    Raises:
+        ValueError: if an argument is no int > 0, or 4 does not divide `units`.
+    """
+    checks.positive_int(rows=rows, columns=columns, units=units)
+    if units % 4:
+        raise ValueError(
+            "`units` must be a multiple of 4: sines and cosines, of the column "
+            f"and of the row. Received units={units}."
+        )
+    i = ops.cast(ops.arange(units // 4), "float32")
+    rate = ops.exp(-i * (math.log(10000.0) / max(units // 4 - 1, 1)))
+    place = ops.arange(rows * columns)
+    x, y = (
+        ops.cast(at, "float32")[:, None] * rate
+        for at in (place % columns, place // columns)
+    )
+    return ops.concatenate([ops.sin(x), ops.cos(x), ops.sin(y), ops.cos(y)], 1)
+
+
+def stretched_positions(table, old, new):
+    """Interpolate what was learned for the places of a grid to another grid.
+
+    By cubic convolution, as PyTorch does it: Keys (1981), "Cubic convolution
+    interpolation for digital image processing", IEEE Trans. ASSP 29(6), eq.
+    (8), with a = -0.75; beyond the edge, the edge goes on.
+
+    Args:
+        table: float (T, D), numpy, a row for each place, row by row; rows
+            before them (of a token at no place) stay as they are.
+        old, new: two ints > 0, rows and columns of each grid.
+    Returns:
+        float (T', D), numpy: `table` itself where the grids are alike.
+    Raises:
+        ValueError: if the table has too few places.
+    """
+    before = len(table) - math.prod(old)
+    if before < 0:
+        raise ValueError(
+            f"`table` must have a row for each place of {tuple(old)}. Received "
+            f"{len(table)} rows."
+        )
+    grid = table[before:].reshape(*old, -1)
+    down, along = (_cubic(*sizes) for sizes in zip(old, new))
+    grid = np.einsum("yr,rcd,xc->yxd", down, grid, along)
+    places = grid.reshape(math.prod(new), -1)
+    return np.concatenate([table[:before], places])
+
+
+def _cubic(old, new, a=-0.75):
+    """Weigh the old places for each new one: float (new, old)."""
+    place = (np.arange(new) + 0.5) * (old / new) - 0.5
+    weights = np.zeros((new, old))
+    for step in (-1, 0, 1, 2):
+        near = np.floor(place) + step
+        d = np.abs(place - near)
+        inner = ((a + 2) * d - (a + 3)) * d**2 + 1
+        outer = a * (((d - 5) * d + 8) * d - 4)
+        edge = np.clip(near, 0, old - 1).astype(int)
+        weights[np.arange(new), edge] += np.where(d <= 1, inner, outer)
+    return weights
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -202,6 +202,7 @@ BAD_BLOCK = (
     ({"dropout": 1.0}, "dropout"),
     ({"hidden": 0}, "hidden"),
 )
+BAD_DEPTH = ({"stochastic_depth": 1.0}, "stochastic_depth")
 CASES += [
     layer(
         "MultiHeadAttention",
@@ -245,7 +246,7 @@ CASES += [
         "EncoderBlock",
         wide_floats,
         SEQUENCE,
-        BAD_BLOCK,
+        (*BAD_BLOCK, BAD_DEPTH),
         units=UNITS,
         num_heads=11,
     ),
@@ -368,6 +369,75 @@ CASES += [
     ),
 ]
 
+
+def images():
+    """Draw images of two by three patches, each 3 x 5 pixels."""
+    x = np.random.default_rng(0).normal(size=(BATCH, 6, 15, 2))
+    return x.astype("float32")
+
+
+SMALL_VIT = {
+    "num_classes": 7,
+    "units": UNITS,
+    "image_size": (6, 15),
+    "patch_size": (3, 5),
+    "num_heads": 1,
+    "num_layers": 1,
+    "channels": 2,
+}
+BAD_PATCH = (
+    ({"patch_size": 0}, "patch_size"),
+    ({"patch_size": (3, 5, 2)}, "patch_size"),
+)
+CASES += [
+    layer(
+        "ConvNet",
+        images,
+        (BATCH, 7),
+        (
+            ({"num_classes": 0}, "num_classes"),
+            ({"filters": 16}, "filters"),
+            ({"filters": ()}, "filters"),
+            ({"filters": (4, 2.5)}, "filters"),
+            ({"filters": (4, 3)}, "filters"),
+            ({"num_blocks": 0}, "num_blocks"),
+            ({"channels": 0}, "channels"),
+        ),
+        num_classes=7,
+        filters=(3, 5),
+        num_blocks=1,
+        channels=2,
+    ),
+    layer("Patches", images, (BATCH, 6, 30), BAD_PATCH, patch_size=(3, 5)),
+    layer(
+        "ViT",
+        images,
+        (BATCH, 7),
+        (
+            *BAD_BLOCK,
+            *BAD_PATCH,
+            BAD_DEPTH,
+            ({"patch_size": 4}, "patch_size"),  # does not divide the images
+            ({"image_size": 2.5}, "image_size"),
+            ({"num_classes": 0}, "num_classes"),
+            ({"num_layers": 0}, "num_layers"),
+            ({"channels": 0}, "channels"),
+            ({"pooling": "max"}, "pooling"),
+            ({"positions": "waves"}, "positions"),
+            ({"positions": "sinusoidal"}, "units"),  # four do not divide them
+        ),
+        **SMALL_VIT,
+    ),
+    layer(
+        "ViT",
+        images,
+        (BATCH, 7),
+        **{**SMALL_VIT, "units": 12},
+        pooling="mean",
+        positions="sinusoidal",
+    ),
+]
+
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
     "BeamSearch",
@@ -383,4 +453,5 @@ PLAIN = {
     "generate",
     "padding_mask",
     "sinusoidal_positions",
+    "sinusoidal_positions_2d",
 }

@@ -45,6 +45,11 @@ PICTURES = {
         "칠" * 11,
         "칠팔" * 5 + "칠",
     ),
+    "attention_maps": lambda: plots.attention_maps(
+        np.random.default_rng(0).random((11, 6, 15, 3)),
+        np.random.default_rng(1).random((11, 2, 3)),
+        ["칠"] * 11,
+    ),
     "alignment": lambda: plots.alignment(
         np.full((2, 3), 1 / 3), "칠 $", ["팔", "[END]"], [(0, 2), (0, 0)]
     ),
@@ -269,6 +274,38 @@ def test_confusion_shows_the_shares_of_each_class_that_occurs():
 def test_pictures_of_answers_refuse_what_does_not_fit(message, call):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("shape", [(6, 15), (6, 15, 1), (6, 15, 3)])
+def test_a_map_lies_over_the_whole_of_its_image(shape):
+    images = np.random.default_rng(0).normal(size=(3, *shape))
+    maps = np.random.default_rng(1).random((3, 2, 3))
+    figure = plots.attention_maps(images, maps)
+    draw(figure)
+    above, below = figure.axes[1], figure.axes[4]  # of the second image
+    (image,), (same, looks) = above.images, below.images
+    assert np.array_equal(image.get_array(), same.get_array())
+    assert np.array_equal(looks.get_array(), maps[1])
+    assert looks.get_extent() == image.get_extent()
+    assert looks.get_clim() == (0, maps[1].max())
+
+
+@pytest.mark.parametrize(
+    "bad, name",
+    [
+        ({"images": np.zeros((2, 3, 5, 2))}, "images"),
+        ({"images": np.zeros((3, 5))}, "images"),
+        ({"maps": np.zeros((3, 1, 1))}, "maps"),
+        ({"maps": np.full((2, 1, 1), -0.1)}, "maps"),
+        ({"maps": np.full((2, 1, 1), np.nan)}, "maps"),
+        ({"texts": "a"}, "texts"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_refused(bad, name):
+    good = {"images": np.zeros((2, 3, 5)), "maps": np.zeros((2, 1, 1))}
+    draw(plots.attention_maps(**good, texts="ab"))
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        plots.attention_maps(**{**good, **bad})
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,13 @@ from keras_seq import (
     GPT,
     GRU,
     LSTM,
+    ConvNet,
     RecurrentLM,
     SimpleRNN,
     Transformer,
+    ViT,
 )
+from keras_seq.cnn import count_weights
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,34 @@ BERTS = {
 def test_bert_has_the_published_count(name):
     model = BERT(30522, **BERT.sizes[name])
     assert count_without_allocating(model, (None, None)) == BERTS[name]
+
+
+VITS = {  # 1,000 classes of images of 224 x 224
+    "Ti/16": 5_717_416,
+    "S/16": 22_050_664,
+    "B/32": 88_224_232,
+    "B/16": 86_567_656,
+    "L/32": 306_535_400,
+    "L/16": 304_326_632,
+    "H/14": 632_045_800,
+}
+
+
+@pytest.mark.parametrize("name", ViT.sizes)
+def test_vit_has_the_published_count(name):
+    model = ViT(1000, **ViT.sizes[name])
+    assert count_without_allocating(model, None) == VITS[name]
+
+
+RESNETS = {"20": 0.27, "32": 0.46, "44": 0.66, "56": 0.85, "110": 1.7}
+
+
+@pytest.mark.parametrize("name", ConvNet.sizes)
+def test_resnet_has_the_published_millions_of_weights(name):
+    count = count_weights(10, channels=3, **ConvNet.sizes[name])
+    assert name != "20" or count == 269_722
+    digits = 1 if name == "110" else 2
+    assert round(count / 1e6, digits) == RESNETS[name]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_chapter_imports_only_keras_numpy_and_chapters_above(chapter):
     path = HOME / f"{chapter}.py"
     above = CHAPTERS[: CHAPTERS.index(chapter)]
     # `from_huggingface` stands on the model and hands over to `pretrained`.
-    more = {"pretrained"} if chapter in ("gpt", "bert") else set()
+    more = {"pretrained"} if chapter in ("gpt", "bert", "vit") else set()
     assert ours(path) <= {"checks", *more, *above}
     packages = {name.split(".")[0] for name in imported(path)}
     packages -= set(sys.stdlib_module_names)

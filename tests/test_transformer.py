@@ -25,7 +25,7 @@ from keras_seq import (
     generate,
     sinusoidal_positions,
 )
-from keras_seq.blocks import gelu_tanh
+from keras_seq.blocks import _Residual, gelu_tanh
 from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {
@@ -474,6 +474,39 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
         )
         assert alike == same
         np.testing.assert_allclose(numbers(weights).sum(-1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_stochastic_depth_goes_around_whole_rows(norm_first):
+    residual = _Residual(0.0, norm_first, 1e-5, skipped=0.25)
+    residual.build((None, 3, 7))
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(2, 997, 3, 7)).astype("float32")
+
+    def left(y, training):
+        return numbers(
+            residual.leave(*map(ops.convert_to_tensor, (x, y)), training)
+        )
+
+    found = left(y, True)
+    around, through = left(0 * y, False), left(y / 0.75, False)
+    skipped = np.isclose(found, around, atol=1e-5).all(axis=(1, 2))
+    assert (
+        np.isclose(found, through, atol=1e-5).all(axis=(1, 2))[~skipped].all()
+    )
+    assert 0.2 < skipped.mean() < 0.3
+
+
+def test_without_stochastic_depth_a_block_is_what_it_was():
+    x = wide_floats()
+    blocks = [
+        EncoderBlock(11, 11, norm_first=True, stochastic_depth=rate)
+        for rate in (0.0, 0.99)
+    ]
+    a, _ = (numbers(block(x)) for block in blocks)
+    blocks[1].set_weights(blocks[0].get_weights())
+    assert np.array_equal(numbers(blocks[1](x)), a)
+    assert all(residual.skip is None for residual in blocks[0].residuals)
 
 
 def test_regularizers_and_constraints_reach_the_kernels():

@@ -11,7 +11,7 @@ from keras_seq.plots.drawing import (
     hangul_font,
 )
 from keras_seq.plots.gates import gates
-from keras_seq.plots.images import captions, clip
+from keras_seq.plots.images import attention_maps, captions, clip
 from keras_seq.plots.lines import bars, curves, gradient_by_lag
 from keras_seq.plots.tables import alignment, confusion, heads, probabilities
 
@@ -19,6 +19,7 @@ __all__ = [
     "HANGUL_FONTS",
     "VISIBLE",
     "alignment",
+    "attention_maps",
     "bars",
     "captions",
     "clip",

@@ -1,5 +1,6 @@
-"""Images, and what was said of each."""
+"""Images, what was said of each, and where a model looked."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from keras_seq.plots.drawing import (
@@ -58,6 +59,67 @@ def clip(frames, labels, predictions=None):
         ]
         height = 1.75
     return _image_grid(frames, titles, texts, right, 10, (1.1, height))
+
+
+def attention_maps(images, maps, texts=None):
+    """Draw images, and under each the same with a map of looks over it.
+
+    Args:
+        images: float (N, H, W), (N, H, W, 1) or, in colour, (N, H, W, 3), of
+            any range.
+        maps: float (N, rows, columns), >= 0, how much each patch was looked
+            at; the brightest patch of an image is its largest.
+        texts: optional N str, to stand under the images.
+    Returns:
+        Figure, at most eight images in a line.
+    """
+    rank = "NHWC"[: 4 if np.ndim(images) == 4 else 3]
+    images = array("images", images, tuple(rank))
+    if images.ndim == 4 and images.shape[-1] not in (1, 3):
+        raise ValueError(
+            "`images` must have 1 or 3 channels. Received images of shape "
+            f"{images.shape}."
+        )
+    maps = array("maps", maps, ("N", "rows", "columns"))
+    if maps.min() < 0:
+        raise ValueError(f"`maps` must be >= 0. Received {maps.min()}.")
+    texts = [""] * len(images) if texts is None else texts
+    check_length(len(images), maps=maps, texts=texts)
+    low, high = images.min(), images.max()
+    images = (images - low) / (high - low if high > low else 1.0)
+    columns = min(len(images), 8)
+    lines = -(-len(images) // columns)
+    figure = Figure(
+        figsize=(0.6 + 1.3 * columns, 2.9 * lines), layout="constrained"
+    )
+    grid = figure.subplots(2 * lines, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for n, (image, looks) in enumerate(zip(images, maps)):
+        line, column = divmod(n, columns)
+        above, below = grid[2 * line : 2 * line + 2, column]
+        _overlay(above, below, image, looks)
+        below.set_xlabel(texts[n], fontsize=MEDIUM)
+    for above, below in zip(grid[::2, 0], grid[1::2, 0]):
+        above.set_ylabel("image", fontsize=MEDIUM)
+        below.set_ylabel("looked at", fontsize=MEDIUM)
+    return dress(figure)
+
+
+def _overlay(above, below, image, looks):
+    """An image, and the same under a map stretched to its size."""
+    H, W = image.shape[:2]
+    for axes in (above, below):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+    below.imshow(
+        looks,
+        cmap="inferno",
+        vmin=0,
+        vmax=looks.max() or 1.0,
+        alpha=0.6,
+        extent=(-0.5, W - 0.5, H - 0.5, -0.5),
+    )
 
 
 def _image_grid(images, titles, texts, right, columns, cell):

@@ -88,6 +88,14 @@ class Folder:
             )
         return value
 
+    def size(self, option):
+        """Give an option that must be an int > 0, or two: height and width."""
+        value = self.config.get(option)
+        try:
+            return checks.size(**{option: value})
+        except ValueError as error:
+            raise ValueError(f"In config.json: {error}") from error
+
     def width(self, option, heads):
         """Give a width, and the number of heads, which must divide it."""
         D, H = self.number(option), self.number(heads)

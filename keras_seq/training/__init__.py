@@ -19,6 +19,7 @@ from keras_seq.training.metrics import (
     TokenAccuracy,
 )
 from keras_seq.training.retrieval import nearest_answer, tfidf_accuracy
+from keras_seq.training.rollout import attention_rollout
 from keras_seq.training.run import Run, write_results
 from keras_seq.training.schedules import Noam, warmup_cosine
 from keras_seq.training.scores import (
@@ -46,6 +47,7 @@ __all__ = [
     "TokenAccuracy",
     "TokenCrossEntropy",
     "attention_on_spans",
+    "attention_rollout",
     "bleu",
     "chrf",
     "edit_distance",

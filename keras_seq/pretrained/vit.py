@@ -1,0 +1,123 @@
+"""ViT's folder: its patches are cut by a convolution, its head is a classifier.
+
+    theirs                                          ours
+    patch_embeddings.projection.weight (D, C, h, w)  embedding   (h w C, D)
+    cls_token                          (1, 1, D)     token       (D,)
+    position_embeddings                (1, T, D)     positions   (T, D)
+
+Shapes: D width, C channels, h and w height and width of a patch, T tokens.
+"""
+
+from keras_seq.pretrained.bert import ACTIVATIONS
+from keras_seq.pretrained.folder import Folder
+from keras_seq.pretrained.weights import Weight, dense, looks, norm
+
+SIZES = {  # their option: our argument
+    "hidden_size": "units",
+    "num_attention_heads": "num_heads",
+    "num_hidden_layers": "num_layers",
+    "num_channels": "channels",
+    "intermediate_size": "hidden",
+}
+THEIRS = ("ViTForImageClassification", "ViTModel")
+
+
+def load_vit(make, folder, **options):
+    """Read a ViT as `transformers` writes it.
+
+    Args:
+        make: the class `ViT`.
+        folder: path of a folder with config.json and model.safetensors.
+        options: of `ViT`; `image_size` resizes, `num_classes` is a new head's.
+    Returns:
+        what `make` made, with the published weights.
+    Raises:
+        ValueError: if a file, a tensor, a shape or an option is not as it
+            must be.
+    """
+    read, size = Folder(folder, "vit"), options.pop("image_size", None)
+    arguments, classes = _arguments(read), _classes(read)
+    read.rename(lambda name: _name(name, "num_classes" in options))
+    model = make(**{"num_classes": classes, **arguments, **options})
+    _check_published(model)
+    model.build()
+    for weight in _weights(model):
+        if "num_classes" in options and weight.name.startswith("classifier."):
+            continue
+        weight.assign(read.take(weight.name, *weight.shape))
+    read.finish()
+    return model if size is None else model.resized(size)
+
+
+def _check_published(model):
+    """Refuse an option that leaves no place for what was published."""
+    for option, value in (("pooling", "token"), ("positions", "learned")):
+        if model.config[option] != value:
+            raise ValueError(
+                f"`{option}` must be {value!r}, as in what is published. "
+                f"Received {option}={model.config[option]!r}."
+            )
+
+
+def _name(name, new_head):
+    """Drop the prefix, and call None what is not asked for."""
+    name = name.removeprefix("vit.")
+    left_aside = ("pooler.", *["classifier."] * new_head)
+    return None if name.startswith(left_aside) else name
+
+
+def _arguments(read):
+    """Give the arguments of a `ViT`, but for its head."""
+    read.require("qkv_bias", True, default=True)
+    activation = read.require("hidden_act", *ACTIVATIONS, default="gelu")
+    sizes = {ours: read.number(theirs) for theirs, ours in SIZES.items()}
+    read.width("hidden_size", "num_attention_heads")
+    on_weights = "attention_probs_dropout_prob"
+    return {
+        **sizes,
+        "image_size": read.size("image_size"),
+        "patch_size": read.size("patch_size"),
+        "dropout": read.real("hidden_dropout_prob", 0.0, 0.0, 1.0),
+        "attention_dropout": read.real(on_weights, 0.0, 0.0, 1.0),
+        "activation": ACTIVATIONS[activation],
+        "epsilon": read.real("layer_norm_eps", 1e-12, 0.0, 1.0),
+    }
+
+
+def _classes(read):
+    """Count the classes of a head: None where there is no head."""
+    kinds = [[kind] for kind in THEIRS]
+    kind = read.require("architectures", *kinds, None)
+    head = any(name.startswith("classifier.") for name in read.tensors)
+    if kind == ["ViTModel"] or (kind is None and not head):
+        return None
+    labels = read.config.get("id2label")
+    return 2 if labels is None else len(labels) or None
+
+
+def _weights(model):
+    """Give each `Weight` of a `ViT`."""
+    D, (h, w) = model.config["units"], model.config["patch_size"]
+    kernel = (D, model.config["channels"], h, w)
+    at, T = "embeddings.", model.num_tokens
+    patches = f"{at}patch_embeddings.projection"
+    yield Weight(f"{at}cls_token", model.token, (1, 1, D))
+    yield Weight(
+        f"{at}position_embeddings", model.positions.embeddings, (1, T, D)
+    )
+    yield Weight(
+        f"{patches}.weight", model.embedding.kernel, kernel, (2, 3, 1, 0)
+    )
+    yield Weight(f"{patches}.bias", model.embedding.bias, (D,))
+    for i, block in enumerate(model.blocks):
+        at, attention = f"encoder.layer.{i}.", block.attentions[0]
+        names = (f"attention.{name}" for name in ("query", "key", "value"))
+        yield from looks(f"{at}attention.", names, attention, D)
+        inner, outer = block.network.inner, block.network.outer
+        yield from dense(f"{at}intermediate.dense", inner, inner.units, D)
+        yield from dense(f"{at}output.dense", outer, D, inner.units)
+        for place, residual in zip(("before", "after"), block.residuals):
+            yield from norm(f"{at}layernorm_{place}", residual.norm, D)
+    yield from norm("layernorm", model.norm, D)
+    if model.head is not None:
+        yield from dense("classifier", model.head, model.head.units, D)

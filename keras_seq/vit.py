@@ -1,0 +1,377 @@
+"""ViT: a Transformer that reads an image as a row of patches.
+
+A text comes in words, an image in pixels, and of those there are far too many
+for each to look at each. So cut the image into squares and take every square
+for a word: one matrix makes a vector of its pixels, and the rest is BERT, with
+a token in front that gathers what the answer needs. What a convolution knows
+beforehand, that neighbours belong together and that a thing is the same thing
+wherever it stands, this model must learn, from many images.
+
+    x_n    = patch_n W_e + b_e          # n = 1 ... N, row by row
+    x      = dropout([x_0; x_1; ... x_N] + P[0 ... N])     # x_0: learned
+    x      = norm(blocks(x))            # pre-norm, looks everywhere
+    logits = x_0 W + b                  # or mean(x) W + b, and no x_0
+
+Shapes: B batch, H height (of weights: heads), W width, C channels, N patches,
+    P numbers of a patch, T tokens (N, or N + 1 with x_0), D width of a token.
+Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, eq. (1)-(4), section 3.2,
+    table 1; mean and waves: Beyer, Zhai & Kolesnikov (2022), arXiv:2205.01580;
+    small sizes: Touvron et al. (2021), arXiv:2012.12877, table 1.
+Differs from the paper: the head is one matrix in pretraining, too, and begins
+    small, not at 0; blocks' kernels begin as Keras draws them.
+"""
+
+import math
+import typing
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.blocks import EncoderBlock
+from keras_seq.norm import LayerNormalization
+from keras_seq.positions import (
+    POSITIONS,
+    PositionalEncoding,
+    sinusoidal_positions_2d,
+    stretched_positions,
+)
+
+POOLINGS = ("token", "mean")
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class Patches(keras.layers.Layer):
+    """Cut images into patches, row by row, and each into a row of numbers.
+
+    Its numbers are in the order height, width, channel: the kernel of a
+    convolution by patches, (height, width, C, D), is a reshape away from the
+    matrix (P, D) that does the same.
+
+    Args:
+        patch_size: int > 0, or two: height and width of a patch in pixels.
+    Call arguments:
+        images: float (B, H, W, C).
+    Returns:
+        float (B, N, P).
+    Raises:
+        ValueError: if an argument is outside its range, or the patches do not
+            divide the images.
+    """
+
+    def __init__(self, patch_size, **kwargs):
+        super().__init__(**kwargs)
+        self.patch_size = checks.size(patch_size=patch_size)
+
+    def grid(self, image_size):
+        """Count the patches: rows and columns, None where a size is."""
+        for size, side in zip(image_size, self.patch_size):
+            if size is not None and size % side:
+                raise ValueError(
+                    "`patch_size` must divide the images, height and width. "
+                    f"Received patch_size={self.patch_size}, images of "
+                    f"{tuple(image_size)}."
+                )
+        return tuple(
+            size and size // side
+            for size, side in zip(image_size, self.patch_size)
+        )
+
+    def compute_output_shape(self, images_shape):
+        if len(images_shape) != 4:
+            raise ValueError(
+                "`images` must be (B, H, W, C), grey ones too. Received "
+                f"images of shape {tuple(images_shape)}."
+            )
+        B, *image_size, C = images_shape
+        grid, (h, w) = self.grid(image_size), self.patch_size
+        return B, None if None in grid else math.prod(grid), C and h * w * C
+
+    def call(self, images):
+        self.compute_output_shape(tuple(images.shape))
+        B, H, W, C = ops.shape(images)
+        h, w = self.patch_size
+        x = ops.reshape(images, (B, H // h, h, W // w, w, C))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (B, (H // h) * (W // w), h * w * C))
+
+    def join(self, patches, image_size):
+        """Put the patches of images back in their places.
+
+        Args:
+            patches: float (B, N, P).
+            image_size: int > 0, or two: H and W.
+        Returns:
+            float (B, H, W, C), the images that a call cut.
+        Raises:
+            ValueError: if the patches are not those of such an image.
+        """
+        H, W = checks.size(image_size=image_size)
+        (rows, columns), (h, w) = self.grid((H, W)), self.patch_size
+        x = ops.convert_to_tensor(patches)
+        count = rows * columns
+        if len(x.shape) != 3 or x.shape[1] != count or x.shape[2] % (h * w):
+            raise ValueError(
+                f"`patches` must be (B, {count}, {h * w} C), of images of "
+                f"{(H, W)}. Received patches of shape {tuple(x.shape)}."
+            )
+        C = x.shape[2] // (h * w)
+        x = ops.reshape(x, (-1, rows, columns, h, w, C))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (-1, H, W, C))
+
+    def get_config(self):
+        return {**super().get_config(), "patch_size": self.patch_size}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class ViT(keras.Model):
+    """Classify images, read as rows of patches.
+
+    `ViT(1000, **ViT.sizes["B/16"])` has the size published as ViT-B/16 for
+    images of 224 x 224: 86,567,656 weights.
+
+    Args:
+        num_classes: optional int > 0; None for no head: what is pooled comes
+            out.
+        units: int > 0, width D of every layer.
+        image_size: int > 0, or two: height and width. Default 224.
+        patch_size: int > 0, or two, which divide them. Default 16.
+        num_heads: int > 0, H, a divisor of `units`. Default 4.
+        num_layers: int > 0. Default 4.
+        channels: int > 0, C. Default 3.
+        hidden: optional int > 0, inner width of the blocks. Default 4 D.
+        dropout: float in [0, 1). Default 0.
+        attention_dropout: optional float in [0, 1), of the attention weights.
+            Default: `dropout`.
+        stochastic_depth: float in [0, 1), how often an image goes around the
+            last block's functions in training; less below, in equal steps.
+            Default 0.
+        activation: of the blocks. Default "gelu", the exact one, by erf.
+        epsilon: float > 0, of the norms. Default 1e-6.
+        pooling: "token", one in front that is learned, or "mean", of the
+            patches, without one. Default "token".
+        positions: "learned", "sinusoidal", waves in both directions (`units`
+            a multiple of 4), or "none". Default "learned".
+    Call arguments:
+        images: float (B, H, W, C), of `image_size`.
+        return_attention_scores: bool, give the weights as well.
+    Returns:
+        logits, float (B, num_classes); or logits and a list of the weights of
+        each layer, float (B, H, T, T).
+    Raises:
+        ValueError: if an argument is outside its range, or the images are of
+            another size.
+    """
+
+    sizes: typing.ClassVar = {
+        f"{name}/{side}": {
+            "units": units,
+            "num_heads": num_heads,
+            "num_layers": num_layers,
+            "patch_size": side,
+        }
+        for name, units, num_heads, num_layers, sides in (
+            ("Ti", 192, 3, 12, (16,)),
+            ("S", 384, 6, 12, (16,)),
+            ("B", 768, 12, 12, (32, 16)),
+            ("L", 1024, 16, 24, (32, 16)),
+            ("H", 1280, 16, 32, (14,)),
+        )
+        for side in sides
+    }
+
+    def __init__(
+        self,
+        num_classes,
+        units,
+        *,
+        image_size=224,
+        patch_size=16,
+        num_heads=4,
+        num_layers=4,
+        channels=3,
+        hidden=None,
+        dropout=0.0,
+        attention_dropout=None,
+        stochastic_depth=0.0,
+        activation="gelu",
+        epsilon=1e-6,
+        pooling="token",
+        positions="learned",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.positive_int(
+            units=units, num_layers=num_layers, channels=channels
+        )
+        checks.fraction(stochastic_depth=stochastic_depth)
+        checks.one_of(POOLINGS, pooling=pooling)
+        checks.one_of(POSITIONS, positions=positions)
+        image_size = checks.size(image_size=image_size)
+        policy = {"dtype": self.dtype_policy}
+        self.patches = Patches(patch_size, **policy)
+        self.grid = self.patches.grid(image_size)
+        block = {
+            "num_heads": num_heads,
+            "hidden": hidden,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "epsilon": epsilon,
+        }
+        self.config = {
+            "num_classes": num_classes,
+            "units": units,
+            "image_size": image_size,
+            "patch_size": self.patches.patch_size,
+            "num_layers": num_layers,
+            "channels": channels,
+            "stochastic_depth": stochastic_depth,
+            "pooling": pooling,
+            "positions": positions,
+            **block,
+        }
+        self.embedding = keras.layers.Dense(
+            units, kernel_initializer="lecun_normal", **policy
+        )
+        self.positions = None
+        if positions == "sinusoidal":
+            sinusoidal_positions_2d(*self.grid, units)  # refuses a bad width
+        else:
+            self.positions = PositionalEncoding(
+                positions, self.num_tokens, **policy
+            )
+        self.dropout = keras.layers.Dropout(dropout, **policy)
+        self.blocks = [
+            EncoderBlock(
+                units,
+                norm_first=True,
+                stochastic_depth=stochastic_depth * layer / num_layers,
+                **block,
+                **policy,
+            )
+            for layer in range(1, num_layers + 1)
+        ]
+        self.norm = LayerNormalization(epsilon=epsilon, **policy)
+        self.head = None
+        if num_classes is not None:
+            checks.positive_int(num_classes=num_classes)
+            small = keras.initializers.TruncatedNormal(stddev=0.02)
+            self.head = keras.layers.Dense(
+                num_classes, kernel_initializer=small, **policy
+            )
+
+    @property
+    def num_tokens(self):
+        """T, the patches and the token in front of them, where one is."""
+        return math.prod(self.grid) + (self.config["pooling"] == "token")
+
+    def build(self, images_shape=None):
+        size, D = (None, *self.config["image_size"]), self.config["units"]
+        images_shape = (*size, self.config["channels"])
+        self.embedding.build(self.patches.compute_output_shape(images_shape))
+        if self.config["pooling"] == "token":
+            self.token = self.add_weight(
+                name="token", shape=(D,), initializer="zeros"
+            )
+        if self.positions is not None:
+            self.positions.build((None, None, D))
+        for layer in (*self.blocks, self.norm):
+            layer.build((None, None, D))
+        if self.head is not None:
+            self.head.build((None, D))
+
+    def call(self, images, training=False, return_attention_scores=False):
+        x, weights = self.encode(images, training)
+        token = self.config["pooling"] == "token"
+        x = x[:, 0] if token else ops.mean(x, axis=1)
+        logits = x if self.head is None else self.head(x)
+        return (logits, weights) if return_attention_scores else logits
+
+    def encode(self, images, training=False):
+        """Give each token's vector, float (B, T, D), and the weights."""
+        wanted = (*self.config["image_size"], self.config["channels"])
+        if tuple(images.shape)[1:] != wanted:
+            raise ValueError(
+                f"`images` must be (B, H, W, C) with (H, W, C) = {wanted}. "
+                f"Received images of shape {tuple(images.shape)}."
+            )
+        x, seen = self.embedding(self.patches(images)), []
+        if self.config["pooling"] == "token":
+            token = ops.cast(self.token, x.dtype)
+            token = ops.broadcast_to(token, (ops.shape(x)[0], 1, x.shape[-1]))
+            x = ops.concatenate([token, x], axis=1)
+        x = self.dropout(self._place(x), training=training)
+        for block in self.blocks:
+            x, weights = block(
+                x, return_attention_scores=True, training=training
+            )
+            seen.append(weights)
+        return self.norm(x), seen
+
+    def _place(self, x):
+        if self.positions is not None:
+            return self.positions(x)
+        waves = sinusoidal_positions_2d(*self.grid, self.config["units"])
+        before = self.num_tokens - math.prod(
+            self.grid
+        )  # the token is at no place
+        return x + ops.cast(ops.pad(waves, ((before, 0), (0, 0))), x.dtype)
+
+    def resized(self, image_size):
+        """Make the same model for images of another size.
+
+        What was learned for each place is interpolated by cubic convolution,
+        as in `transformers`; see section 3.2 of the paper.
+
+        Args:
+            image_size: int > 0, or two: height and width.
+        Returns:
+            a built `ViT`, with copies of these weights.
+        Raises:
+            ValueError: if `image_size` is none, the patches do not divide it,
+                or this model is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                "A model must be built before it is resized: call it, or its "
+                f"`build()`. Received {self!r}."
+            )
+        config = {**self.get_config(), "image_size": image_size}
+        new = type(self).from_config(config)
+        new.build()
+        learned = getattr(self.positions, "embeddings", None)
+        for old, copy in zip(self.weights, new.weights):
+            x = ops.convert_to_numpy(ops.cast(old, "float32"))
+            if old is learned:
+                x = stretched_positions(x, self.grid, new.grid)
+            copy.assign(x)
+        return new
+
+    @classmethod
+    def from_huggingface(cls, folder, **options):
+        """Read a published ViT: `config.json` and `model.safetensors`.
+
+        The pooler of a `ViTModel` is left aside: that layer belongs to the
+        head of the pretraining.
+
+        Args:
+            folder: path of a folder as `transformers` writes a
+                `ViTForImageClassification` or a `ViTModel`.
+            options: of the `ViT`, such as dtype or dropout. With `image_size`,
+                the model is `resized`; with `num_classes`, it gets a new head,
+                or none. Default: what is published.
+        Returns:
+            a built `ViT`, whose numbers are those of the published model.
+        Raises:
+            ValueError: if a file is missing or damaged, a tensor is missing
+                or of a wrong shape, or an option is not to be had here.
+            ImportError: if the package safetensors is not installed.
+        """
+        from keras_seq import pretrained
+
+        return pretrained.load_vit(cls, folder, **options)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}

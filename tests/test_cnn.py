@@ -1,0 +1,121 @@
+"""ConvNet: the equations of its paper, sizes, and images of any size."""
+
+import numpy as np
+import pytest
+from cases import images
+from keras import ops
+
+from keras_seq import ConvNet, ViT
+from keras_seq.cnn import count_weights
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def convolved(x, kernel, stride=1):
+    """Go over the pixels one by one; beyond the edge there are zeros."""
+    _, H, W, _ = x.shape
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    places = [range(0, size, stride) for size in (H, W)]
+    return np.stack(
+        [
+            np.stack(
+                [
+                    np.einsum(
+                        "bhwc,hwcf->bf",
+                        padded[:, y : y + 3, x : x + 3],
+                        kernel,
+                    )
+                    for x in places[1]
+                ],
+                axis=1,
+            )
+            for y in places[0]
+        ],
+        axis=1,
+    )
+
+
+def normed(x, norm):
+    gamma, beta, mean, variance = map(numbers, norm.weights)
+    return gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
+
+
+def by_hand(model, x):
+    """Go through a ConvNet as the chapter's equations say."""
+
+    def function(part, x):
+        kernel = numbers(part.convolution.kernel)
+        return normed(convolved(x, kernel, part.stride), part.norm)
+
+    x = np.maximum(function(model.first, x), 0)
+    for block in model.blocks:
+        y = np.maximum(function(block.inner, x), 0)
+        y = function(block.outer, y)
+        around = np.zeros_like(y)
+        around[..., : x.shape[-1]] = x[:, :: block.stride, :: block.stride]
+        x = np.maximum(around + y, 0)
+    kernel, bias = map(numbers, model.head.weights)
+    return x.mean(axis=(1, 2)) @ kernel + bias
+
+
+@pytest.mark.parametrize("size", [(6, 7), (1, 1)])
+def test_logits_are_those_of_the_equations(size):
+    model = ConvNet(7, (3, 5), num_blocks=2, channels=2)
+    model.build()
+    draw = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(draw.uniform(0.1, 0.5, weight.shape))
+        if "kernel" in weight.path:
+            weight.assign(draw.normal(0.0, 0.3, weight.shape))
+    x = draw.normal(size=(3, *size, 2)).astype("float32")
+    wanted = by_hand(model, x)
+    np.testing.assert_allclose(numbers(model(x)), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_only_in_training_the_batch_is_the_norm():
+    model = ConvNet(7, (3, 5), num_blocks=1, channels=2)
+    before = numbers(model(images()))
+    assert np.array_equal(numbers(model(images())), before)
+    model(images(), training=True)
+    assert not np.array_equal(numbers(model(images())), before)
+    alone = numbers(model(images()[:1]))
+    assert np.allclose(alone, numbers(model(images()))[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("filters", [(3,), (3, 5), (4, 4, 9)])
+@pytest.mark.parametrize("num_blocks", [1, 2])
+def test_weights_counted_are_those_that_are_there(filters, num_blocks):
+    model = ConvNet(7, filters, num_blocks=num_blocks, channels=2)
+    model.build()
+    there = sum(np.prod(weight.shape) for weight in model.trainable_weights)
+    assert count_weights(7, filters, num_blocks, 2) == there
+
+
+@pytest.mark.parametrize("units, near", [(24, 0.04), (96, 0.02), (192, 0.01)])
+def test_it_matches_the_weights_of_a_vit(units, near):
+    vit = ViT(10, units, image_size=8, patch_size=2, channels=1)
+    vit.build()
+    wanted = vit.count_params()
+    model = ConvNet.matching(wanted, 10, channels=1)
+    options = {name: model.config[name] for name in ("filters", "num_blocks")}
+    found = count_weights(10, channels=1, **options)
+    assert abs(found / wanted - 1) < near
+
+
+def test_the_smallest_match_begins_with_one_filter():
+    assert ConvNet.matching(1, 10).config["filters"] == (1, 2, 4)
+
+
+@pytest.mark.parametrize("name", ["count", "num_classes", "num_blocks"])
+def test_a_match_of_nothing_is_refused(name):
+    good = {"count": 1000, "num_classes": 10, "num_blocks": 1}
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        ConvNet.matching(**{**good, name: 0})
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 15, 3), (3, 6, 15)])
+def test_an_image_of_other_channels_is_refused(shape):
+    with pytest.raises(ValueError, match=r"`images`.*C = 2"):
+        ConvNet(7, channels=2)(np.zeros(shape, "float32"))

@@ -1,0 +1,310 @@
+"""ViT: patches, places in two directions, images of another size."""
+
+import keras
+import numpy as np
+import pytest
+from cases import BATCH, SMALL_VIT, images
+from keras import ops
+
+from keras_seq import Patches, ViT, sinusoidal_positions_2d
+from keras_seq.positions import stretched_positions
+from keras_seq.training import attention_rollout
+
+PLACES = ("learned", "sinusoidal", "none")
+POOLINGS = ("token", "mean")
+
+
+def numbers(x):
+    return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def vit(**options):
+    """Make a small model, all of its weights random."""
+    model = ViT(**{**SMALL_VIT, "units": 12, "num_heads": 3, **options})
+    model.build()
+    draw = np.random.default_rng(0)
+    for weight in model.weights:
+        if "seed" not in weight.path:
+            weight.assign(draw.normal(0.0, 0.4, weight.shape))
+    return model
+
+
+# Patches.
+
+
+def test_patches_stand_row_by_row_and_so_do_their_numbers():
+    x, found = images(), numbers(Patches((3, 5))(images()))
+    for n, (row, column) in enumerate(np.ndindex(2, 3)):
+        patch = x[:, 3 * row : 3 * row + 3, 5 * column : 5 * column + 5]
+        assert np.array_equal(found[:, n], patch.reshape(BATCH, -1))
+
+
+def test_a_kernel_of_a_convolution_is_a_reshape_away():
+    convolution = keras.layers.Conv2D(11, (3, 5), strides=(3, 5))
+    wanted = numbers(convolution(images())).reshape(BATCH, 6, 11)
+    kernel = numbers(convolution.kernel).reshape(-1, 11)
+    found = numbers(Patches((3, 5))(images())) @ kernel
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [3, (3, 5), (6, 1), (1, 15), (6, 15), 1])
+def test_patches_joined_are_the_images(side):
+    patches = Patches(side)
+    joined = patches.join(patches(images()), (6, 15))
+    assert np.array_equal(numbers(joined), images())
+
+
+def test_images_of_unknown_size_have_an_unknown_number_of_patches():
+    x = keras.Input((None, None, 2))
+    patches = Patches((3, 5))
+    assert patches(x).shape == (None, None, 30)
+    assert patches(keras.Input((6, None, 2))).shape == (None, None, 30)
+    model = keras.Model(x, patches(x))
+    assert np.array_equal(numbers(model(images())), numbers(patches(images())))
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("`patch_size` must divide", lambda: Patches(4)(images())),
+        ("`patch_size` must divide", lambda: Patches((3, 4))(images())),
+        ("`images` must be", lambda: Patches(3)(images()[..., 0])),
+        ("`patch_size` must be", lambda: Patches((3, 0))),
+        ("`patches` must be", lambda: Patches(3).join(images(), 6)),
+        (
+            "`patches` must be",
+            lambda: Patches(3).join(Patches(3)(images()), (6, 12)),
+        ),
+        (
+            "`patches` must be",
+            lambda: Patches(3).join(np.ones((2, 4, 17)), (6, 6)),
+        ),
+        ("`image_size` must be", lambda: Patches(3).join(images(), "6")),
+    ],
+)
+def test_what_is_no_image_of_patches_is_refused(name, call):
+    with pytest.raises(ValueError, match=name):
+        call()
+
+
+# The model.
+
+
+@pytest.mark.parametrize("positions", PLACES)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_only_without_positions_patches_are_a_bag(positions, pooling):
+    model = vit(positions=positions, pooling=pooling)
+    pieces = numbers(model.patches(images()))
+    mixed = model.patches.join(pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15))
+    change = np.abs(numbers(model(mixed)) - numbers(model(images()))).max()
+    assert change < 1e-5 if positions == "none" else change > 1e-2
+
+
+@pytest.mark.parametrize("pooling, tokens", [("token", 7), ("mean", 6)])
+def test_every_layer_gives_its_weights(pooling, tokens):
+    model = vit(pooling=pooling, num_layers=2)
+    logits, weights = model(images(), return_attention_scores=True)
+    assert len(weights) == 2
+    for each in weights:
+        assert each.shape == (BATCH, 3, tokens, tokens)
+        np.testing.assert_allclose(numbers(each).sum(-1), 1.0, atol=1e-5)
+    assert np.array_equal(numbers(logits), numbers(model(images())))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_without_a_head_what_is_pooled_comes_out(pooling):
+    model = vit(num_classes=None, pooling=pooling)
+    vectors, _ = model.encode(images())
+    vectors = numbers(vectors)
+    wanted = vectors[:, 0] if pooling == "token" else vectors.mean(axis=1)
+    np.testing.assert_allclose(numbers(model(images())), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 6, 14, 2), (3, 15, 6, 2), (3, 6, 15, 3), (6, 15, 2)]
+)
+def test_an_image_of_another_size_is_refused(shape):
+    with pytest.raises(ValueError, match=r"`images`.*\(6, 15, 2\)"):
+        vit()(np.zeros(shape, "float32"))
+
+
+def test_waves_and_means_save_and_load(tmp_path):
+    model = vit(positions="sinusoidal", pooling="mean", stochastic_depth=0.5)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.get_config() == model.get_config()
+    assert np.array_equal(numbers(again(images())), numbers(model(images())))
+
+
+# Stochastic depth.
+
+
+def test_stochastic_depth_rises_in_equal_steps():
+    model = vit(num_layers=4, stochastic_depth=0.2)
+    rates = [
+        [residual.skip.rate for residual in block.residuals]
+        for block in model.blocks
+    ]
+    assert np.allclose(rates, [[0.05] * 2, [0.1] * 2, [0.15] * 2, [0.2] * 2])
+
+
+def test_stochastic_depth_is_off_in_inference_and_on_in_training():
+    plain, deep = vit(), vit(stochastic_depth=0.7)
+    assert np.array_equal(numbers(plain(images())), numbers(deep(images())))
+    x = np.repeat(images()[:1], 23, axis=0)
+    found = numbers(deep(x, training=True))
+    outcomes = np.unique(found.round(3), axis=0)
+    assert 2 <= len(outcomes) <= 4  # around or through, twice
+    found = numbers(plain(x, training=True))
+    assert np.allclose(found, found[0], atol=1e-5)
+
+
+def test_stochastic_depth_trains_in_a_compiled_step():
+    model = vit(stochastic_depth=0.5, num_layers=2)
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(images(), np.ones((BATCH, 7)), epochs=2, verbose=0)
+    assert any(not np.array_equal(*w) for w in zip(before, model.get_weights()))
+
+
+# Positions.
+
+
+def test_waves_in_two_directions_are_those_of_moco_v3():
+    rows, columns, D = 3, 5, 28
+    omega = 1 / 10000 ** (np.arange(D // 4) / (D // 4 - 1))
+    wanted = [
+        np.concatenate(
+            [f(place * omega) for place in (x, y) for f in (np.sin, np.cos)]
+        )
+        for y, x in np.ndindex(rows, columns)
+    ]
+    found = numbers(sinusoidal_positions_2d(rows, columns, D))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [0, 6, 2.5])
+def test_a_width_without_four_parts_has_no_waves(units):
+    with pytest.raises(ValueError, match="units"):
+        sinusoidal_positions_2d(3, 5, units)
+    assert np.isfinite(numbers(sinusoidal_positions_2d(3, 5, 4))).all()
+
+
+def test_the_token_stands_at_no_place():
+    model = vit(positions="sinusoidal")
+    told = numbers(model._place(ops.zeros((1, 7, 12))))[0]
+    assert not told[0].any()
+    assert np.allclose(told[1:], numbers(sinusoidal_positions_2d(2, 3, 12)))
+
+
+GRIDS = [((2, 3), (5, 7)), ((5, 7), (2, 3)), ((3, 3), (3, 7)), ((1, 2), (2, 1))]
+
+
+@pytest.mark.parametrize("old, new", GRIDS)
+def test_stretched_positions_are_those_of_torch(old, new):
+    torch = pytest.importorskip("torch")
+    table = np.random.default_rng(0).normal(size=(1 + np.prod(old), 11))
+    grid = torch.tensor(table[1:].reshape(1, *old, 11)).permute(0, 3, 1, 2)
+    grid = torch.nn.functional.interpolate(
+        grid, size=new, mode="bicubic", align_corners=False
+    )
+    found = stretched_positions(table, old, new)
+    assert np.array_equal(found[0], table[0])
+    wanted = grid[0].permute(1, 2, 0).reshape(-1, 11).numpy()
+    np.testing.assert_allclose(found[1:], wanted, atol=1e-6)
+
+
+def test_a_table_without_the_places_is_refused():
+    with pytest.raises(ValueError, match=r"`table`.*\(2, 3\).*5 rows"):
+        stretched_positions(np.ones((5, 7)), (2, 3), (3, 3))
+
+
+@pytest.mark.parametrize("positions", PLACES)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_resized_to_the_same_size_nothing_changes(positions, pooling):
+    model = vit(positions=positions, pooling=pooling)
+    same = model.resized((6, 15))
+    assert np.array_equal(numbers(same(images())), numbers(model(images())))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(model.get_weights(), same.get_weights())
+    )
+
+
+@pytest.mark.parametrize("positions", PLACES)
+def test_resized_only_what_was_learned_of_places_changes(positions):
+    model = vit(positions=positions)
+    new = model.resized((9, 20))
+    assert new.config == {**model.config, "image_size": (9, 20)}
+    assert new(np.zeros((2, 9, 20, 2), "float32")).shape == (2, 7)
+    changed = [
+        old.path
+        for old, weight in zip(model.weights, new.weights)
+        if not np.array_equal(numbers(old), numbers(weight))
+    ]
+    assert len(changed) == (positions == "learned")
+
+
+def test_a_resized_model_has_weights_of_its_own():
+    model = vit()
+    before = numbers(model(images()))
+    new = model.resized((9, 20))
+    new.set_weights([0 * w for w in new.get_weights()])
+    assert np.array_equal(numbers(model(images())), before)
+
+
+def test_resized_keeps_its_precision():
+    for dtype in ("mixed_bfloat16", "bfloat16"):
+        model = vit(dtype=dtype).resized((9, 20))
+        assert model.dtype_policy.name == dtype
+
+
+def test_what_cannot_be_resized_is_refused():
+    with pytest.raises(ValueError, match="must be built"):
+        ViT(**SMALL_VIT).resized(30)
+    with pytest.raises(ValueError, match="`patch_size` must divide"):
+        vit().resized((6, 16))
+    with pytest.raises(ValueError, match="`image_size`"):
+        vit().resized(0)
+
+
+# Rollout.
+
+
+def rolled_by_hand(weights):
+    """Sum over all ways down from a token to a token, layer by layer."""
+    (B, H, T, _), found = weights[0].shape, []
+    for row in range(B):
+        known = np.eye(T)
+        for layer in weights:
+            mixed = np.zeros((T, T))
+            for t in range(T):
+                mixed[t] += 0.5 * known[t]
+                for s in range(T):
+                    for head in range(H):
+                        share = 0.5 * layer[row, head, t, s] / H
+                        mixed[t] += share * known[s]
+            known = mixed
+        found.append(known)
+    return np.array(found)
+
+
+def test_rollout_is_that_of_the_paper():
+    _, weights = vit(num_layers=3)(images(), return_attention_scores=True)
+    found = attention_rollout(weights)
+    wanted = rolled_by_hand([numbers(each) for each in weights])
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-5)
+
+
+def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
+    itself = np.broadcast_to(np.eye(5), (2, 3, 5, 5))
+    assert np.array_equal(attention_rollout([itself] * 4)[0], np.eye(5))
+
+
+@pytest.mark.parametrize(
+    "shapes", [[], [(3, 5, 5)], [(2, 3, 5, 7)], [(2, 3, 5, 5), (2, 3, 7, 7)]]
+)
+def test_what_is_no_weights_is_not_rolled_out(shapes):
+    with pytest.raises(ValueError, match="`weights` must"):
+        attention_rollout([np.ones(shape) for shape in shapes])
