@@ -16,7 +16,7 @@ Shapes: B batch, T length, D width, H heads, V vocabulary, M hidden places.
 Paper: Devlin et al. (2019), arXiv:1810.04805, sections 3 and 3.1, figure 2,
     appendix A; small sizes: Turc et al. (2019), arXiv:1908.08962.
 Differs from the paper: positions count a row's real tokens, so that padding
-    may stand on either side; the blocks' kernels begin as Keras draws them.
+    may stand on either side.
 """
 
 import typing
@@ -34,7 +34,7 @@ from keras_seq.positions import PositionalEncoding
 
 
 def small():
-    """Make the initializer of the tables and the heads."""
+    """Make the initializer of every table and kernel: blocks do little yet."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
@@ -189,7 +189,8 @@ class BERT(Published, keras.Model):
         self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.blocks = [
-            EncoderBlock(units, **block, **policy) for _ in range(num_layers)
+            EncoderBlock(units, **block, kernel_initializer=small(), **policy)
+            for _ in range(num_layers)
         ]
         self.pooler = None
         if pooler:

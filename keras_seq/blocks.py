@@ -23,7 +23,7 @@ Differs from the paper: dropout on the attention weights too, as in its code.
 import keras
 
 from keras_seq import checks
-from keras_seq.multihead import MultiHeadAttention
+from keras_seq.multihead import MultiHeadAttention, again
 from keras_seq.norm import LayerNormalization
 
 
@@ -47,6 +47,7 @@ class FeedForward(keras.layers.Layer):
         hidden: int > 0, width of the layer between.
         activation: of the layer between, as in Keras, or "gelu_tanh", GELU
             by tanh. Default "relu".
+        kernel_initializer: default "glorot_uniform".
     Call arguments:
         x: float (..., D).
     Returns:
@@ -55,14 +56,28 @@ class FeedForward(keras.layers.Layer):
         ValueError: if a width is no int > 0.
     """
 
-    def __init__(self, units, hidden, *, activation="relu", **kwargs):
+    def __init__(
+        self,
+        units,
+        hidden,
+        *,
+        activation="relu",
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         checks.positive_int(units=units, hidden=hidden)
         activation = activation_of(activation)
         self.supports_masking = True
-        options = {"dtype": self.dtype_policy}
-        self.inner = keras.layers.Dense(hidden, activation, **options)
-        self.outer = keras.layers.Dense(units, **options)
+        self.inner, self.outer = (
+            keras.layers.Dense(
+                width,
+                function,
+                kernel_initializer=again(kernel_initializer),
+                dtype=self.dtype_policy,
+            )
+            for width, function in ((hidden, activation), (units, None))
+        )
 
     def build(self, x_shape):
         self.inner.build(x_shape)
@@ -77,6 +92,9 @@ class FeedForward(keras.layers.Layer):
             "units": self.outer.units,
             "hidden": self.inner.units,
             "activation": keras.activations.serialize(self.inner.activation),
+            "kernel_initializer": keras.initializers.serialize(
+                self.inner.kernel_initializer
+            ),
         }
 
 
@@ -131,6 +149,7 @@ class _Block(keras.layers.Layer):
         norm_first=False,
         epsilon=1e-5,
         stochastic_depth=0.0,
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -159,15 +178,24 @@ class _Block(keras.layers.Layer):
             "epsilon": epsilon,
             "stochastic_depth": stochastic_depth,
         }
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         policy = self.dtype_policy
         self.attentions = [
             MultiHeadAttention(
-                num_heads, units // num_heads, dropout=on_weights, dtype=policy
+                num_heads,
+                units // num_heads,
+                dropout=on_weights,
+                kernel_initializer=self.kernel_initializer,
+                dtype=policy,
             )
             for _ in range(self.looks)
         ]
         self.network = FeedForward(
-            units, hidden, activation=activation, dtype=policy
+            units,
+            hidden,
+            activation=activation,
+            kernel_initializer=self.kernel_initializer,
+            dtype=policy,
         )
         self.residuals = [
             _Residual(
@@ -203,7 +231,12 @@ class _Block(keras.layers.Layer):
         return last.leave(x, y, training), found
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        kernel = keras.initializers.serialize(self.kernel_initializer)
+        return {
+            **super().get_config(),
+            **self.config,
+            "kernel_initializer": kernel,
+        }
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -223,6 +256,7 @@ class EncoderBlock(_Block):
         epsilon: float > 0, of the norms. Default 1e-5.
         stochastic_depth: float in [0, 1), how often a row goes around a
             function in training, instead of through it. Default 0.
+        kernel_initializer: of all kernels. Default "glorot_uniform".
     Call arguments:
         x: float (B, T, D).
         mask: optional bool (B, T), True where a token is real.
@@ -281,7 +315,7 @@ class DecoderBlock(_Block):
     Args: those of `EncoderBlock`, which are
         units, num_heads: int > 0. hidden=None, dropout=0.1,
         attention_dropout=None, activation="relu", norm_first=False,
-        epsilon=1e-5, stochastic_depth=0.
+        epsilon=1e-5, stochastic_depth=0., kernel_initializer="glorot_uniform".
     Call arguments:
         x: float (B, T, D).
         memory: float (B, S, D'), what the encoder gave.

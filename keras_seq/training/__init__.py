@@ -18,7 +18,11 @@ from keras_seq.training.metrics import (
     SequenceAccuracy,
     TokenAccuracy,
 )
-from keras_seq.training.retrieval import nearest_answer, tfidf_accuracy
+from keras_seq.training.retrieval import (
+    nearest_answer,
+    shared_words_accuracy,
+    tfidf_accuracy,
+)
 from keras_seq.training.rollout import attention_rollout
 from keras_seq.training.run import Run, write_results
 from keras_seq.training.schedules import Noam, warmup_cosine
@@ -61,6 +65,7 @@ __all__ = [
     "ngram_probabilities",
     "ratio",
     "rouge_l",
+    "shared_words_accuracy",
     "teacher_forcing",
     "tfidf_accuracy",
     "token_f1",
