@@ -1,0 +1,295 @@
+# %% [markdown]
+# # 09. BERT: half a Transformer, that only reads
+#
+# *What failed:* GPT sees what stands to the left alone, or it could not learn
+# to predict the next word. Who only wants to understand a text needs both
+# sides. *The idea* (Devlin et al. 2019): hide some of the words and ask for
+# them; and show two texts, and ask whether the second one followed the first.
+#
+#     [CLS] return the [MASK] of the list [SEP] it is [MASK] if ... [SEP]
+#       |                |                              |
+#     followed?        length                         zero
+#
+# No one has to label anything: the text is the answer. What the network then
+# knows of language is the start of `10_finetune`.
+#
+# Expected: hidden words told more than twice as often as by naming the
+# commonest, and what follows told in documents that were never seen.
+#
+# `--data nsmc` pretrains a larger one on 40,000 Korean film reviews, without
+# their labels. A review has no next one: words alone are asked for, as in
+# RoBERTa (Liu et al. 2019).
+#
+# Shapes: B batch, T length, M hidden places, H heads.
+
+# %%
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seq import BERT, BERTPretrainer, data, plots
+from keras_seq.text import (
+    Masker,
+    Packer,
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+    fill_texts,
+    sentence_pairs,
+)
+from keras_seq.training import (
+    BatchByLength,
+    NatsPerToken,
+    Run,
+    TokenAccuracy,
+    TokenCrossEntropy,
+    shared_words_accuracy,
+    warmup_cosine,
+)
+
+EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 20}
+run = Run("09_bert", data=tuple(EPOCHS), epochs=EPOCHS)
+metrics, baselines = {}, {}
+PAIRS = run.data != "nsmc"
+if PAIRS:
+    LENGTH, BATCH, RATE, VOCABULARY = 64, 64, 2e-3, 4000
+    SIZE = {"units": 128, "num_heads": 4, "num_layers": 3}
+else:
+    LENGTH, BATCH, RATE, VOCABULARY = 96, 64, 5e-4, 4000
+    SIZE = {"units": 256, "num_heads": 4, "num_layers": 4}
+
+# %% [markdown]
+# ## Documents
+#
+# A document is a list of sentences: one of Python's own documents, or what a
+# function of the installed packages says of itself.
+
+
+# %%
+def documents(split):
+    if run.data == "nsmc":
+        return [[text] for text in data.nsmc(split)[0]]
+    if run.data == "wikitext-2":
+        found = [text.split("\n") for text in data.wikitext2(split)]
+    else:
+        found = map(data.paragraphs, data.pydocs(split).values())
+        bodies, summaries = data.docstrings(split, max_body=4000)
+        found = [*found, *zip(summaries, bodies)]
+    return [
+        [s for paragraph in paragraphs for s in data.split_sentences(paragraph)]
+        for paragraphs in found
+    ]
+
+
+train, test = map(documents, ("train", "test"))
+if run.quick:
+    train, test, SIZE["num_layers"] = train[-400:], test[-200:], 1
+    VOCABULARY //= 4
+if PAIRS:  # a quarter of the documents has the words of nearly all
+    some = [sentence for document in train[::4] for sentence in document]
+    tokenizer = WordPieceTokenizer.train(some, VOCABULARY)
+    room = LENGTH // 2 - 4
+    train, test = (fill_texts(x, tokenizer, room) for x in (train, test))
+else:
+    tokenizer = SentencePieceTokenizer.train(
+        [text for (text,) in train], VOCABULARY
+    )
+
+# %% [markdown]
+# ## What it is asked
+#
+# In each epoch other texts are put together, and other words hidden.
+
+# %%
+packer = Packer(tokenizer, LENGTH, trim="longest")
+masker = Masker(tokenizer, seed=run.seed)
+seeds = itertools.count(run.seed)
+
+
+def examples(documents, seed):
+    """Give the texts to be packed, and whether they belong together."""
+    if PAIRS:
+        *texts, apart = sentence_pairs(documents, seed)
+        return texts, apart
+    return [[text for (text,) in documents]], np.zeros(len(documents), "int32")
+
+
+def batches():
+    """Put rows of like length together, without their padding."""
+    seed = next(seeds)
+    texts, apart = examples(train, seed)
+    packed = packer(*texts)
+    real = (packed["ids"] != tokenizer.pad_id).sum(axis=1)
+    rows = {k: [r[:n] for r, n in zip(x, real)] for k, x in packed.items()}
+    for x, y in BatchByLength(rows, apart, BATCH, seed=seed):
+        yield {**x, "next": y}
+
+
+def asked(masked):
+    """Divide what the masker gives into questions and answers."""
+    labels, apart = masked.pop("labels"), masked.pop("next")
+    answers = {"masked": labels, "next": apart}
+    return masked, answers if PAIRS else {"masked": labels}
+
+
+shapes = {"ids": (None, None), "segments": (None, None), "next": (None,)}
+signature = {k: tf.TensorSpec(shape, "int32") for k, shape in shapes.items()}
+training = tf.data.Dataset.from_generator(batches, output_signature=signature)
+training = masker.each_epoch(training.repeat()).map(asked).prefetch(4)
+texts, apart = examples(test, run.seed)
+whole = packer(*texts)
+held_out = asked({**masker(whole, step=0), "next": apart})
+questions, answers = held_out
+
+# %% [markdown]
+# ## The plain baselines
+#
+# Of the hidden words: always the commonest one. Of what follows: a coin; and
+# one that knows nothing of order or meaning, that texts with words in common
+# belong together.
+
+# %%
+known, known_apart = examples(train, run.seed)
+counts = np.bincount(packer(*known)["ids"].ravel())
+special = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id]
+counts[special] = 0
+hidden = answers["masked"][answers["masked"] != tokenizer.pad_id]
+unigram = np.mean(hidden == counts.argmax())
+baselines["mlm_accuracy"] = baselines["mlm_accuracy_unigram"] = unigram
+if PAIRS:
+    baselines["nsp_accuracy"] = 0.5
+    baselines["nsp_accuracy_shared_words"] = shared_words_accuracy(
+        known, known_apart, texts, apart
+    )
+
+# %% [markdown]
+# ## Pretrain
+#
+# Two heads, two losses, one `fit`. The loss of the words counts the hidden
+# places alone: label 0 is no question. Nothing is dropped: what is asked
+# changes from epoch to epoch, and cannot be learned by heart.
+
+# %%
+bert = BERT(tokenizer.vocab_size, **SIZE, max_length=LENGTH, dropout=0.0)
+model = BERTPretrainer(bert, next_sentence=PAIRS)
+model({name: x[:2] for name, x in questions.items()})  # makes the weights
+print(f"{model.count_params():,} parameters")
+shown = {name: x[-4:].copy() for name, x in whole.items()}
+hide = ~np.isin(shown["ids"], special) & (np.arange(LENGTH) % 6 == 3)
+true = shown["ids"][hide]
+shown["ids"][hide] = tokenizer.mask_id
+before, _ = model.fill_mask(shown, tokenizer.mask_id, top=3)
+
+steps = -(-len(known_apart) // BATCH)  # in an epoch
+total = run.epochs * steps
+pads = {"masked": tokenizer.pad_id, "next": None}  # which label is no question
+pads = {name: pads[name] for name in answers}
+model.compile(
+    keras.optimizers.AdamW(
+        warmup_cosine(RATE, total, total // 10), beta_2=0.98, clipnorm=1.0
+    ),
+    {name: TokenCrossEntropy(pad) for name, pad in pads.items()},
+    metrics={
+        name: [NatsPerToken(pad), TokenAccuracy(pad)]
+        for name, pad in pads.items()
+    },
+    jit_compile="auto",  # XLA would compile each length anew
+)
+some = [
+    {name: x[::4] for name, x in part.items()} for part in (questions, answers)
+]
+model.fit(
+    training,
+    validation_data=some,
+    epochs=run.epochs,
+    steps_per_epoch=steps,
+    callbacks=run.callbacks("pretraining"),
+    verbose=2,
+    shuffle=False,  # the batches are drawn already
+)
+scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
+masked = "masked_" if PAIRS else ""  # Keras adds no name to one output alone
+metrics["mlm_accuracy"] = scores[f"{masked}token_accuracy"]
+metrics["mlm_loss"] = scores[f"{masked}nats_per_token"]
+if PAIRS:
+    metrics["nsp_accuracy"] = scores["next_token_accuracy"]
+
+# %%
+history, shared = run.history("pretraining"), "nsp_accuracy_shared_words"
+for name, output, plain in (
+    ("mlm", masked, {"commonest word": unigram}),
+    ("nsp", "next_", {"coin": 0.5, "shared words": baselines.get(shared)}),
+)[: len(answers)]:
+    said = f"{output}token_accuracy"
+    kinds = {"train": history[said], "held out": history[f"val_{said}"]}
+    figure = plots.curves(
+        {name.upper(): kinds}, ylabel="accuracy", baselines=plain
+    )
+    run.save(figure, f"{name}_accuracy")
+
+# %% [markdown]
+# ## What [MASK] is filled with
+#
+# Held-out texts: what stood there, and the three likeliest guesses of the
+# network before it learned, and after.
+
+# %%
+after, _ = model.fill_mask(shown, tokenizer.mask_id, top=3)
+guesses = iter(zip(true, before, after))
+for ids in shown["ids"]:
+    print(" ".join(tokenizer.tokens(ids[ids != tokenizer.pad_id])))
+    for _ in range((ids == tokenizer.mask_id).sum()):
+        right, *said = next(guesses)
+        was, now = (", ".join(tokenizer.tokens(few)) for few in said)
+        print(f"    {tokenizer.tokens(right[None])[0]}: {was}  ->  {now}")
+
+# %% [markdown]
+# ## What the heads look at
+#
+# A row for each layer. Whoever wants to know whether two texts belong together,
+# or which word is hidden, had better look at where the same words stand: how
+# much of a head's attention goes to the same word elsewhere, of the words that
+# stand there more than once? The plain figure is that of a head that looks
+# everywhere alike.
+
+# %%
+rows = {name: whole[name][:200] for name in ("ids", "segments")}
+_, weights = bert(rows, return_attention_scores=True)
+weights = [keras.ops.convert_to_numpy(w) for w in weights]
+ids = rows["ids"]
+same = (ids[:, :, None] == ids[:, None, :]) & ~np.eye(ids.shape[1], dtype=bool)
+same &= ~np.isin(ids, special)[:, :, None]
+twice = same.any(axis=2)  # (B, T)
+on_same = [
+    (w * same[:, None]).sum(axis=3)[:, h][twice].mean()
+    for w in weights
+    for h in range(w.shape[1])
+]
+metrics["attention_on_same_word"] = max(on_same)
+real = (ids != tokenizer.pad_id).sum(axis=1)[:, None]
+even = (same.sum(axis=2) / real)[twice].mean()
+baselines["attention_on_same_word"] = even
+size = real[:, 0]
+row = np.flatnonzero(size <= 32)[-1]  # one that can be read
+pieces = tokenizer.tokens(ids[row][: size[row]])
+seen = [w[row][:, : size[row], : size[row]] for w in weights]
+run.save(plots.heads(seen, pieces, pieces), "heads")
+
+# %% [markdown]
+# ## What the segments tell
+#
+# The same pairs, all of each called the first text.
+
+# %%
+if PAIRS:
+    blind = {**questions, "segments": np.zeros_like(questions["segments"])}
+    scores = model.evaluate(blind, answers, 128, verbose=0, return_dict=True)
+    metrics["nsp_accuracy_without_segments"] = scores["next_token_accuracy"]
+
+# %%
+tokenizer.save(run.out / "tokenizer.json")
+expected = {"mlm_accuracy": "twice the baseline"}
+if PAIRS:
+    expected["nsp_accuracy"] = "above 0.65"
+run.finish(model, metrics, baselines, expected)
