@@ -70,6 +70,27 @@ SHOWN = {
     "08_gpt-pydocs": {
         "sort_accuracy": "eight digits sorted, whole rows",
     },
+    "09_bert-pydocs": {
+        "mlm_accuracy": "hidden words of Python's documents",
+        "nsp_accuracy": "did this text follow?",
+    },
+    "09_bert-nsmc": {
+        "mlm_accuracy": "hidden pieces of Korean film reviews",
+    },
+    "10_finetune-pydocs": {
+        "accuracy_pretrained_100": "docstring -> package, 100 labels, BERT",
+        "accuracy_scratch_100": "the same, from scratch",
+        "tagging_f1": "year, month and day in a sentence, entity F1",
+        "span_exact_match": "the answer to a question in a text, exact",
+    },
+    "10_finetune-nsmc": {
+        "accuracy_pretrained_1000": "good film or bad, 1,000 labels, BERT",
+        "accuracy_scratch_1000": "the same, from scratch",
+        "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
+        "accuracy_scratch_5000": "the same, from scratch",
+        "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
+        "accuracy_scratch_40000": "the same, from scratch",
+    },
 }
 # The rungs, each with the figure that is to be beaten and how it decodes.
 LADDER = {

@@ -14,7 +14,12 @@ import pytest
 from keras_seq import data
 from keras_seq.data import package_docs, written_dates
 from keras_seq.data.function_facts import KINDS
-from keras_seq.training import exact_match, nearest_answer, tfidf_accuracy
+from keras_seq.training import (
+    exact_match,
+    nearest_answer,
+    shared_words_accuracy,
+    tfidf_accuracy,
+)
 
 # No backend has a hand in this: one is enough.
 pytestmark = pytest.mark.tensorflow_only
@@ -563,3 +568,13 @@ def test_letters_that_tell_the_kind_are_found_by_counting():
         tfidf_accuracy(texts, labels[1:], texts, labels)
     with pytest.raises(ValueError, match="`labels`"):
         tfidf_accuracy(texts, labels, texts, labels[1:])
+
+
+def test_texts_that_share_words_are_taken_for_neighbours():
+    first = ["red cat", "blue dog", "green bird", "old tree"]
+    known = first, ["a cat", "the dog", "no fish", "one car"]
+    new = ["old cat", "green dog"], ["the cat", "no car"]
+    assert shared_words_accuracy(known, [0, 0, 1, 1], new, [0, 1]) == 1
+    assert shared_words_accuracy(known, [0, 0, 1, 1], new, [1, 0]) == 0
+    with pytest.raises(ValueError, match="4, 4, 3, 2, 2, 2"):
+        shared_words_accuracy(known, [0, 0, 1], new, [0, 1])

@@ -133,6 +133,18 @@ def test_rouge_l_of_lin_2004():
     assert training.rouge_l(wanted, given) == (3 / 4 + 2 / 4) / 2
 
 
+def test_an_entity_counts_only_if_all_of_it_was_found():
+    true = [[0, 1, 1, 0, 2], [3, 0, 0, 0, 0]]
+    assert training.entity_f1(true, true) == 1
+    short = [[0, 1, 0, 0, 2], [3, 0, 0, 0, 0]]
+    assert training.entity_f1(true, short) == 2 / 3
+    long = [[0, 1, 1, 1, 2], [0, 0, 0, 0, 0]]
+    assert training.entity_f1(true, long) == 2 * 1 / 5
+    assert training.entity_f1([[0, 0]], [[0, 0]]) == 1
+    with pytest.raises(ValueError, match=r"\(2, 5\) and \(1, 5\)"):
+        training.entity_f1(true, true[:1])
+
+
 def test_token_f1_counts_each_token_once_in_any_order():
     assert training.token_f1(["a b c"], ["c b x a"]) == 6 / 7
     assert training.token_f1(["a a b"], ["a"]) == 0.5

@@ -57,14 +57,26 @@ PROMISED = {
         "tokens_per_second_uncached",
         "exported_answers_the_same",
     ),
+    "09_bert": ("mlm_accuracy", "nsp_accuracy", "mlm_loss"),
+    "10_finetune": (
+        "accuracy_pretrained_50",
+        "accuracy_scratch_50",
+        "accuracy_recurrent_50",
+        "tagging_f1",
+        "span_exact_match",
+        "span_f1",
+        "exported_answers_the_same",
+    ),
     "12_ladder": ("exact_match_bahdanau", "params_luong", "seconds_lstm"),
 }
 EXPORTED = (
     "05_attention",
     "07_chatbot",
     "08_gpt",
+    "10_finetune",
 )  # and so loaded in a bare process
 UNDRAWN = ("12_ladder",)
+BEFORE = {"10_finetune": ("--pretrained", "09_bert")}  # what it goes on from
 pytestmark = pytest.mark.tutorial
 
 
@@ -84,29 +96,38 @@ def python(*arguments):
 
 @pytest.fixture(scope="session", params=TUTORIALS)
 def finished(request, tmp_path_factory):
-    """Run one tutorial in its short form; give its name and its folder.
+    """Run one tutorial in its short form; give its name and its folder."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return request.param, finish(request.param, shared)
+
+
+def finish(name, shared):
+    """Run a tutorial, after the one that it goes on from; give its folder.
 
     The processes of pytest-xdist share a folder: who comes first runs the
     tutorial, who comes later waits for it.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    out = shared / request.param
+    out = shared / name
     done, failed = (out.with_suffix(f".{end}") for end in ("done", "failed"))
     try:
         out.mkdir()
     except FileExistsError:
         while not (done.exists() or failed.exists()):
             time.sleep(1)
-        assert done.exists(), f"{request.param} failed in another process"
-        return request.param, out
+        assert done.exists(), f"{name} failed in another process"
+        return out
     try:
-        python(f"tutorials/{request.param}.py", "--quick", "--out", out)
+        given = []
+        if name in BEFORE:
+            option, before = BEFORE[name]
+            given = [option, finish(before, shared)]
+        python(f"tutorials/{name}.py", "--quick", "--out", out, *given)
         done.touch()
     finally:
         if not done.exists():
             failed.touch()
-    return request.param, out
+    return out
 
 
 def test_results_file_holds_what_is_promised(finished):

@@ -1,0 +1,306 @@
+# %% [markdown]
+# # 10. Fine-tuning: one network that has read, four kinds of tasks
+#
+# *What failed:* labels are dear. A network that begins with random numbers
+# must learn a language from a few hundred of them, and counting runs of
+# letters does better. *The idea* (Devlin et al. 2019, section 4): begin with
+# the BERT of chapter 09, put one matrix on top, and train all of it a little.
+#
+#     a text            [CLS] x x x [SEP]          ->  a class, of [CLS]
+#     a text            [CLS] x x x [SEP]          ->  a tag for each token
+#     question, text    [CLS] q q [SEP] x x [SEP]  ->  where the answer stands
+#
+# (Two texts have one class in the same way: it is how 09 learned what follows.)
+#
+# Run `09_bert` first, with the same `--data`; `--pretrained DIR` names its
+# folder. With `--data nsmc`, film reviews are good or bad, told from 1,000,
+# 5,000 and 40,000 labels.
+#
+# Expected: with few labels, it beats the same network from scratch by far.
+#
+# Shapes: B batch, T length, C classes.
+
+# %%
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_seq import (
+    BERT,
+    GRU,
+    BERTClassifier,
+    BERTSpanQA,
+    BERTTagger,
+    TokenEmbedding,
+    best_span,
+    data,
+    export,
+    plots,
+)
+from keras_seq.text import (
+    Packer,
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+    span_to_tokens,
+    tokens_to_text,
+)
+from keras_seq.training import (
+    BatchByLength,
+    Run,
+    TokenAccuracy,
+    TokenCrossEntropy,
+    entity_f1,
+    exact_match,
+    tfidf_accuracy,
+    token_f1,
+    warmup_cosine,
+)
+
+where = {"default": "runs/09_bert", "metavar": "DIR", "help": "of 09_bert"}
+run = Run(
+    "10_finetune", data=("pydocs", "nsmc"), arguments={"pretrained": where}
+)
+metrics, baselines = {}, {}
+folder = Path(run.options["pretrained"])
+pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
+tokenizer = pieces.load(folder / "tokenizer.json")
+pretrained = keras.models.load_model(folder / "model.keras").bert
+packer = Packer(tokenizer, pretrained.max_length, trim="longest")
+
+
+def bert(start):
+    """Make a BERT of one size, with what was learned or from scratch."""
+    config = {"dtype": run.dtype, "dropout": 0.1}
+    new = BERT.from_config({**pretrained.get_config(), **config})
+    new.build()
+    if start == "pretrained":
+        new.set_weights(pretrained.get_weights())
+    return new
+
+
+def fit(stage, model, x, y=None, *, epochs, rate=3e-4, no_label=None):
+    """Train, the rate warmed up and then falling to zero.
+
+    Args:
+        x: batches, or, with `y`, arrays to be cut into batches of 32.
+        no_label: optional int, what in `y` is no question.
+    """
+    few = x[0][0] if y is None else keras.tree.map_structure(lambda a: a[:2], x)
+    model(few)  # makes the weights
+    batch = None if y is None else 32
+    rows = len(x) if y is None else len(keras.tree.flatten(x)[0]) / batch
+    total = epochs * int(np.ceil(rows))
+    loss, metric = TokenCrossEntropy(no_label), TokenAccuracy(no_label)
+    both = isinstance(y, dict)  # ends of a span
+    model.compile(
+        keras.optimizers.AdamW(
+            warmup_cosine(rate, total, total // 10), clipnorm=1.0
+        ),
+        dict.fromkeys(y, loss) if both else loss,
+        metrics=None if both else [metric],
+        jit_compile="auto",
+    )
+    print(f"\n{stage}: {model.count_params():,} parameters")
+    model.fit(
+        x,
+        y,
+        batch,
+        epochs=1 if run.quick else epochs,
+        callbacks=run.callbacks(stage),
+        verbose=2,
+    )
+
+
+# %% [markdown]
+# ## A class for a text
+#
+# Which package is a docstring from? Or: did this person like the film? The
+# same labels for three networks, and for the plain baseline, TF-IDF of runs of
+# one to four letters with a logistic regression.
+
+
+# %%
+def reviews_or_docstrings(split):
+    if run.data == "nsmc":
+        return data.nsmc(split)
+    pairs = [
+        (text, label)
+        for label, name in enumerate(NAMES)
+        for text in data.docstrings(split, packages=(name,))[0]
+    ]
+    np.random.default_rng(0).shuffle(pairs)
+    return [text for text, _ in pairs], np.array([int(n) for _, n in pairs])
+
+
+if run.data == "nsmc":
+    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 3}
+else:
+    NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 15, 1600: 6}
+if run.quick:
+    EPOCHS = {50: 1}
+(texts, labels), (test_texts, test_labels) = map(
+    reviews_or_docstrings, ("train", "test")
+)
+
+
+def without_padding(texts):
+    return [row[row > 0] for row in packer(texts)["ids"]]
+
+
+def recurrent():
+    units = pretrained.config["units"]
+    return keras.Sequential(
+        [
+            TokenEmbedding(tokenizer.vocab_size, units),
+            keras.layers.Bidirectional(GRU(units)),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(len(NAMES)),
+        ]
+    )
+
+
+rows = without_padding(texts[: max(EPOCHS)])
+unseen = without_padding(test_texts)
+unseen = BatchByLength(unseen, test_labels, 128, shuffle=False)
+kinds = ("pretrained", "scratch", "recurrent")
+RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}
+found = {kind: [] for kind in (*kinds, "TF-IDF")}
+for n, epochs in EPOCHS.items():
+    plain = tfidf_accuracy(texts[:n], labels[:n], test_texts, test_labels)
+    found["TF-IDF"].append(plain)
+    for kind in kinds:
+        model = (
+            recurrent()
+            if kind == "recurrent"
+            else BERTClassifier(bert(kind), len(NAMES))
+        )
+        batches = BatchByLength(rows[:n], labels[:n], 16 if n < 5000 else 64)
+        fit(f"{kind}_{n}", model, batches, epochs=epochs, rate=RATES[kind])
+        scores = model.evaluate(unseen, verbose=0, return_dict=True)
+        found[kind].append(scores["token_accuracy"])
+        metrics[f"accuracy_{kind}_{n}"] = found[kind][-1]
+        baselines[f"accuracy_{kind}_{n}"] = plain
+        if kind == "pretrained":
+            classifier = model
+figure = plots.curves(
+    found, ylabel="accuracy", xlabel="labelled texts", x=list(EPOCHS)
+)
+run.save(figure, "accuracy")
+
+# %% [markdown]
+# ## A tag for each token
+#
+# Where in a sentence, English or Korean, are the year, the month and the day
+# of a date that is written in one of ten languages? The plain baseline gives
+# each token the tag that it mostly has.
+
+# %%
+TAGS, NONE = ["other", "year", "month", "day"], -100
+DATES = Packer(tokenizer, 32, trim="longest")
+
+
+def tagged(count, split):
+    """Tag the tokens of each span; marks and padding are no question."""
+    texts, spans = data.dated_sentences(count, run.seed, split)
+    packed = DATES(texts, offsets=True)
+    place, tags = np.arange(32), np.zeros_like(packed["ids"])
+    for tag in (1, 2, 3):
+        ends = span_to_tokens(packed, *spans[:, tag - 1].T, segment=0)
+        first, last = ends[:, :1], ends[:, 1:]
+        tags[(first <= place) & (place <= last) & (last > 0)] = tag
+    real = packed["offsets"][..., 1] > 0
+    return texts, packed["ids"], np.where(real, tags, NONE)
+
+
+def f1(tags, said):
+    """Score entities; where there is no question, none is said."""
+    return entity_f1(np.maximum(tags, 0), np.where(tags == NONE, 0, said))
+
+
+if run.data == "pydocs":
+    _, x, y = tagged(200 if run.quick else 6000, "train")
+    tagger = BERTTagger(bert("pretrained"), len(TAGS))
+    fit("tagger", tagger, x, y, epochs=4, no_label=NONE)
+    often = np.zeros((tokenizer.vocab_size, len(TAGS)))
+    np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
+    sentences, x, y = tagged(1000, "test")
+    said = tagger.predict(x, 128, verbose=0).argmax(axis=-1)
+    metrics["tagging_f1"] = f1(y, said)
+    baselines["tagging_f1"] = f1(y, often.argmax(axis=1)[x])
+
+# %% [markdown]
+# ## The answer in a text
+#
+# Four facts about two functions, and a question; one in ten has no answer
+# there, and to say so always is the plain baseline. (The first fact of the
+# kind that is asked for is right on 0.53: `keras_seq.data.function_facts`.)
+
+
+# %%
+def facts(count, split):
+    """Pack questions with texts; the labels are the two ends."""
+    *texts, answers, spans = data.function_facts(count, run.seed, split)
+    packed = packer(*texts, offsets=True)
+    start, end = span_to_tokens(packed, *spans.T).T
+    x = {name: packed[name] for name in ("ids", "segments")}
+    return texts, answers, packed, x, {"start": start, "end": end}
+
+
+if run.data == "pydocs":
+    *_, x, y = facts(200 if run.quick else 8000, "train")
+    answerer = BERTSpanQA(bert("pretrained"))
+    fit("span_qa", answerer, x, y, epochs=5)
+    asked, answers, packed, x, _ = facts(1000, "test")
+    ends = answerer.predict(x, 128, verbose=0)
+    spans = best_span(ends["start"], ends["end"])
+    said = tokens_to_text(packed, asked[1], spans)
+    metrics["span_exact_match"] = exact_match(answers, said)
+    metrics["span_f1"] = token_f1(answers, said)
+    nothing = [""] * len(answers)
+    baselines["span_exact_match"] = exact_match(answers, nothing)
+    baselines["span_f1"] = token_f1(answers, nothing)
+    for question, text, answer in list(zip(*asked, said))[:3]:
+        print(f"{text}\n    {question}  ->  {answer or '(no answer)'}")
+
+# %% [markdown]
+# ## Ship them: text in; label, tags, answer out
+#
+# Each in a process that knows nothing of this library, on what was held out,
+# on nothing at all, in Korean, and on a text that is far too long.
+
+# %%
+ODD = ["", "회의는 2031년 8월 26일에 열립니다. 🙂", "returns a list " * 60]
+same = {}
+if keras.backend.backend() == "torch":
+    print("No export: Keras writes no SavedModel from PyTorch.")
+else:
+    path, asked_for = run.out / "classifier", [*test_texts[:50], *ODD]
+    export.export_bert_classifier(classifier, path, packer=packer, labels=NAMES)
+    there = export.run_alone(path, asked_for, output="label")
+    logits = keras.ops.convert_to_numpy(classifier(packer(asked_for)))
+    same["classifier"] = exact_match(
+        [NAMES[n] for n in logits.argmax(1)], there
+    )
+if same and run.data == "pydocs":
+    path, asked_for = run.out / "tagger", [*sentences[:50], *ODD]
+    export.export_bert_tagger(tagger, path, packer=DATES, labels=TAGS)
+    there = export.run_alone(path, asked_for, output="tags")
+    rows = DATES(asked_for, offsets=True)
+    real = rows["offsets"][..., 1] > 0
+    logits = keras.ops.convert_to_numpy(tagger(rows["ids"]))
+    here = np.where(real, np.array(TAGS)[logits.argmax(-1)], "").tolist()
+    same["tagger"] = np.mean([a == b for a, b in zip(here, there)])
+    path = run.out / "span_qa"
+    export.export_bert_span_qa(answerer, path, packer=packer)
+    columns = {"question": asked[0][:50], "text": asked[1][:50]}
+    there = export.run_alone(path, columns, output="answer")
+    same["span_qa"] = exact_match(said[:50], there)
+for task, share in same.items():
+    metrics[f"exported_{task}_the_same"] = share
+if same:
+    metrics["exported_answers_the_same"] = min(same.values())
+
+# %%
+expected = {name: "1.0" for name in metrics if name.startswith("exported")}
+run.finish(classifier, metrics, baselines, expected)
