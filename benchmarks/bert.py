@@ -179,7 +179,7 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
 
     Returns:
         list of a dict for each of our two: `questions, dtype, builds,
-        seconds{name: summary}, times_ours{peer: float}`.
+        seconds{name: summary}, ratio{peer: ours / peer}`.
     """
     seconds = contenders.turns(
         lambda build: rivals(sizes, DTYPES[dtype], peers, build),
@@ -197,8 +197,8 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
                 "dtype": dtype,
                 "builds": builds,
                 "seconds": {n: report.summary(s) for n, s in timed.items()},
-                "times_ours": {
-                    name: ratio(s, timed["keras_seq"])
+                "ratio": {
+                    name: ratio(timed["keras_seq"], s)
                     for name, s in timed.items()
                     if name != "keras_seq"
                 },
@@ -208,7 +208,7 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
 
 
 def row(result):
-    """Write a result as a line of the table: ours in ms, then their times."""
+    """Write a result as a line of the table: ours in ms, then the ratios."""
     if "texts" in result:
         what = f"{result['texts']}, a text by length"
         ms = 1000 * result["seconds_per_text"]["by length"]
@@ -216,9 +216,9 @@ def row(result):
         what = result["questions"]
         ms = 1000 * result["seconds"]["keras_seq"]["median"]
     cells = {"what": what, "dtype": result["dtype"], "ms": f"{ms:.2f}"}
-    times = {f"{n}/ours": t for n, t in result.get("times_ours", {}).items()}
+    times = {f"ours/{n}": t for n, t in result.get("ratio", {}).items()}
     times["one length/by length"] = result.get("times_by_length")
-    for name in (*(f"{peer}/ours" for peer in PEERS), "one length/by length"):
+    for name in (*(f"ours/{peer}" for peer in PEERS), "one length/by length"):
         value = times.get(name)
         cells[name] = "" if value is None else f"{value:.2f}"
     return cells

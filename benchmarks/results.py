@@ -250,14 +250,13 @@ def speaking_rows(stem):
 
 
 def pretraining_rows(stem):
-    """Give a line per model of ours and precision; peers as times of ours."""
+    """Give a line per model of ours and precision."""
     for row in kept_rows(stem):
         if "questions" in row:
             ms = 1000 * row["seconds"]["keras_seq"]["median"]
-            times = [
-                row["times_ours"].get(p) for p in ("keras_hub", "transformers")
-            ]
-            cells = ["" if t is None else f"{t:.2f} times" for t in times]
+            peers = ("keras_hub", "transformers")
+            ratios = [row["ratio"].get(peer) for peer in peers]
+            cells = ["" if r is None else f"{r:.2f}" for r in ratios]
             what = f"{row['questions']}, {row['dtype']}"
             yield f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
 

@@ -130,6 +130,29 @@ def finish(name, shared):
     return out
 
 
+LOAD = """
+import sys, keras, keras_seq
+for path in sys.stdin:
+    print(keras.models.load_model(path.strip()).built, flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def loader():
+    """Start a process that has trained nothing, and loads what it is told."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    yield process
+    process.stdin.close()
+    process.wait()
+
+
 def test_results_file_holds_what_is_promised(finished):
     name, out = finished
     results = json.loads((out / "results.json").read_text("utf-8"))
@@ -155,13 +178,10 @@ def test_pictures_are_drawn(finished):
     assert pictures and all(p.stat().st_size > 5000 for p in pictures)
 
 
-def test_model_loads_in_a_fresh_process(finished):
+def test_model_loads_in_a_fresh_process(finished, loader):
     _, out = finished
-    load = (
-        "import keras, keras_seq;"
-        f"print(keras.models.load_model({str(out / 'model.keras')!r}).built)"
-    )
-    assert "True" in python("-c", load)
+    print(out / "model.keras", file=loader.stdin, flush=True)
+    assert loader.stdout.readline() == "True\n"
 
 
 def test_every_tutorial_has_its_line_in_the_index():
