@@ -186,7 +186,8 @@ class ConvNet(keras.Model):
                 f"`images` must be (B, H, W, C) with C = {C}. Received images "
                 f"of shape {tuple(images.shape)}."
             )
-        x = ops.relu(self.first(images, training=training))
+        x = ops.cast(images, self.compute_dtype)  # of whole numbers, too
+        x = ops.relu(self.first(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)
         return self.head(ops.mean(x, axis=(1, 2)))

@@ -493,7 +493,8 @@ def test_the_fields_of_a_dated_sentence_are_where_they_are_said_to_be():
     texts, spans = data.dated_sentences(997)
     assert len(set(texts)) > 990 and is_nfc(texts)
     assert spans.shape == (997, 3, 2) and spans.dtype == np.int32
-    written, iso, _ = data.dates(997)
+    draw = np.random.default_rng([0, 0])  # of the seed and the split
+    written, iso, _ = data.dates(997, int(draw.integers(2**31)))
     for text, date, answer, (year, _, day) in zip(texts, written, iso, spans):
         assert date in text
         number = "".join(filter(str.isdecimal, text[slice(*day)]))
@@ -550,7 +551,7 @@ def test_the_first_numbers_are_the_date_as_often_as_is_said():
         days = [pair for pair in found if pair not in years][:1]
         right += (years == [year]) + (days == [day])
         said += len(years) + len(days)
-    assert round(2 * right / (said + 3 * len(texts)), 2) == 0.63
+    assert round(2 * right / (said + 3 * len(texts)), 2) == 0.62
 
 
 def test_reviews_are_told_by_counting_as_often_as_is_said():
@@ -570,11 +571,22 @@ def test_letters_that_tell_the_kind_are_found_by_counting():
         tfidf_accuracy(texts, labels, texts, labels[1:])
 
 
+def test_test_texts_are_no_training_texts_under_other_names():
+    def hidden(split):
+        questions, texts, *_ = data.function_facts(500, split=split)
+        both = zip(questions, texts)
+        return {re.sub(r"[a-z]+_[a-z]+", "_", f"{q} {t}") for q, t in both}
+
+    assert len(hidden("train") & hidden("test")) < 5
+
+
 def test_texts_that_share_words_are_taken_for_neighbours():
     first = ["red cat", "blue dog", "green bird", "old tree"]
     known = first, ["a cat", "the dog", "no fish", "one car"]
     new = ["old cat", "green dog"], ["the cat", "no car"]
     assert shared_words_accuracy(known, [0, 0, 1, 1], new, [0, 1]) == 1
     assert shared_words_accuracy(known, [0, 0, 1, 1], new, [1, 0]) == 0
+    same = ["aa"] * 4, ["bb", "bb", "bb", "aa"]
+    assert shared_words_accuracy(same, [1, 1, 0, 0], same, [1, 1, 0, 0]) == 0.75
     with pytest.raises(ValueError, match="4, 4, 3, 2, 2, 2"):
         shared_words_accuracy(known, [0, 0, 1], new, [0, 1])

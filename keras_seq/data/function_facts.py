@@ -58,7 +58,7 @@ def function_facts(count, seed=0, split="train"):
 
     Args:
         count: int > 0, number of questions N.
-        seed: int, what is drawn. Default 0.
+        seed: int, what is drawn, other things for each split. Default 0.
         split: "train" or "test". Default "train".
     Returns:
         questions: list of N str.
@@ -72,7 +72,7 @@ def function_facts(count, seed=0, split="train"):
     one_of(SPLITS, split=split)
     every = map("_".join, itertools.product(VERBS, NOUNS))
     names = [name for name in every if SPLITS[held_out(name)] == split]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, SPLITS.index(split)])
     return tuple(
         np.array(column, "int32") if n == 3 else list(column)
         for n, column in enumerate(

@@ -19,6 +19,7 @@ SIZES = {  # their option: our argument
     "num_channels": "channels",
     "intermediate_size": "hidden",
 }
+FREE = {"dropout", "attention_dropout"}  # what changes no answer
 THEIRS = ("ViTForImageClassification", "ViTModel")
 
 
@@ -37,6 +38,11 @@ def load_vit(make, folder, **options):
     """
     read, size = Folder(folder, "vit"), options.pop("image_size", None)
     arguments, classes = _arguments(read), _classes(read)
+    for option in arguments.keys() & options.keys() - FREE:
+        raise ValueError(
+            f"`{option}` must be left out: config.json says what it is. "
+            f"Received {option}={options[option]!r}."
+        )
     read.rename(lambda name: _name(name, "num_classes" in options))
     model = make(**{"num_classes": classes, **arguments, **options})
     _check_published(model)

@@ -76,6 +76,11 @@ class Progress:
             Backup(self, stage),
         ]
 
+    def epochs_done(self, stage):
+        """Count the epochs of a stage that the log has: int."""
+        there = self.resume and (self.folder / f"{stage}.csv").exists()
+        return len(self.history(stage).get("epoch", ())) if there else 0
+
     def history(self, stage):
         """Return the curves of a stage, each epoch once, in order."""
         with open(self.folder / f"{stage}.csv", newline="") as file:

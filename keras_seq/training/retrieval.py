@@ -121,7 +121,9 @@ def shared_words_accuracy(train_pairs, train_labels, pairs, labels):
     order = np.argsort(known)
     # Right at each threshold: the 1s below it, and the 0s from it on.
     right = np.cumsum(np.append(0, 2 * np.asarray(train_labels)[order] - 1))
-    best = np.append(known[order], np.inf)[np.argmax(right)]
+    cuts = np.append(known[order], np.inf)
+    right[1:] = np.where(np.diff(cuts) > 0, right[1:], -len(cuts))  # of equals
+    best = cuts[np.argmax(right)]
     said = cosine(*pairs) < best
     return float(np.mean(said == np.asarray(labels)))
 

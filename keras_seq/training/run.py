@@ -112,6 +112,13 @@ class Run:
         """
         return self.progress.callbacks(stage)
 
+    def epochs_done(self, stage):
+        """Count the epochs of a stage in earlier parts of the run: int.
+
+        Who draws other data each epoch goes on from there.
+        """
+        return self.progress.epochs_done(stage)
+
     def history(self, stage):
         """Return the curves of a stage over all parts of the run.
 
