@@ -119,3 +119,10 @@ def test_a_match_of_nothing_is_refused(name):
 def test_an_image_of_other_channels_is_refused(shape):
     with pytest.raises(ValueError, match=r"`images`.*C = 2"):
         ConvNet(7, channels=2)(np.zeros(shape, "float32"))
+
+
+def test_whole_numbers_are_images_too():
+    model, x = ConvNet(3, (2, 3, 5)), np.arange(2 * 7 * 5 * 3) % 256
+    x = x.reshape(2, 7, 5, 3)
+    expected = numbers(model(x.astype("float32")))
+    assert np.allclose(numbers(model(x.astype("uint8"))), expected, atol=1e-5)

@@ -584,6 +584,8 @@ def test_a_finished_stage_is_restored_and_not_trained(tmp_path):
     for a, b in zip(model.get_weights(), done.get_weights(), strict=True):
         assert np.array_equal(a, b)
     assert run.history("one")["epoch"] == [0, 1, 2]
+    assert run.epochs_done("one") == 3 and run.epochs_done("two") == 0
+    assert start(tmp_path).epochs_done("one") == 0
 
 
 def test_the_stage_after_a_restored_one_trains_all_its_epochs(tmp_path):
