@@ -23,7 +23,7 @@ Differs from the paper: dropout on the attention weights too, as in its code.
 import keras
 
 from keras_seq import checks
-from keras_seq.multihead import MultiHeadAttention, again
+from keras_seq.multihead import MultiHeadAttention, cloned
 from keras_seq.norm import LayerNormalization
 
 
@@ -73,7 +73,7 @@ class FeedForward(keras.layers.Layer):
             keras.layers.Dense(
                 width,
                 function,
-                kernel_initializer=again(kernel_initializer),
+                kernel_initializer=cloned(kernel_initializer),
                 dtype=self.dtype_policy,
             )
             for width, function in ((hidden, activation), (units, None))

@@ -133,7 +133,7 @@ class MultiHeadAttention(keras.layers.Layer):
                 self.biases[name] = self.add_weight(
                     name=f"{name}_bias",
                     shape=right,
-                    initializer=again(self.bias_initializer),
+                    initializer=cloned(self.bias_initializer),
                     regularizer=self.bias_regularizer,
                     constraint=self.bias_constraint,
                 )
@@ -274,7 +274,7 @@ class MultiHeadAttention(keras.layers.Layer):
         }
 
 
-def again(initializer):
+def cloned(initializer):
     """Copy an initializer: one that is asked twice draws the same numbers."""
     if isinstance(initializer, keras.initializers.Initializer):
         return initializer.clone()
@@ -283,7 +283,7 @@ def again(initializer):
 
 def _matrix(initializer, axes):
     """Draw a kernel as the matrix that it is, `axes` of its axes its rows."""
-    initializer = again(initializer)
+    initializer = cloned(initializer)
 
     def draw(shape, dtype=None):
         matrix = math.prod(shape[:axes]), math.prod(shape[axes:])

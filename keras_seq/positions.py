@@ -10,8 +10,11 @@ by a vector learned for each place.
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
     x_p <- x_p + PE(p)                    # or + P[p], learned
 
-A patch of an image has a place in two directions: half of the width tells the
-column, the other half the row.
+A patch of an image has a place in two directions, column x and row y; each
+gets half of the width, all sines before all cosines:
+
+    w_i      = 10000^(-i / (D/4 - 1))     # i = 0 ... D/4 - 1
+    PE(x, y) = [sin(x w); cos(x w); sin(y w); cos(y w)]
 
 Shapes: B batch, T length, D width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
@@ -78,7 +81,7 @@ def sinusoidal_positions_2d(rows, columns, units):
     return ops.concatenate([ops.sin(x), ops.cos(x), ops.sin(y), ops.cos(y)], 1)
 
 
-def stretched_positions(table, old, new):
+def interpolated_positions(table, old, new):
     """Interpolate what was learned for the places of a grid to another grid.
 
     By cubic convolution, as PyTorch does it: Keys (1981), "Cubic convolution

@@ -18,7 +18,8 @@ Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, eq. (1)-(4), section 3.2,
     table 1; mean and waves: Beyer, Zhai & Kolesnikov (2022), arXiv:2205.01580;
     small sizes: Touvron et al. (2021), arXiv:2012.12877, table 1.
 Differs from the paper: the head is one matrix in pretraining, too, and begins
-    small, not at 0; blocks' kernels begin as Keras draws them.
+    small, not at 0; blocks' kernels begin as Keras draws them; dropout of the
+    attention weights too, by default, and none inside the small network.
 """
 
 import math
@@ -33,8 +34,8 @@ from keras_seq.norm import LayerNormalization
 from keras_seq.positions import (
     POSITIONS,
     PositionalEncoding,
+    interpolated_positions,
     sinusoidal_positions_2d,
-    stretched_positions,
 )
 
 POOLINGS = ("token", "mean")
@@ -314,9 +315,7 @@ class ViT(keras.Model):
         if self.positions is not None:
             return self.positions(x)
         waves = sinusoidal_positions_2d(*self.grid, self.config["units"])
-        before = self.num_tokens - math.prod(
-            self.grid
-        )  # the token is at no place
+        before = self.num_tokens - len(waves)  # a token is at no place
         return x + ops.cast(ops.pad(waves, ((before, 0), (0, 0))), x.dtype)
 
     def resized(self, image_size):
@@ -328,7 +327,7 @@ class ViT(keras.Model):
         Args:
             image_size: int > 0, or two: height and width.
         Returns:
-            a built `ViT`, with copies of these weights.
+            a built `ViT`, with copies of these weights, all to be trained.
         Raises:
             ValueError: if `image_size` is none, the patches do not divide it,
                 or this model is not built.
@@ -345,7 +344,7 @@ class ViT(keras.Model):
         for old, copy in zip(self.weights, new.weights):
             x = ops.convert_to_numpy(ops.cast(old, "float32"))
             if old is learned:
-                x = stretched_positions(x, self.grid, new.grid)
+                x = interpolated_positions(x, self.grid, new.grid)
             copy.assign(x)
         return new
 

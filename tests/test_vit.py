@@ -7,7 +7,7 @@ from cases import BATCH, SMALL_VIT, images
 from keras import ops
 
 from keras_seq import Patches, ViT, sinusoidal_positions_2d
-from keras_seq.positions import stretched_positions
+from keras_seq.positions import interpolated_positions
 from keras_seq.training import attention_rollout
 
 PLACES = ("learned", "sinusoidal", "none")
@@ -201,14 +201,14 @@ GRIDS = [((2, 3), (5, 7)), ((5, 7), (2, 3)), ((3, 3), (3, 7)), ((1, 2), (2, 1))]
 
 
 @pytest.mark.parametrize("old, new", GRIDS)
-def test_stretched_positions_are_those_of_torch(old, new):
+def test_interpolated_positions_are_those_of_torch(old, new):
     torch = pytest.importorskip("torch")
     table = np.random.default_rng(0).normal(size=(1 + np.prod(old), 11))
     grid = torch.tensor(table[1:].reshape(1, *old, 11)).permute(0, 3, 1, 2)
     grid = torch.nn.functional.interpolate(
         grid, size=new, mode="bicubic", align_corners=False
     )
-    found = stretched_positions(table, old, new)
+    found = interpolated_positions(table, old, new)
     assert np.array_equal(found[0], table[0])
     wanted = grid[0].permute(1, 2, 0).reshape(-1, 11).numpy()
     np.testing.assert_allclose(found[1:], wanted, atol=1e-6)
@@ -216,7 +216,7 @@ def test_stretched_positions_are_those_of_torch(old, new):
 
 def test_a_table_without_the_places_is_refused():
     with pytest.raises(ValueError, match=r"`table`.*\(2, 3\).*5 rows"):
-        stretched_positions(np.ones((5, 7)), (2, 3), (3, 3))
+        interpolated_positions(np.ones((5, 7)), (2, 3), (3, 3))
 
 
 @pytest.mark.parametrize("positions", PLACES)

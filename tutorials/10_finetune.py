@@ -102,7 +102,7 @@ def fit(stage, model, x, y=None, *, epochs, rate=3e-4, no_label=None):
         ),
         dict.fromkeys(y, loss) if both else loss,
         metrics=None if both else [metric],
-        jit_compile="auto",
+        jit_compile="auto",  # XLA would compile each length anew
     )
     print(f"\n{stage}: {model.count_params():,} parameters")
     model.fit(
