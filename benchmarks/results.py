@@ -112,6 +112,7 @@ def keep(folder):
     run = json.loads(text)
     if run["quick"]:
         raise ValueError(f"`folder` must hold a whole run. Received {folder}.")
+    run.pop("pretrained", None)  # a folder of this machine
     seed = f"-seed{run['seed']}" if run["seed"] else ""
     rung = f"-{run['rung']}" if run.get("rung") else ""
     path = RESULTS / f"{run['tutorial']}-{run['data']}{rung}{seed}.json"
