@@ -253,8 +253,7 @@ class BERT(Published, keras.Model):
         x = x["hidden"]
         if pooling == "cls":
             return self._first(x, mask)
-        real = ops.cast(mask, x.dtype)[..., None]
-        return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+        return mean_of(x, mask)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
@@ -270,6 +269,12 @@ def segments_of(inputs):
     if isinstance(inputs, dict) and "segments" in inputs:
         return inputs["segments"]
     return ops.zeros_like(ids_of(inputs))
+
+
+def mean_of(x, mask):
+    """Average the real tokens: (B, T, D) -> (B, D), zeros where none is."""
+    real = ops.cast(mask, x.dtype)[..., None]
+    return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 
 def take(x, places):

@@ -4,7 +4,7 @@ A task with few labels cannot teach a language. BERT has read; so put a single
 matrix on top of it, and train all of it a little on the labels: one answer
 for a text or a pair of texts, one for each token, or the two ends of a span.
 
-    class: logits   = dropout(pooled) W + b
+    class: logits   = dropout(pooled) W + b    # or the mean of x_t
     tag:   logits_t = dropout(x_t) W + b
     span:  start_t, end_t = x_t W + b          # the span that adds up to most
 
@@ -19,13 +19,13 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.bert import OnBERT, ids_of, segments_of
+from keras_seq.bert import OnBERT, ids_of, mean_of, segments_of
 
 NEVER = -1e9  # a float32 score: half precision has no such number
 
 
 class _Labels(OnBERT):
-    """One matrix on what a BERT gives; `reads` says on which."""
+    """One matrix on what a BERT gives."""
 
     def __init__(self, bert, num_classes, *, dropout=0.1, **kwargs):
         super().__init__(bert, **kwargs)
@@ -38,8 +38,12 @@ class _Labels(OnBERT):
         self.build_on(self.head)
 
     def call(self, inputs, training=False):
-        x = self.bert(inputs, training=training)[self.reads]
+        x = self.read(self.bert(inputs, training=training), inputs)
         return self.head(self.dropout(x, training=training))
+
+    def read(self, found, inputs):
+        """Choose what the head reads of what the BERT gives."""
+        return found["hidden"]
 
     def get_config(self):
         own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
@@ -54,6 +58,10 @@ class BERTClassifier(_Labels):
         bert: `BERT` with a pooler, which learns too.
         num_classes: int > 0, C.
         dropout: float in [0, 1). Default 0.1.
+        pooling: "cls", as in the paper, what the pooler makes of the first
+            token; or "mean", of the real tokens, for a BERT that has learned
+            hidden words alone, and so nothing of its first token. Default
+            "cls".
     Call arguments:
         inputs: as of `BERT`.
     Returns:
@@ -62,7 +70,21 @@ class BERTClassifier(_Labels):
         ValueError: if an argument is outside its range, or `bert` is none.
     """
 
-    reads = "pooled"
+    def __init__(
+        self, bert, num_classes, *, dropout=0.1, pooling="cls", **kwargs
+    ):
+        checks.one_of(("cls", "mean"), pooling=pooling)
+        self.pools, self.pooling = pooling == "cls", pooling
+        super().__init__(bert, num_classes, dropout=dropout, **kwargs)
+
+    def read(self, found, inputs):
+        if self.pools:
+            return found["pooled"]
+        mask = padding_mask(ids_of(inputs), self.bert.pad_id)
+        return mean_of(found["hidden"], mask)
+
+    def get_config(self):
+        return {**super().get_config(), "pooling": self.pooling}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -81,7 +103,7 @@ class BERTTagger(_Labels):
         ValueError: if an argument is outside its range, or `bert` is none.
     """
 
-    pools, reads = False, "hidden"
+    pools = False
 
 
 @keras.saving.register_keras_serializable("keras_seq")

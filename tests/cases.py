@@ -360,7 +360,13 @@ CASES += [
         questions,
         {"masked": (BATCH, 2, VOCAB), "next": (BATCH, 2)},
     ),
-    on_bert("BERTClassifier", pairs, (BATCH, 7), BAD_HEAD, num_classes=7),
+    on_bert(
+        "BERTClassifier",
+        pairs,
+        (BATCH, 7),
+        (*BAD_HEAD, ({"pooling": "max"}, "pooling")),
+        num_classes=7,
+    ),
     on_bert("BERTTagger", pairs, (BATCH, LENGTH, 7), BAD_HEAD, num_classes=7),
     on_bert(
         "BERTSpanQA",

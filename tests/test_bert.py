@@ -169,6 +169,22 @@ def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):
     assert model.bert.pooler.trainable
 
 
+def test_a_class_may_be_of_the_mean_of_the_real_tokens(tmp_path):
+    model, ids = BERTClassifier(BERT(**BIG), 3, pooling="mean"), texts()["ids"]
+    given = numbers(model(ids))
+    expected = numbers(model.head(model.bert.embed(ids)))
+    assert np.allclose(given, expected, atol=1e-6)
+    longer = np.pad(ids, ((0, 0), (0, 2)))
+    assert np.allclose(numbers(model(longer)), expected, atol=1e-5)
+    assert not model.bert.pooler.trainable
+    BERTClassifier(BERT(**BIG, pooler=False), 3, pooling="mean")(ids)
+    with pytest.raises(ValueError, match="pooling"):  # no one else's
+        model.to_huggingface(tmp_path)
+    model.save(tmp_path / "mean.keras")
+    again = keras.models.load_model(tmp_path / "mean.keras")
+    assert np.allclose(numbers(again(ids)), expected, atol=1e-6)
+
+
 def test_questions_and_padding_hold_no_answer():
     model = BERTSpanQA(BERT(**BIG))
     ids = np.array([[2, 5, 3, 6, 7, 3, 0]])

@@ -331,3 +331,9 @@ def test_every_head_of_every_layer_has_its_picture():
         assert np.array_equal(axes.images[0].get_array(), drawn)
     with pytest.raises(ValueError, match="`source`"):
         plots.heads(list(weights), "abc", "12")
+
+
+def test_long_pieces_do_not_lie_on_each_other():
+    weights = [np.full((2, 2, 2), 0.5)]
+    axes = plots.heads(weights, ["[START]", "a"], "ab").axes[0]
+    assert [x.get_rotation() for x in axes.get_xticklabels()] == [90, 0]

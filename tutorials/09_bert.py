@@ -277,7 +277,7 @@ real = (ids != tokenizer.pad_id).sum(axis=1)[:, None]
 even = (same.sum(axis=2) / real)[twice].mean()
 baselines["attention_on_same_word"] = even
 size = real[:, 0]
-row = np.argsort(size)[len(size) // 10]  # a short one, to be read
+row = np.argsort(size)[len(size) // 25]  # a short one, to be read
 pieces = tokenizer.tokens(ids[row][: size[row]])
 seen = [w[row][:, : size[row], : size[row]] for w in weights]
 run.save(plots.heads(seen, pieces, pieces), "heads")

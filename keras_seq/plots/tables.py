@@ -150,11 +150,18 @@ def heads(weights, source, target):
         axes.set(xticks=[], yticks=[])
         if layer == layers - 1:
             axes.set_xticks(range(len(source)), visible(source), fontsize=SMALL)
+            _stand(axes.get_xticklabels())
             axes.set_xlabel("looked at", fontsize=MEDIUM)
         if head == 0:
             axes.set_yticks(range(len(target)), visible(target), fontsize=SMALL)
             axes.set_ylabel("looks", fontsize=MEDIUM)
     return dress(figure)
+
+
+def _stand(labels):
+    """Turn those that would lie on their neighbours."""
+    for label in labels:
+        label.set_rotation(90 if len(label.get_text()) > 2 else 0)
 
 
 def alignment(weights, source, target, spans=None, title=""):
@@ -186,8 +193,7 @@ def alignment(weights, source, target, spans=None, title=""):
     axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=LARGE)
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source)
-    for label in axes.get_xticklabels():
-        label.set_rotation(90 if len(label.get_text()) > 2 else 0)
+    _stand(axes.get_xticklabels())
     axes.set_yticks(range(len(target)), target)
     for row, (begin, end) in enumerate(() if spans is None else spans):
         if end > begin:

@@ -80,6 +80,7 @@ def save_bert(model, folder, tokenizer=None):
             "A model must be built before it is written: call it, or its "
             f"`build()`. Received {model!r}."
         )
+    checks.one_of(("cls",), pooling=getattr(model, "pooling", "cls"))
     _check_tokenizer(bert, tokenizer)
     config = {"architectures": [theirs], "model_type": "bert", **_config(bert)}
     if ours is BERTPretrainer and not model.next_sentence:
