@@ -315,7 +315,8 @@ class ViT(keras.Model):
         if self.positions is not None:
             return self.positions(x)
         waves = sinusoidal_positions_2d(*self.grid, self.config["units"])
-        before = self.num_tokens - len(waves)  # a token is at no place
+        # A token is at no place. (No len() of what a graph computes.)
+        before = self.num_tokens - math.prod(self.grid)
         return x + ops.cast(ops.pad(waves, ((before, 0), (0, 0))), x.dtype)
 
     def resized(self, image_size):
