@@ -239,7 +239,7 @@ if run.data == "pydocs":
 #
 # Four facts about two functions, and a question; one in ten has no answer
 # there, and to say so always is the plain baseline. (The first fact of the
-# kind that is asked for is right on 0.53: `keras_seq.data.function_facts`.)
+# kind that is asked for is right on 0.47: `keras_seq.data.function_facts`.)
 
 
 # %%
