@@ -84,7 +84,7 @@ SHOWN = {
         "span_exact_match": "the answer to a question in a text, exact",
     },
     "10_finetune-nsmc": {
-        "accuracy_pretrained_1000": "film review (nsmc-40k), 1,000 labels, BERT",
+        "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
         "accuracy_scratch_5000": "the same, from scratch",
