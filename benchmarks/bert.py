@@ -11,7 +11,7 @@ place. (Beside both stands KerasHub's too, though it does less.)
 Each peer is given our weights. It must have as many, and in float32 give our
 logits to 1e-4, or nothing is timed. For that, ours has KerasHub's GELU, by
 tanh in the blocks alone, where it asks for hidden words, and the paper's, by
-erf, where it asks both. A figure is a peer's time over ours.
+erf, where it asks both. A ratio is our time over a peer's.
 
 Then, what padding costs: see `benchmarks.padding`.
 

@@ -11,13 +11,18 @@ import numpy as np
 from benchmarks import berts, contenders, report
 from keras_seq import data
 from keras_seq.text import Masker, WordPieceTokenizer
-from keras_seq.training import BatchByLength, interleave, ratio
+from keras_seq.training import (
+    BatchByLength,
+    interleave,
+    ratio,
+    without_padding,
+)
 
 
 def real_texts():
     """Give the name of a collection of real texts, and the texts."""
     try:
-        return "nsmc", data.nsmc()[0]
+        return "nsmc-40k", data.nsmc()[0]
     except FileNotFoundError as error:
         print(f"Docstrings instead of reviews: {error}")
         packages = ("stdlib", "keras", "numpy")
@@ -46,7 +51,7 @@ def by_length(name, texts, sizes, rounds=3):
     tokenizer = WordPieceTokenizer.train(texts, sizes["vocab"])
     cut = {"length": sizes["length"], "truncate": True}
     rows = tokenizer.tokenize(texts, start=True, end=True, **cut)
-    rows = [row[row != tokenizer.pad_id] for row in rows]
+    rows = without_padding(rows)
     longest = max(map(len, rows))
     calls, counts, padding = {}, {}, {}
     for way, buckets in (("one length", [longest]), ("by length", None)):

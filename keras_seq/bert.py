@@ -273,8 +273,9 @@ def segments_of(inputs):
 
 def mean_of(x, mask):
     """Average the real tokens: (B, T, D) -> (B, D), zeros where none is."""
-    real = ops.cast(mask, x.dtype)[..., None]
-    return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+    real = ops.cast(mask, "float32")[..., None]  # bfloat16 counts to 256
+    total = ops.sum(ops.cast(x, "float32") * real, axis=1)
+    return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1), x.dtype)
 
 
 def take(x, places):

@@ -152,7 +152,8 @@ class ConvNet(keras.Model):
         Returns:
             `ConvNet` of three stages, of F // 4, F // 2 and F filters; F >= 4.
         Raises:
-            ValueError: if an argument is no int > 0.
+            ValueError: if an argument is no int > 0, or `count` is less than
+                the smallest has.
         """
         checks.positive_int(
             count=count,
@@ -167,6 +168,11 @@ class ConvNet(keras.Model):
             return count - count_weights(num_classes, stages, **options)
 
         F = 4
+        if missed(F) < 0:
+            raise ValueError(
+                f"`count` must be at least {count - missed(F)}, the weights of "
+                f"the smallest. Received count={count}."
+            )
         while missed(F + 1) >= 0:
             F += 1
         F = min(F, F + 1, key=lambda F: abs(missed(F)))

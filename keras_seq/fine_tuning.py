@@ -55,7 +55,8 @@ class BERTClassifier(_Labels):
     """Classify a text, or a pair of texts.
 
     Args:
-        bert: `BERT` with a pooler, which learns too.
+        bert: `BERT`, which learns too; with a pooler, unless `pooling` is
+            "mean".
         num_classes: int > 0, C.
         dropout: float in [0, 1). Default 0.1.
         pooling: "cls", as in the paper, what the pooler makes of the first

@@ -16,6 +16,7 @@ from keras_seq import (
     BERTTagger,
     best_span,
 )
+from keras_seq.bert import mean_of
 from keras_seq.training import TokenAccuracy, TokenCrossEntropy
 
 BIG = {**SMALL_BERT, "num_layers": 2, "max_length": 17}
@@ -96,6 +97,12 @@ def test_a_text_is_the_mean_of_its_vectors_or_the_first():
     assert np.allclose(numbers(bert.embed(ids, "cls")), hidden[:, 0])
     with pytest.raises(ValueError, match="pooling"):
         bert.embed(ids, "max")
+
+
+def test_the_mean_of_many_tokens_is_right_in_half_precision():
+    x, real = np.ones((1, 700, 2), "float32"), np.ones((1, 700), bool)
+    found = mean_of(keras.ops.cast(x, "bfloat16"), real)
+    assert numbers(found).tolist() == [[1.0, 1.0]]
 
 
 def test_without_a_pooler_nothing_is_pooled():

@@ -104,8 +104,11 @@ def test_it_matches_the_weights_of_a_vit(units, near):
     assert abs(found / wanted - 1) < near
 
 
-def test_the_smallest_match_begins_with_one_filter():
-    assert ConvNet.matching(1, 10).config["filters"] == (1, 2, 4)
+def test_no_match_is_smaller_than_the_smallest():
+    least = count_weights(10, (1, 2, 4), num_blocks=3, channels=3)
+    assert ConvNet.matching(least, 10).config["filters"] == (1, 2, 4)
+    with pytest.raises(ValueError, match=f"`count` must be at least {least}"):
+        ConvNet.matching(least - 1, 10)
 
 
 @pytest.mark.parametrize("name", ["count", "num_classes", "num_blocks"])

@@ -46,6 +46,7 @@ from keras_seq.training import (
     TokenCrossEntropy,
     shared_words_accuracy,
     warmup_cosine,
+    without_padding,
 )
 
 EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 18}
@@ -124,9 +125,7 @@ def batches():
     """Put rows of like length together, without their padding."""
     seed = next(seeds)
     texts, apart = examples(train, seed)
-    packed = packer(*texts)
-    real = (packed["ids"] != tokenizer.pad_id).sum(axis=1)
-    rows = {k: [r[:n] for r, n in zip(x, real)] for k, x in packed.items()}
+    rows = without_padding(packer(*texts))
     for x, y in BatchByLength(rows, apart, BATCH, seed=seed):
         yield {**x, "next": y}
 
@@ -201,12 +200,12 @@ model.compile(
     },
     jit_compile="auto",  # XLA would compile each length anew
 )
-some = [
+quarter = [
     {name: x[::4] for name, x in part.items()} for part in (questions, answers)
 ]
 model.fit(
     training,
-    validation_data=some,
+    validation_data=quarter,
     epochs=run.epochs,
     steps_per_epoch=steps,
     callbacks=run.callbacks("pretraining"),

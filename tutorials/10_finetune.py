@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10. Fine-tuning: one network that has read, four kinds of tasks
+# # 10. Fine-tuning: one network that has read, and tasks with few labels
 #
 # *What failed:* labels are dear. A network that begins with random numbers
 # must learn a language from a few hundred of them, and counting runs of
@@ -55,6 +55,7 @@ from keras_seq.training import (
     tfidf_accuracy,
     token_f1,
     warmup_cosine,
+    without_padding,
 )
 
 where = {"default": "runs/09_bert", "metavar": "DIR", "help": "of 09_bert"}
@@ -92,7 +93,7 @@ def fit(stage, model, x, y=None, *, epochs, rate=3e-4, no_label=None):
     model(few)  # makes the weights
     batch = None if y is None else 32
     rows = len(x) if y is None else len(keras.tree.flatten(x)[0]) / batch
-    epochs *= run.epochs  # how often the usual number
+    epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
     total = epochs * int(np.ceil(rows))
     loss, metric = TokenCrossEntropy(no_label), TokenAccuracy(no_label)
     both = isinstance(y, dict)  # ends of a span
@@ -109,7 +110,7 @@ def fit(stage, model, x, y=None, *, epochs, rate=3e-4, no_label=None):
         x,
         y,
         batch,
-        epochs=1 if run.quick else epochs,
+        epochs=epochs,
         callbacks=run.callbacks(stage),
         verbose=2,
     )
@@ -132,7 +133,7 @@ def reviews_or_docstrings(split):
         for n, name in enumerate(NAMES)
         for text in data.docstrings(split, packages=(name,))[0]
     }
-    texts = data.docstrings(split)[0]  # as in 09: none of these was read there
+    texts = data.docstrings(split)[0]  # cut as in 09, which read no test
     np.random.default_rng(0).shuffle(texts)
     return texts, np.array([label[text] for text in texts])
 
@@ -148,10 +149,6 @@ if run.quick:
 )
 
 
-def without_padding(texts):
-    return [row[row > 0] for row in packer(texts)["ids"]]
-
-
 def recurrent():
     units = pretrained.config["units"]
     return keras.Sequential(
@@ -165,8 +162,10 @@ def recurrent():
     )
 
 
-rows = without_padding(texts[: max(EPOCHS)])
-unseen = without_padding(test_texts)
+rows, unseen = (
+    without_padding(packer(part)["ids"])
+    for part in (texts[: max(EPOCHS)], test_texts)
+)
 unseen = BatchByLength(unseen, test_labels, 128, shuffle=False)
 kinds = ("pretrained", "scratch", "recurrent")
 RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}

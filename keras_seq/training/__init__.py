@@ -8,6 +8,7 @@ from keras_seq.training.batching import (
     BatchByLength,
     next_token_windows,
     teacher_forcing,
+    without_padding,
 )
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
 from keras_seq.training.gradients import gradient_by_lag, input_gradient
@@ -72,5 +73,6 @@ __all__ = [
     "tfidf_accuracy",
     "token_f1",
     "warmup_cosine",
+    "without_padding",
     "write_results",
 ]

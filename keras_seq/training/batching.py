@@ -194,6 +194,26 @@ def gather(column, rows, length, pad_id):
     return batch
 
 
+def without_padding(inputs, pad_id=0):
+    """Leave out the padding of rows, wherever it stands.
+
+    Args:
+        inputs: int (N, T), or N int sequences; or a dict of such, as a
+            `Packer` gives it, whose `ids` say where the padding is.
+        pad_id: int, default 0.
+    Returns:
+        list of N int sequences, as `BatchByLength` takes them; or a dict of
+        such lists.
+    """
+    if not isinstance(inputs, dict):
+        return without_padding({"ids": inputs}, pad_id)["ids"]
+    real = [np.asarray(row) != pad_id for row in inputs["ids"]]
+    return {
+        name: [np.asarray(row)[keep] for row, keep in zip(rows, real)]
+        for name, rows in inputs.items()
+    }
+
+
 def teacher_forcing(sources, targets, pad_id=0):
     """Make what a translator is trained on: shift each target by one token.
 
@@ -207,8 +227,7 @@ def teacher_forcing(sources, targets, pad_id=0):
         sequences, as `BatchByLength` takes them.
     """
     sources, targets = (
-        [np.asarray(row)[np.asarray(row) != pad_id] for row in rows]
-        for rows in (sources, targets)
+        without_padding(rows, pad_id) for rows in (sources, targets)
     )
     inputs = {"source": sources, "target": [row[:-1] for row in targets]}
     return inputs, [row[1:] for row in targets]
