@@ -525,3 +525,15 @@ def test_gelu_by_tanh_is_near_the_exact_one():
     exact = numbers(keras.activations.gelu(x, approximate=False))
     difference = np.abs(numbers(gelu_tanh(x)) - exact).max()
     assert 1e-4 < difference < 5e-4
+
+
+def test_kernels_begin_as_is_said_and_no_two_alike():
+    draw = keras.initializers.TruncatedNormal(stddev=0.02)
+    block = EncoderBlock(31, 1, kernel_initializer=draw)
+    again = EncoderBlock.from_config(block.get_config())
+    for one in (block, again):
+        one.build((None, None, 31))
+        kernels = [w for w in one.weights if "kernel" in w.path]
+        x = [keras.ops.convert_to_numpy(w).ravel() for w in kernels]
+        assert len(x) == 6 and all(0.015 < k.std() < 0.02 for k in x)
+        assert len({k[0] for k in x}) == 6
