@@ -50,6 +50,12 @@ PICTURES = {
         np.random.default_rng(1).random((11, 2, 3)),
         ["칠"] * 11,
     ),
+    "patches": lambda: plots.patches(
+        np.zeros((6, 15, 1)), np.zeros((2, 3, 3, 5, 1)), np.zeros((6, 15, 1))
+    ),
+    "position_similarity": lambda: plots.position_similarity(
+        np.random.default_rng(0).normal(size=(6, 5)), (2, 3)
+    ),
     "alignment": lambda: plots.alignment(
         np.full((2, 3), 1 / 3), "칠 $", ["팔", "[END]"], [(0, 2), (0, 0)]
     ),
@@ -337,3 +343,57 @@ def test_long_pieces_do_not_lie_on_each_other():
     weights = [np.full((2, 2, 2), 0.5)]
     axes = plots.heads(weights, ["[START]", "a"], "ab").axes[0]
     assert [x.get_rotation() for x in axes.get_xticklabels()] == [90, 0]
+
+
+def test_patches_stand_apart_in_their_places():
+    image = np.random.default_rng(0).random((6, 15, 3))
+    cut = image.reshape(2, 3, 3, 5, 3).swapaxes(1, 2)
+    figure = plots.patches(image, cut, image)
+    draw(figure)
+    whole, apart, again = (
+        np.asarray(axes.images[0].get_array()) for axes in figure.axes
+    )
+    assert apart.shape == (6 + 1, 15 + 2, 3)
+    assert np.array_equal(np.delete(apart, [3], 0)[:, :5], whole[:, :5])
+    assert np.array_equal(again, whole)
+    assert (apart[3] == 1).all() and (apart[:, 5] == 1).all()
+
+
+def test_the_map_of_a_place_is_its_cosine_with_each():
+    vectors = np.random.default_rng(0).normal(size=(6, 5))
+    axes = plots.position_similarity(vectors, (2, 3)).axes[0]
+    drawn = np.asarray(axes.images[0].get_array())
+    assert drawn.shape == (2 * 2 + 1, 3 * 3 + 2)
+    one, two = vectors[4], vectors[2]  # places (1, 1) and (0, 2)
+    cosine = one @ two / np.linalg.norm(one) / np.linalg.norm(two)
+    assert drawn[3 + 0, 4 + 2] == pytest.approx(cosine)
+
+
+def test_several_runs_are_a_mean_on_a_band():
+    runs = np.array([[0.1, 0.5, 0.7], [0.3, 0.7, 0.9]])
+    figure = plots.curves({"ViT": runs}, "accuracy", x=[10, 25, 100])
+    draw(figure)
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.2, 0.6, 0.8])
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {*runs.ravel()} <= {*band[:, 1]}
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        (
+            "`grid` must be",
+            lambda: plots.position_similarity(np.ones((5, 2)), (2, 3)),
+        ),
+        (
+            "`image` and `joined` must be",
+            lambda: plots.patches(
+                np.ones((2, 2, 1)), np.ones((1, 1, 2, 2, 1)), np.ones((2, 3, 1))
+            ),
+        ),
+    ],
+)
+def test_patches_and_places_that_do_not_fit_are_refused(name, call):
+    with pytest.raises(ValueError, match=name):
+        call()

@@ -24,6 +24,7 @@
     nsmc                                   Korean film reviews -> good or bad
     multi30k                               a German caption -> an English one
     chatbot_ko                             a Korean question -> an answer
+    cifar10_10k                            (32, 32, 3) -> 0..9, "ship"
 
 Each function takes `split` ("train" or "test") or `seed`, or both, and gives
 numpy arrays and lists of str: the same ones on every machine, but for what
@@ -46,6 +47,7 @@ from keras_seq.data.python_docs import (
     split_sentences,
 )
 from keras_seq.data.real import nsmc, tinyshakespeare, wikitext2
+from keras_seq.data.real_images import CIFAR10_LABELS, cifar10_10k
 from keras_seq.data.real_pairs import (
     MULTI30K_LANGUAGES,
     chatbot_ko,
@@ -57,6 +59,7 @@ from keras_seq.data.written_dates import dates
 
 __all__ = [
     "CAPTIONS",
+    "CIFAR10_LABELS",
     "DIALOGUE_LANGUAGES",
     "DOCSTRING_PACKAGES",
     "HELLO_VOCABULARY",
@@ -67,6 +70,7 @@ __all__ = [
     "addition",
     "carries",
     "chatbot_ko",
+    "cifar10_10k",
     "copying",
     "dated_sentences",
     "dates",

@@ -7,6 +7,7 @@ back to a string, in one graph:
     text -> ids -> start, step, step, ... -> ids -> text, score
     text -> ids -> logits                 -> label, probabilities
     texts -> packed ids -> logits         -> label, tags, answer
+    images -> resized -> logits           -> label, probabilities
 
 It is loaded by a process that imports tensorflow and tensorflow_text alone,
 takes any number of texts of any length, and answers as Python does. Nothing is
@@ -19,6 +20,7 @@ Shapes: B texts, S source ids, L generated ids, W beams, C classes.
 """
 
 from keras_seq.export.command import main
+from keras_seq.export.images import export_image_classifier, run_images_alone
 from keras_seq.export.reading import run, run_alone, show
 from keras_seq.export.tasks import (
     export_bert_classifier,
@@ -31,10 +33,12 @@ __all__ = [
     "export_bert_classifier",
     "export_bert_span_qa",
     "export_bert_tagger",
+    "export_image_classifier",
     "export_text_classifier",
     "export_text_model",
     "main",
     "run",
     "run_alone",
+    "run_images_alone",
     "show",
 ]

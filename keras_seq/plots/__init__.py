@@ -11,7 +11,13 @@ from keras_seq.plots.drawing import (
     hangul_font,
 )
 from keras_seq.plots.gates import gates
-from keras_seq.plots.images import attention_maps, captions, clip
+from keras_seq.plots.images import (
+    attention_maps,
+    captions,
+    clip,
+    patches,
+    position_similarity,
+)
 from keras_seq.plots.lines import bars, curves, gradient_by_lag
 from keras_seq.plots.tables import alignment, confusion, heads, probabilities
 
@@ -30,5 +36,7 @@ __all__ = [
     "gradient_by_lag",
     "hangul_font",
     "heads",
+    "patches",
+    "position_similarity",
     "probabilities",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_seq.plots.drawing import (
+    LARGE,
     MEDIUM,
     SMALL,
     VERMILION,
@@ -105,6 +106,97 @@ def attention_maps(images, maps, texts=None):
         above.set_ylabel("image", fontsize=MEDIUM)
         below.set_ylabel("looked at", fontsize=MEDIUM)
     return dress(figure)
+
+
+def patches(image, pieces, joined):
+    """Draw an image, the patches that it was cut into, and them put back.
+
+    Args:
+        image: float (H, W, C), C 1 or 3, of any range.
+        pieces: float (rows, columns, h, w, C), the patches.
+        joined: float (H, W, C).
+    Returns:
+        Figure, three pictures.
+    """
+    image = array("image", image, tuple("HWC"))
+    pieces = array("pieces", pieces, ("rows", "columns", *"hwC"))
+    joined = array("joined", joined, tuple("HWC"))
+    if image.shape[-1] not in (1, 3) or joined.shape != image.shape:
+        raise ValueError(
+            "`image` and `joined` must be of one shape, of 1 or 3 channels. "
+            f"Received {image.shape} and {joined.shape}."
+        )
+    rows, columns = pieces.shape[:2]
+    low, high = image.min(), image.max()
+    span = (high - low) or 1.0
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    whole, cut, again = figure.subplots(1, 3)
+    for axes, pixels, title in (
+        (
+            whole,
+            (image - low) / span,
+            f"image, {image.shape[0]} x {image.shape[1]} pixels",
+        ),
+        (
+            cut,
+            _mosaic((pieces - low) / span, 1.0),
+            f"{rows * columns} "
+            f"patches of {pieces.shape[2]} x {pieces.shape[3]}",
+        ),
+        (again, (joined - low) / span, "put back"),
+    ):
+        axes.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=LARGE)
+    return dress(figure)
+
+
+def position_similarity(vectors, grid):
+    """Draw for each place on a grid how like its vector is to all others.
+
+    The picture of Dosovitskiy et al. (2021), figure 7, centre.
+
+    Args:
+        vectors: float (N, D), what was learned for each of N places.
+        grid: two ints > 0, rows and columns, N together.
+    Returns:
+        Figure, on a grid of maps, one for each place: the cosine of its
+        vector and that of each place, in [-1, 1].
+    """
+    vectors = array("vectors", vectors, ("N", "D"))
+    rows, columns = grid
+    if len(vectors) != rows * columns:
+        raise ValueError(
+            "`grid` must be of as many places as `vectors` has. Received "
+            f"grid={tuple(grid)}, {len(vectors)} vectors."
+        )
+    size = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / np.where(size > 0, size, 1.0)
+    cosine = (unit @ unit.T).reshape(rows, columns, rows, columns)
+    figure = Figure(
+        figsize=(2 + 0.7 * columns, 1.2 + 0.7 * rows), layout="constrained"
+    )
+    axes = figure.subplots()
+    drawn = axes.imshow(_mosaic(cosine, np.nan), cmap="RdBu_r", vmin=-1, vmax=1)
+    for set_ticks, count, cell in (
+        (axes.set_xticks, columns, columns),
+        (axes.set_yticks, rows, rows),
+    ):
+        places = np.arange(count) * (cell + 1) + (cell - 1) / 2
+        set_ticks(places, range(1, count + 1), fontsize=SMALL)
+    axes.set_xlabel("column of the patch", fontsize=MEDIUM)
+    axes.set_ylabel("row of the patch", fontsize=MEDIUM)
+    bar = figure.colorbar(drawn, ax=axes, label="cosine with each place")
+    bar.ax.tick_params(labelsize=SMALL)
+    return dress(figure)
+
+
+def _mosaic(cells, between):
+    """Lay out (rows, columns, h, w, ...) as one picture, lines between."""
+    around = [(0, 0), (0, 0), (0, 1), (0, 1), *[(0, 0)] * (cells.ndim - 4)]
+    cells = np.pad(cells, around, constant_values=between)
+    lines = [np.concatenate(list(line), axis=1) for line in cells]
+    return np.concatenate(lines)[:-1, :-1]
 
 
 def _overlay(above, below, image, looks):

@@ -78,7 +78,8 @@ def curves(
     Args:
         histories: dict of float (epochs,), or of a dict of such, one for
             each kind, like {"train": ..., "validation": ...}. A loss that
-            is not finite leaves a gap.
+            is not finite leaves a gap. Of several runs, float (runs, epochs):
+            their mean, on a band from the least to the most.
         ylabel, xlabel: str, what is counted, with its unit.
         baselines: optional dict of float, drawn as dashed level lines.
         x: optional float (epochs,), where the points stand. Default 1, 2, ...
@@ -93,13 +94,18 @@ def curves(
             kinds = {"": kinds}
         dashes = KIND_DASHES if len(kinds) > 1 else ("-",)
         for number, (kind, values) in enumerate(kinds.items()):
-            name = f"histories[{label!r}]"
-            values = array(name, values, ("epochs",), finite=False)
-            look = line_look(index, len(values))
+            name, axis = f"histories[{label!r}]", ("epochs",)
+            runs = np.ndim(values) > 1
+            values = array(name, values, ("runs",) * runs + axis, finite=False)
+            values = np.atleast_2d(values)
+            look = line_look(index, values.shape[1])
             look["linestyle"] = dashes[number % len(dashes)]
             look["label"] = f"{label}, {kind}" if kind else label
-            at = np.arange(1, len(values) + 1) if x is None else x
-            axes.plot(at, values, **look)
+            at = np.arange(1, values.shape[1] + 1) if x is None else x
+            if runs:
+                band = values.min(axis=0), values.max(axis=0)
+                axes.fill_between(at, *band, alpha=0.2, lw=0, **colour(index))
+            axes.plot(at, values.mean(axis=0), **look)
     if x is None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:

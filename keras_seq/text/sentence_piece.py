@@ -14,13 +14,20 @@ Unigram starts from many pieces and drops those that the likelihood of the
 text misses least; BPE starts from characters and merges the most frequent
 pair. No text is unknown: 256 pieces are the bytes.
 
+A word can be cut in many ways. Who has few texts to train on may read each of
+them in other pieces every time:
+
+    unigram:  p(pieces) ~ (prod_i p(piece_i)) ** alpha
+    bpe:      a merge is left out with probability alpha
+
 Every text comes back exactly, up to NFC and broken UTF-8 (which becomes
 U+FFFD): spaces at both ends and in a row, tabs, newlines, NUL, emoji, any
 script. One character does not: U+2581 itself comes back as a space.
 
 Shapes: B batch.
 Paper: Kudo & Richardson (2018), arXiv:1808.06226; Kudo (2018),
-arXiv:1804.10959 (unigram); Sennrich et al. (2016), arXiv:1508.07909 (BPE).
+arXiv:1804.10959 (unigram; drawn: section 3.4); Sennrich et al. (2016),
+arXiv:1508.07909 (BPE); Provilkov et al. (2020), arXiv:1910.13267 (BPE drawn).
 Differs from the paper: texts are normalised to NFC, not NFKC; no space is put
 before a text, so its first word has no U+2581; characters without a piece
 fall back to bytes, not to unknown.
@@ -29,11 +36,13 @@ fall back to bytes, not to unknown.
 import base64
 import hashlib
 import io
+import itertools
 import re
 
 import keras
+import numpy as np
 
-from keras_seq.checks import one_of
+from keras_seq import checks
 from keras_seq.text.layout import END, MASK, PAD, START, UNKNOWN
 from keras_seq.text.offsets import in_characters
 from keras_seq.text.tokenizer import (
@@ -49,15 +58,15 @@ BYTE = re.compile("<0x([0-9A-F]{2})>")
 
 
 def import_sentencepiece():
-    """The package that trains; running needs tensorflow-text alone."""
+    """The package that trains and draws; running needs tensorflow-text."""
     try:
         import sentencepiece
     except ImportError as error:
         raise ImportError(
-            "SentencePieceTokenizer.train needs the sentencepiece package, "
-            "which cannot be imported here: pip install sentencepiece, or "
-            'pip install "keras_seq[tutorials]". Running a trained tokenizer '
-            "does not need it."
+            "SentencePieceTokenizer.train and drawn pieces need the package "
+            "sentencepiece, which cannot be imported here: pip install "
+            'sentencepiece, or pip install "keras_seq[tutorials]". Running a '
+            "trained tokenizer does not need it."
         ) from error
     return sentencepiece
 
@@ -96,13 +105,27 @@ class SentencePieceTokenizer(Tokenizer):
     Args:
         model: bytes, the serialized model that `train` made, or their base64
             str.
+        alpha: optional float in (0, 1], to draw other pieces each time that a
+            text is read, for training; 0.1 to 0.5 are usual. A graph cannot
+            draw, and nothing of it is saved by `save`. Default None.
+        seed: int >= 0, of the draws; the same calls then draw the same.
+            Default 0.
     Raises:
-        ValueError: if `model` is none, or has other special ids.
-        ImportError: where there is no tensorflow-text.
+        ValueError: if `model` is none, or has other special ids, or another
+            argument is outside its range.
+        ImportError: where there is no tensorflow-text, or, to draw, no
+            sentencepiece package.
     """
 
-    def __init__(self, model, **kwargs):
+    def __init__(self, model, *, alpha=None, seed=0, **kwargs):
         super().__init__(**kwargs)
+        checks.not_negative_int(seed=seed)
+        if alpha is not None:
+            checks.within(0, 1, alpha=alpha)
+            checks.positive(alpha=alpha)
+            self._package = import_sentencepiece()
+        self.alpha, self.seed = alpha, seed
+        self._calls = itertools.count()
         text = import_tensorflow_text()
         import tensorflow as tf
 
@@ -170,7 +193,7 @@ class SentencePieceTokenizer(Tokenizer):
                 characters.
             ImportError: where there is no sentencepiece package.
         """
-        one_of(("unigram", "bpe"), model_type=model_type)
+        checks.one_of(("unigram", "bpe"), model_type=model_type)
         least = len(SPECIALS) + 256 + 1
         check_vocab_size(vocab_size, least, "special ids, bytes, a character")
         if not 0 < character_coverage <= 1:
@@ -218,14 +241,58 @@ class SentencePieceTokenizer(Tokenizer):
             ) from error
         return cls(model.getvalue())
 
+    def drawing(self, alpha, seed=0):
+        """Make a tokenizer with the same ids that draws its pieces.
+
+        Args:
+            alpha, seed: as of the class.
+        Returns:
+            SentencePieceTokenizer.
+        """
+        return type(self)(self._model, alpha=alpha, seed=seed)
+
     def _look_up_tensor(self, texts):
         """tf string (B,) to ragged int32 (B, None)."""
-        return self._split(texts)
+        return self._split(texts) if self.alpha is None else self._draw(texts)
+
+    def _draw(self, texts):
+        """The same, other pieces each time."""
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            raise ValueError(
+                "`alpha` must be None in a graph, which cannot draw pieces. "
+                f"Received alpha={self.alpha}."
+            )
+        sampler = self._package.SentencePieceProcessor(model_proto=self._model)
+        # A thread of its own (there is no seed but the process's) begins with
+        # the seed that was set last.
+        draw = np.random.SeedSequence([self.seed, next(self._calls)])
+        self._package.set_random_generator_seed(int(draw.generate_state(1)[0]))
+        rows = sampler.encode(
+            [text.decode() for text in texts.numpy()],
+            enable_sampling=True,
+            alpha=self.alpha,
+            nbest_size=-1,  # of all ways to cut it
+            num_threads=1,
+        )
+        return tf.RaggedTensor.from_row_lengths(
+            np.array([*itertools.chain(*rows)], dtype="int32"),
+            np.array([*map(len, rows)], dtype="int64"),
+        )
 
     def _look_up_with_offsets(self, texts):
         """The same, and where each piece begins and ends."""
+        if self.alpha is not None:
+            raise ValueError(
+                "`alpha` must be None where offsets are asked for. Received "
+                f"alpha={self.alpha}."
+            )
         ids, *offsets = self._locate(texts)
         return ids, *in_characters(texts, *offsets)
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
 
     def _vocabulary(self):
         return {"model": base64.b64encode(self._model).decode("ascii")}

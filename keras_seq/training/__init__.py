@@ -3,6 +3,7 @@
 No file here knows a chapter: every part works with any Keras model.
 """
 
+from keras_seq.training.again import begin_again
 from keras_seq.training.baselines import ngram_loss, ngram_probabilities
 from keras_seq.training.batching import (
     BatchByLength,
@@ -54,6 +55,7 @@ __all__ = [
     "TokenCrossEntropy",
     "attention_on_spans",
     "attention_rollout",
+    "begin_again",
     "bleu",
     "chrf",
     "edit_distance",

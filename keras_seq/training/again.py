@@ -1,0 +1,43 @@
+"""Train one model several times, and let it be compiled once.
+
+For a curve over the number of examples, with a spread, a small network is
+trained dozens of times. Tracing and compiling it would take longer than
+training it.
+"""
+
+import keras
+from keras import ops
+
+
+def begin_again(model, fresh):
+    """Give a compiled model new weights, and its optimizer a new beginning.
+
+    The optimizer's rate becomes 0 with all else that it counts: let a
+    `keras.callbacks.LearningRateScheduler` set it.
+
+    Args:
+        model: a built and compiled `keras.Model`; what was compiled stays.
+        fresh: a built `keras.Model` of the same shapes, whose weights are
+            copied.
+    Raises:
+        ValueError: if one is not built, or `model` is not compiled, or the
+            shapes differ.
+    """
+    for name, each in (("model", model), ("fresh", fresh)):
+        if not isinstance(each, keras.Model) or not each.built:
+            raise ValueError(
+                f"`{name}` must be a built keras.Model. Received "
+                f"{name}={each!r}."
+            )
+    if model.optimizer is None:
+        raise ValueError(f"`model` must be compiled. Received model={model!r}.")
+    shapes = [[tuple(w.shape) for w in m.weights] for m in (model, fresh)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "`fresh` must have the weights' shapes of `model`. Received "
+            f"{len(shapes[1])} weights, and {len(shapes[0])} there, of which "
+            f"{sum(a != b for a, b in zip(*shapes))} differ."
+        )
+    model.set_weights(fresh.get_weights())
+    for variable in model.optimizer.variables:
+        variable.assign(ops.zeros_like(variable))

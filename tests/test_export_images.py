@@ -1,0 +1,108 @@
+"""Image classifiers, exported three times: their answers are Python's."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_seq import ConvNet, ViT, export
+
+LABELS = ["고양이", "dog", "🐟"]
+SIZE = (6, 10)
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras writes no SavedModel from PyTorch"
+)
+
+
+def pixels(*size, rows=5):
+    draw = np.random.default_rng(3)
+    return draw.integers(0, 256, (rows, *size, 2), "uint8")
+
+
+def built(kind):
+    keras.utils.set_random_seed(5)
+    if kind == "ViT":
+        options = {"image_size": SIZE, "patch_size": (3, 5), "num_layers": 1}
+        model = ViT(len(LABELS), 14, num_heads=2, channels=2, **options)
+    else:
+        model = ConvNet(len(LABELS), (3, 5), num_blocks=1, channels=2)
+    model.build()
+    draw = np.random.default_rng(5)
+    for weight in model.trainable_variables:
+        if len(weight.shape) > 1:  # norms and biases stay as they are
+            weight.assign(draw.normal(size=weight.shape))
+    return model
+
+
+def said(model, images):
+    x = ops.image.resize(images.astype("float32") / 255, SIZE)
+    return ops.convert_to_numpy(ops.softmax(model(x)))
+
+
+def write(model, path, format="tf_saved_model"):
+    export.export_image_classifier(
+        model, path, labels=LABELS, image_size=SIZE, channels=2, format=format
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["ViT", "ConvNet"])
+@pytest.mark.parametrize(
+    "format, name",
+    [("tf_saved_model", "saved"), ("onnx", "m.onnx"), ("litert", "m.tflite")],
+)
+def test_a_bare_process_says_what_python_says(tmp_path, kind, format, name):
+    if format != "tf_saved_model" and BACKEND != "tensorflow":
+        pytest.skip(f"{format} is written on TensorFlow alone")
+    if format == "onnx":
+        for package in ("onnx", "tf2onnx", "onnxruntime"):
+            pytest.importorskip(package)
+    model = built(kind)
+    path = write(model, tmp_path / name, format)
+    for images in (pixels(*SIZE), pixels(17, 7, rows=1), pixels(3, 3)):
+        found = export.run_images_alone(path, images)
+        np.testing.assert_allclose(found, said(model, images), atol=1e-5)
+
+
+def test_a_saved_model_names_the_class(tmp_path):
+    import tensorflow as tf
+
+    model, images = built("ViT"), pixels(11, 13)
+    write(model, tmp_path)
+    served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
+    found = served(images=tf.constant(images))
+    names = [name.decode() for name in found["label"].numpy()]
+    assert names == [LABELS[n] for n in said(model, images).argmax(axis=1)]
+    none = served(images=tf.zeros((0, 3, 3, 2), tf.uint8))
+    assert none["probabilities"].shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("`labels` must be one for each", {"labels": ["a", "b"]}),
+        ("`format` must be one of", {"format": "pickle"}),
+        ("`path` must end in .onnx", {"format": "onnx"}),
+        ("`image_size` must be", {"image_size": 0}),
+        ("`channels` must be", {"channels": 0}),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, name, change):
+    usual = {"labels": LABELS, "image_size": SIZE, "channels": 2}
+    with pytest.raises(ValueError, match=name):
+        export.export_image_classifier(
+            built("ConvNet"), tmp_path / "m", **{**usual, **change}
+        )
+
+
+def test_a_model_without_weights_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="built"):
+        write(ConvNet(3, (3, 5), channels=2), tmp_path)
+
+
+def test_only_pixels_are_classified_alone(tmp_path):
+    with pytest.raises(ValueError, match="`images` must be uint8"):
+        export.run_images_alone(tmp_path, np.zeros((2, 3, 3, 2)))
+    with pytest.raises(RuntimeError, match="The process failed"):
+        export.run_images_alone(tmp_path, pixels(3, 3))
