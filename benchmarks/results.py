@@ -91,6 +91,18 @@ SHOWN = {
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
     },
+    "11_vit-digits": {
+        "vit_accuracy_100": "digit image -> class, ViT",
+        "cnn_accuracy_100": "the same, ConvNet of as many weights",
+        "vit_accuracy_10": "the same from a tenth of the images, ViT",
+        "cnn_accuracy_10": "the same, ConvNet",
+    },
+    "11_vit-cifar10-10k": {
+        "vit_accuracy_100": "photograph (cifar10-10k) -> class, ViT",
+        "cnn_accuracy_100": "the same, ConvNet of as many weights",
+        "vit_accuracy_10": "the same from a tenth of the images, ViT",
+        "cnn_accuracy_10": "the same, ConvNet",
+    },
 }
 # The rungs, each with the figure that is to be beaten and how it decodes.
 LADDER = {
@@ -160,6 +172,10 @@ def speeds():
             "| BERT-mini on real texts | padding at one length | by length | "
             "time of a text, by length | at one length |",
             padding_rows("bert-tensorflow"),
+        ),
+        *table(
+            "| ViT | ours | KerasHub | `transformers` |",
+            image_rows("vit-tensorflow"),
         ),
     ]
     return "\n".join(lines[1:]) + "\n"
@@ -254,12 +270,21 @@ def pretraining_rows(stem):
     """Give a line per model of ours and precision."""
     for row in kept_rows(stem):
         if "questions" in row:
-            ms = 1000 * row["seconds"]["keras_seq"]["median"]
-            peers = ("keras_hub", "transformers")
-            ratios = [row["ratio"].get(peer) for peer in peers]
-            cells = ["" if r is None else f"{r:.2f}" for r in ratios]
-            what = f"{row['questions']}, {row['dtype']}"
-            yield f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
+            yield _timed(f"{row['questions']}, {row['dtype']}", row)
+
+
+def image_rows(stem):
+    """Give a line per ViT, mode and precision."""
+    for row in kept_rows(stem):
+        yield _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
+
+
+def _timed(what, row):
+    """Write our milliseconds, and the ratios beside two peers."""
+    ms = 1000 * row["seconds"]["keras_seq"]["median"]
+    ratios = [row["ratio"].get(peer) for peer in ("keras_hub", "transformers")]
+    cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+    return f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
 
 
 def padding_rows(stem):

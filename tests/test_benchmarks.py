@@ -18,6 +18,7 @@ from benchmarks import (
     report,
     results,
     transformer,
+    vit,
 )
 from keras_seq.training import interleave, ratio
 
@@ -245,4 +246,53 @@ def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
     ]
     assert list(results.padding_rows("")) == [
         "| 5,000 of `nsmc` | 84% | 12% | 3.0 ms | 3.0 times |"
+    ]
+
+
+def tiny_vit():
+    (sizes,) = vit.QUICK_SIZES.values()
+    return sizes
+
+
+def test_vit_is_compared_with_each_peer():
+    for name in ("keras_hub", "torch", "transformers", "safetensors"):
+        pytest.importorskip(name)
+    found = vit.measure("tiny", tiny_vit(), "float32", rounds=1, builds=1)
+    assert [each["mode"] for each in found] == ["training step", "inference"]
+    for each in found:
+        assert set(each["ratio"]) == {"keras_hub", "transformers"}
+        assert all(0 < r < math.inf for r in each["ratio"].values())
+
+
+def test_a_vit_of_other_outputs_is_not_timed(monkeypatch):
+    pytest.importorskip("keras_hub")
+    order = vit.in_keras_hub_order
+    monkeypatch.setattr(
+        vit, "in_keras_hub_order", lambda w: [w[0] + 1, *order(w)[1:]]
+    )
+    with pytest.raises(ValueError, match="`keras_hub` must give our outputs"):
+        vit.rivals(tiny_vit(), "float32", ("keras_hub",))
+
+
+def test_a_vit_of_another_size_is_not_timed(monkeypatch):
+    pytest.importorskip("keras_hub")
+    make = vit.of_keras_hub
+    monkeypatch.setattr(
+        vit, "of_keras_hub", lambda s, d: make({**s, "num_layers": 1}, d)
+    )
+    with pytest.raises(ValueError, match="as many weights"):
+        vit.rivals(tiny_vit(), "float32", ("keras_hub",))
+
+
+def test_what_vit_took_becomes_lines_of_the_page(monkeypatch):
+    took = {
+        "model": "CIFAR",
+        "dtype": "float32",
+        "mode": "training step",
+        "seconds": {"keras_seq": {"median": 0.2}},
+        "ratio": {"keras_hub": 0.67},
+    }
+    monkeypatch.setattr(results, "kept_rows", lambda stem: [took])
+    assert list(results.image_rows("")) == [
+        "| CIFAR, training step, float32 | 200 ms | 0.67 |  |"
     ]

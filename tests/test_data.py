@@ -29,6 +29,7 @@ SPLIT = {
     "tinyshakespeare": data.tinyshakespeare,
     "nsmc": data.nsmc,
     "wikitext2": data.wikitext2,
+    "cifar10_10k": data.cifar10_10k,
 }
 
 
@@ -449,6 +450,15 @@ def test_shakespeare_is_cut_at_nine_tenths():
 
 def test_shakespeare_begins_with_the_first_citizen():
     assert real(data.tinyshakespeare).startswith("First Citizen:\n")
+
+
+@pytest.mark.parametrize("split, each", [("train", 1000), ("test", 200)])
+def test_photographs_are_of_ten_kinds_in_equal_numbers(split, each):
+    images, labels = real(data.cifar10_10k, split)
+    assert images.shape == (10 * each, 32, 32, 3)
+    assert images.dtype == "float32" and labels.dtype == "int32"
+    assert 0 == images.min() and images.max() == 1
+    assert np.array_equal(np.bincount(labels), [each] * 10)
 
 
 @pytest.mark.parametrize("split, articles", [("train", 60), ("test", 62)])

@@ -549,3 +549,51 @@ def test_every_tokenizer_is_documented_and_registered(name):
         registered = keras.saving.get_registered_name(cls)
         assert registered == f"keras_seq>{name}"
         assert "texts:" in cls.train.__doc__
+
+
+# Pieces that are drawn.
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_drawn_pieces_differ_and_are_the_same_text(tf, kind):
+    pytest.importorskip("sentencepiece")
+    text = "the dog sleeps, 강아지가 공원에서 놀아요 🙂"
+    plain = SentencePieceTokenizer.train([text] * 5, 310, model_type=kind)
+    drawing = plain.drawing(0.3, seed=5)
+    found = [tuple(drawing.tokenize(text)) for _ in range(11)]
+    assert len(set(found)) > 1
+    assert {plain.detokenize(ids) for ids in found} == {text}
+    again = plain.drawing(0.3, seed=5)
+    assert found == [tuple(again.tokenize(text)) for _ in range(11)]
+    other = plain.drawing(0.3, seed=6)
+    assert found != [tuple(other.tokenize(text)) for _ in range(11)]
+
+
+def test_a_drawing_tokenizer_round_trips(unigram):
+    drawing = unigram.drawing(0.25, seed=3)
+    again = SentencePieceTokenizer.from_config(drawing.get_config())
+    assert (again.alpha, again.seed) == (0.25, 3)
+    texts = ["the dog", "", "park"]
+    assert np.array_equal(drawing.tokenize(texts), again.tokenize(texts))
+
+
+def test_a_graph_and_offsets_take_no_drawn_pieces(tf, unigram):
+    drawing = unigram.drawing(0.25)
+    with pytest.raises(ValueError, match="`alpha` must be None in a graph"):
+        tf.function(drawing.tokenize)(tf.constant(["the dog"]))
+    with pytest.raises(ValueError, match="`alpha` must be None where offsets"):
+        drawing.tokenize_with_offsets("the dog")
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("`alpha`", {"alpha": 0.0}),
+        ("`alpha`", {"alpha": 1.5}),
+        ("`alpha`", {"alpha": "much"}),
+        ("`seed`", {"alpha": 0.5, "seed": -1}),
+    ],
+)
+def test_bad_draws_are_refused(unigram, name, arguments):
+    with pytest.raises(ValueError, match=name):
+        unigram.drawing(**arguments)

@@ -724,3 +724,35 @@ def test_padding_is_left_out_of_every_column():
     assert rows == {"ids": [[5, 6], [7]], "segments": [[0, 1], [1]]}
     (row,) = training.without_padding(np.array([[1, 0, 2]]), pad_id=1)
     assert row.tolist() == [0, 2]
+
+
+def small_network(units=3):
+    return keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(1)]
+    )
+
+
+def test_a_model_begins_again_as_a_new_one():
+    x, y = np.ones((7, 2)), np.ones((7, 1))
+    rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    model, fresh = small_network(), small_network()
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(x, y, epochs=3, verbose=0, callbacks=[rate])
+    training.begin_again(model, fresh)
+    assert int(model.optimizer.iterations) == 0
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[rate])
+    fresh.compile(keras.optimizers.Adam(0.1), "mse")
+    fresh.fit(x, y, epochs=2, verbose=0)
+    for again, new in zip(model.get_weights(), fresh.get_weights()):
+        np.testing.assert_allclose(again, new, atol=1e-6)
+
+
+def test_what_cannot_begin_again_is_refused():
+    model = small_network()
+    with pytest.raises(ValueError, match="`model` must be compiled"):
+        training.begin_again(model, small_network())
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match="`fresh` must have"):
+        training.begin_again(model, small_network(5))
+    with pytest.raises(ValueError, match="`fresh` must be a built"):
+        training.begin_again(model, None)

@@ -67,6 +67,14 @@ PROMISED = {
         "span_f1",
         "exported_answers_the_same",
     ),
+    "11_vit": (
+        "vit_accuracy_100",
+        "cnn_accuracy_10",
+        "vit_accuracy_permuted",
+        "params_vit",
+        "params_cnn",
+        "exported_answers_the_same",
+    ),
     "12_ladder": ("exact_match_bahdanau", "params_luong", "seconds_lstm"),
 }
 EXPORTED = (
@@ -74,6 +82,7 @@ EXPORTED = (
     "07_chatbot",
     "08_gpt",
     "10_finetune",
+    "11_vit",
 )  # and so loaded in a bare process
 UNDRAWN = ("12_ladder",)
 BEFORE = {"10_finetune": ("--pretrained", "09_bert")}  # what it goes on from

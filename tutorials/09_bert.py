@@ -50,7 +50,7 @@ from keras_seq.training import (
     without_padding,
 )
 
-EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 11}
+EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 8}
 run = Run("09_bert", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 PAIRS = run.data != "nsmc"

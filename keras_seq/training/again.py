@@ -29,7 +29,7 @@ def begin_again(model, fresh):
                 f"`{name}` must be a built keras.Model. Received "
                 f"{name}={each!r}."
             )
-    if model.optimizer is None:
+    if getattr(model, "optimizer", None) is None:
         raise ValueError(f"`model` must be compiled. Received model={model!r}.")
     shapes = [[tuple(w.shape) for w in m.weights] for m in (model, fresh)]
     if shapes[0] != shapes[1]:

@@ -1,0 +1,192 @@
+"""Our ViT beside its peers: same sizes, same weights, one run, in turns.
+
+    KERAS_BACKEND=jax python -m benchmarks.vit --peers keras_hub
+
+A training step and a forward pass of ViT-Ti/16 for images of 224 x 224, and
+of the network of the tutorial for CIFAR-10; images in, logits out. Beside ours
+KerasHub's `ViTBackbone` with a `Dense` on its first token, and `transformers`'
+`ViTForImageClassification` on PyTorch. Each has as many weights as ours, and
+is given the same, and in float32 must give our logits to 1e-4, or nothing is
+timed. A ratio is our time over a peer's.
+
+Shapes: B batch, D width, P numbers of a patch.
+"""
+
+import tempfile
+
+import keras
+import numpy as np
+
+from benchmarks import contenders, recurrent, report
+from benchmarks.bert import check_size
+from benchmarks.transformer import DTYPES, in_precision
+from keras_seq import ViT
+
+SIZES = {
+    "Ti/16 at 224": {
+        **ViT.sizes["Ti/16"],
+        "image_size": 224,
+        "num_classes": 1000,
+        "batch": 8,
+    },
+    "CIFAR": {
+        "units": 128,
+        "num_heads": 4,
+        "num_layers": 4,
+        "patch_size": 4,
+        "image_size": 32,
+        "num_classes": 10,
+        "batch": 64,
+    },
+}
+QUICK_SIZES = {
+    "tiny": {
+        "units": 8,
+        "num_heads": 2,
+        "num_layers": 2,
+        "patch_size": 3,
+        "image_size": 9,
+        "num_classes": 5,
+        "batch": 2,
+    }
+}
+PEERS = ("keras_hub", "transformers")
+
+
+def of_transformers(sizes):
+    """Make `transformers`' classifier, in evaluation mode: no dropout."""
+    import transformers
+
+    config = transformers.ViTConfig(
+        hidden_size=sizes["units"],
+        num_attention_heads=sizes["num_heads"],
+        num_hidden_layers=sizes["num_layers"],
+        intermediate_size=4 * sizes["units"],
+        image_size=sizes["image_size"],
+        patch_size=sizes["patch_size"],
+        num_labels=sizes["num_classes"],
+        layer_norm_eps=1e-6,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return transformers.ViTForImageClassification(config).eval()
+
+
+def ours(sizes, dtype, theirs=None):
+    """Make our ViT, with the weights of `transformers`' if there is one."""
+    if theirs is None:
+        options = {key: sizes[key] for key in sizes if key != "batch"}
+        model = ViT(**options, dtype=dtype)
+        model.build()
+        return model
+    with tempfile.TemporaryDirectory() as folder:
+        theirs.save_pretrained(folder)
+        return ViT.from_huggingface(folder, dtype=dtype)
+
+
+def of_keras_hub(sizes, dtype):
+    """Make KerasHub's backbone, and a head on its first token."""
+    from keras_hub.models import ViTBackbone
+
+    side = sizes["image_size"]
+    backbone = ViTBackbone(
+        image_shape=(side, side, 3),
+        patch_size=sizes["patch_size"],
+        num_layers=sizes["num_layers"],
+        num_heads=sizes["num_heads"],
+        hidden_dim=sizes["units"],
+        mlp_dim=4 * sizes["units"],
+        dtype=dtype,
+    )
+    images = keras.Input((side, side, 3))
+    head = keras.layers.Dense(sizes["num_classes"], dtype=dtype)
+    return keras.Model(images, head(backbone(images)[:, 0]))
+
+
+def in_keras_hub_order(weights):
+    """Reorder our weights: KerasHub has a norm before what it is in front of.
+
+    Of a block: ours is attention, network, two norms.
+    """
+    first, blocks, last = weights[:4], weights[4:-4], weights[-4:]
+    ordered = [*first]
+    for i in range(0, len(blocks), 16):
+        attention, network, norms = np.split(
+            np.array(blocks[i : i + 16], dtype=object), [8, 12]
+        )
+        ordered += [*norms[:2], *attention, *norms[2:], *network]
+    return [*ordered, *last]
+
+
+def rivals(sizes, dtype, peers=PEERS, seed=0):
+    """Make contenders that hold the same weights: dict of name to Contender.
+
+    Raises:
+        ValueError: if a peer has another number of weights than ours, or in
+            float32 gives other logits.
+    """
+    keras.utils.set_random_seed(seed)
+    side = sizes["image_size"]
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(sizes["batch"], side, side, 3)).astype("float32")
+    torch_model = of_transformers(sizes) if "transformers" in peers else None
+    mine = ours(sizes, dtype, torch_model)
+    found = {"keras_seq": contenders.of_keras(mine, x)}
+    for name in peers:
+        if name == "keras_hub":
+            theirs = of_keras_hub(sizes, dtype)
+            check_size(mine, name, theirs.count_params())
+            given = in_keras_hub_order(mine.get_weights())
+            theirs.set_weights(
+                [w.reshape(v.shape) for w, v in zip(given, theirs.weights)]
+            )
+            found[name] = contenders.of_keras(theirs, x)
+        else:
+            weights = list(torch_model.parameters())
+            check_size(mine, name, sum(w.numel() for w in weights))
+            call = in_precision(lambda x: torch_model(x).logits, dtype)
+            found[name] = contenders.of_torch(
+                call, weights, np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+            )
+        if dtype == "float32":
+            pair = {"keras_seq": found["keras_seq"], name: found[name]}
+            recurrent.largest_difference(pair)
+    return found
+
+
+def measure(model, sizes, dtype, peers=PEERS, rounds=10, builds=2):
+    """Time one size in one precision: `contenders.race`, and what it is of."""
+    results = contenders.race(
+        lambda build: rivals(sizes, DTYPES[dtype], peers, build),
+        peers,
+        rounds,
+        builds,
+    )
+    return [{"model": model, "dtype": dtype, **result} for result in results]
+
+
+def row(result):
+    """Write a result as a line of the table: ours in ms, then the ratios."""
+    cells = {name: result[name] for name in ("model", "dtype", "mode")}
+    cells["ms"] = f"{1000 * result['seconds']['keras_seq']['median']:.1f}"
+    for name in PEERS:
+        value = result["ratio"].get(name)
+        cells[f"ours/{name}"] = "" if value is None else f"{value:.2f}"
+    return cells
+
+
+def main():
+    """Measure what the command line asks for; print it and write it down."""
+    args = report.arguments(__doc__, 10, PEERS)
+    sizes = QUICK_SIZES if args.quick else SIZES
+    builds, results = 1 if args.quick else 2, []
+    for model, each in sizes.items():
+        for dtype in DTYPES:
+            results += measure(
+                model, each, dtype, args.peers, args.rounds, builds
+            )
+    report.publish("vit", args, results, row, sizes=sizes)
+
+
+if __name__ == "__main__":
+    main()
