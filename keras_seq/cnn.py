@@ -141,16 +141,26 @@ class ConvNet(keras.Model):
 
     @classmethod
     def matching(
-        cls, count, num_classes, *, num_blocks=3, channels=3, **kwargs
+        cls,
+        count,
+        num_classes,
+        *,
+        num_stages=3,
+        num_blocks=3,
+        channels=3,
+        **kwargs,
     ):
         """Make the one with as many weights as another model, or nearly so.
 
         Args:
             count: int > 0, trainable weights: as of `ViT.count_params()`.
+            num_stages: int > 0. Default 3. With more, more of the weights
+                see a small image, and each costs less time.
             num_classes, num_blocks, channels: as above.
             kwargs: of `keras.Model`, such as dtype.
         Returns:
-            `ConvNet` of three stages, of F // 4, F // 2 and F filters; F >= 4.
+            `ConvNet`, whose last stage has F filters, each before it half as
+            many: F // 4, F // 2 and F.
         Raises:
             ValueError: if an argument is no int > 0, or `count` is less than
                 the smallest has.
@@ -158,16 +168,19 @@ class ConvNet(keras.Model):
         checks.positive_int(
             count=count,
             num_classes=num_classes,
+            num_stages=num_stages,
             num_blocks=num_blocks,
             channels=channels,
         )
         options = {"num_blocks": num_blocks, "channels": channels}
 
-        def missed(F):
-            stages = (F // 4, F // 2, F)
-            return count - count_weights(num_classes, stages, **options)
+        def stages(F):
+            return tuple(F >> n for n in reversed(range(num_stages)))
 
-        F = 4
+        def missed(F):
+            return count - count_weights(num_classes, stages(F), **options)
+
+        F = 2 ** (num_stages - 1)
         if missed(F) < 0:
             raise ValueError(
                 f"`count` must be at least {count - missed(F)}, the weights of "
@@ -176,7 +189,7 @@ class ConvNet(keras.Model):
         while missed(F + 1) >= 0:
             F += 1
         F = min(F, F + 1, key=lambda F: abs(missed(F)))
-        return cls(num_classes, (F // 4, F // 2, F), **options, **kwargs)
+        return cls(num_classes, stages(F), **options, **kwargs)
 
     def build(self, images_shape=None):
         F = self.config["channels"]

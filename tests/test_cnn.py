@@ -111,7 +111,18 @@ def test_no_match_is_smaller_than_the_smallest():
         ConvNet.matching(least - 1, 10)
 
 
-@pytest.mark.parametrize("name", ["count", "num_classes", "num_blocks"])
+def test_a_match_has_as_many_stages_as_asked_for():
+    model = ConvNet.matching(50_000, 7, num_stages=4, num_blocks=1, channels=2)
+    model.build()
+    one, two, three, four = model.config["filters"]
+    assert (four // 8, four // 4, four // 2) == (one, two, three)
+    weights = sum(np.prod(w.shape) for w in model.trainable_weights)
+    assert abs(weights / 50_000 - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    "name", ["count", "num_classes", "num_stages", "num_blocks"]
+)
 def test_a_match_of_nothing_is_refused(name):
     good = {"count": 1000, "num_classes": 10, "num_blocks": 1}
     with pytest.raises(ValueError, match=f"`{name}`"):

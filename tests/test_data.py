@@ -457,7 +457,7 @@ def test_photographs_are_of_ten_kinds_in_equal_numbers(split, each):
     images, labels = real(data.cifar10_10k, split)
     assert images.shape == (10 * each, 32, 32, 3)
     assert images.dtype == "float32" and labels.dtype == "int32"
-    assert 0 == images.min() and images.max() == 1
+    assert images.min() == 0 and images.max() == 1
     assert np.array_equal(np.bincount(labels), [each] * 10)
 
 

@@ -32,13 +32,14 @@ EPOCHS = {"digits": 30, "cifar10-10k": 40}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 if run.data == "digits":
-    NAMES, SEEDS, BATCH, RATE = list("0123456789"), 3, 32, 2e-3
+    NAMES, SEEDS, BATCH, RATE, STAGES = list("0123456789"), 3, 32, 2e-3, 3
     SIZE = {"image_size": 8, "patch_size": 2, "channels": 1}
     SIZE |= {"units": 64, "num_heads": 4, "num_layers": 3}
     (x, y), (test_x, test_y) = map(data.digits, ("train", "test"))
     x, test_x = x[..., None], test_x[..., None]
 else:
     NAMES, SEEDS, BATCH, RATE = list(data.CIFAR10_LABELS), 1, 64, 1e-3
+    STAGES = 4
     SIZE = {"image_size": 32, "patch_size": 4, "channels": 3}
     SIZE |= {"units": 128, "num_heads": 4, "num_layers": 4}
     (x, y), (test_x, test_y) = map(data.cifar10_10k, ("train", "test"))
@@ -84,7 +85,9 @@ def make(kind, **options):
     vit.build()
     if kind == "vit":
         return vit
-    cnn = ConvNet.matching(vit.count_params(), K, channels=C, num_blocks=1)
+    cnn = ConvNet.matching(
+        vit.count_params(), K, num_stages=STAGES, num_blocks=1, channels=C
+    )
     cnn.build()
     return cnn
 
