@@ -1,9 +1,11 @@
 """Images, what was said of each, and where a model looked."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from keras_seq.plots.drawing import (
+    BLUE,
     LARGE,
     MEDIUM,
     SMALL,
@@ -126,26 +128,27 @@ def patches(image, pieces, joined):
             "`image` and `joined` must be of one shape, of 1 or 3 channels. "
             f"Received {image.shape} and {joined.shape}."
         )
-    rows, columns = pieces.shape[:2]
+    rows, columns, h, w = pieces.shape[:4]
     low, high = image.min(), image.max()
-    span = (high - low) or 1.0
+    image, pieces, joined = (
+        np.broadcast_to((x - low) / ((high - low) or 1.0), (*x.shape[:-1], 3))
+        for x in (image, pieces, joined)
+    )
+    apart = pieces.repeat(5, axis=2).repeat(5, axis=3)  # the lines are thin
+    apart = _mosaic(apart, np.nan)
+    apart = np.where(np.isnan(apart), to_rgb(BLUE), apart)
+    H, W = image.shape[:2]
     figure = Figure(figsize=(10, 3.8), layout="constrained")
-    whole, cut, again = figure.subplots(1, 3)
-    for axes, pixels, title in (
+    for axes, pixels, title in zip(
+        figure.subplots(1, 3),
+        (image, apart, joined),
         (
-            whole,
-            (image - low) / span,
-            f"image, {image.shape[0]} x {image.shape[1]} pixels",
+            f"image, {H} x {W} pixels",
+            f"{rows * columns} patches of {h} x {w}",
+            "put back",
         ),
-        (
-            cut,
-            _mosaic((pieces - low) / span, 1.0),
-            f"{rows * columns} "
-            f"patches of {pieces.shape[2]} x {pieces.shape[3]}",
-        ),
-        (again, (joined - low) / span, "put back"),
     ):
-        axes.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+        axes.imshow(pixels, vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=LARGE)
     return dress(figure)
