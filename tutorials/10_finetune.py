@@ -6,7 +6,7 @@
 # letters does better. *The idea* (Devlin et al. 2019, section 4): begin with
 # the BERT of chapter 09, put one matrix on top, and train all of it a little.
 #
-#     a text            [CLS] x x x [SEP]          ->  a class, of their mean
+#     a text            [CLS] x x x [SEP]          ->  a class, of [CLS]
 #     a text            [CLS] x x x [SEP]          ->  a tag for each token
 #     question, text    [CLS] q q [SEP] x x [SEP]  ->  where the answer stands
 #
@@ -21,7 +21,6 @@
 # Shapes: B batch, T length, C classes.
 
 # %%
-import itertools
 from pathlib import Path
 
 import keras
@@ -83,17 +82,19 @@ def bert(start):
     return new
 
 
-def fit(stage, model, x, y=None, *, steps, epochs, rate=3e-4, no_label=None):
+def fit(stage, model, x, y=None, *, epochs, rate=3e-4, no_label=None):
     """Train, the rate warmed up and then falling to zero.
 
     Args:
-        x: batches without end, or, with `y`, arrays, for `steps` batches.
+        x: batches, or, with `y`, arrays to be cut into batches of 32.
         no_label: optional int, what in `y` is no question.
     """
-    if not model.built:
-        model.build()
+    few = x[0][0] if y is None else keras.tree.map_structure(lambda a: a[:2], x)
+    model(few)  # makes the weights
+    batch = None if y is None else 32
+    rows = len(x) if y is None else len(keras.tree.flatten(x)[0]) / batch
     epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
-    total = epochs * steps
+    total = epochs * int(np.ceil(rows))
     loss, metric = TokenCrossEntropy(no_label), TokenAccuracy(no_label)
     both = isinstance(y, dict)  # ends of a span
     model.compile(
@@ -108,9 +109,8 @@ def fit(stage, model, x, y=None, *, steps, epochs, rate=3e-4, no_label=None):
     model.fit(
         x,
         y,
-        None if y is None else 32,
+        batch,
         epochs=epochs,
-        steps_per_epoch=steps if y is None else None,
         callbacks=run.callbacks(stage),
         verbose=2,
     )
@@ -121,8 +121,7 @@ def fit(stage, model, x, y=None, *, steps, epochs, rate=3e-4, no_label=None):
 #
 # Which package is a docstring from? Or: did this person like the film? The
 # same labels for three networks, and for the plain baseline, TF-IDF of runs of
-# one to four letters with a logistic regression. As in 09, each epoch reads the
-# reviews in other pieces.
+# one to four letters with a logistic regression.
 
 
 # %%
@@ -163,24 +162,10 @@ def recurrent():
     )
 
 
-reader = tokenizer
-if run.data == "nsmc":
-    reader = tokenizer.drawing(0.3, seed=run.seed)
-pack = Packer(reader, packer.length, trim="longest")
-
-
-def labelled(n, batch):
-    """Give batches of the first n texts without end, and their number."""
-
-    def epoch(number):
-        rows = without_padding(pack(texts[:n])["ids"])
-        return BatchByLength(rows, labels[:n], batch, seed=number)
-
-    every = map(epoch, itertools.count())
-    return itertools.chain.from_iterable(every), len(epoch(0))
-
-
-unseen = without_padding(packer(test_texts)["ids"])
+rows, unseen = (
+    without_padding(packer(part)["ids"])
+    for part in (texts[: max(EPOCHS)], test_texts)
+)
 unseen = BatchByLength(unseen, test_labels, 128, shuffle=False)
 kinds = ("pretrained", "scratch", "recurrent")
 RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}
@@ -192,17 +177,10 @@ for n, epochs in EPOCHS.items():
         model = (
             recurrent()
             if kind == "recurrent"
-            else BERTClassifier(bert(kind), len(NAMES), pooling="mean")
+            else BERTClassifier(bert(kind), len(NAMES))
         )
-        batches, steps = labelled(n, 16 if n < 5000 else 64)
-        fit(
-            f"{kind}_{n}",
-            model,
-            batches,
-            steps=steps,
-            epochs=epochs,
-            rate=RATES[kind],
-        )
+        batches = BatchByLength(rows[:n], labels[:n], 16 if n < 5000 else 64)
+        fit(f"{kind}_{n}", model, batches, epochs=epochs, rate=RATES[kind])
         scores = model.evaluate(unseen, verbose=0, return_dict=True)
         found[kind].append(scores["token_accuracy"])
         metrics[f"accuracy_{kind}_{n}"] = found[kind][-1]
@@ -247,8 +225,7 @@ def f1(tags, said):
 if run.data == "pydocs":
     _, x, y = tagged(200 if run.quick else 6000, "train")
     tagger = BERTTagger(bert("pretrained"), len(TAGS))
-    steps = -(-len(x) // 32)
-    fit("tagger", tagger, x, y, steps=steps, epochs=4, no_label=NONE)
+    fit("tagger", tagger, x, y, epochs=4, no_label=NONE)
     often = np.zeros((tokenizer.vocab_size, len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(1000, "test")
@@ -286,8 +263,7 @@ def answer(questions, texts):
 if run.data == "pydocs":
     *_, x, y = facts(200 if run.quick else 8000, "train")
     answerer = BERTSpanQA(bert("pretrained"))
-    steps = -(-len(y["start"]) // 32)
-    fit("span_qa", answerer, x, y, steps=steps, epochs=5)
+    fit("span_qa", answerer, x, y, epochs=5)
     asked, answers, *_ = facts(1000, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)
