@@ -24,8 +24,9 @@ from keras_seq import (
     causal_mask,
     generate,
     sinusoidal_positions,
+    training,
 )
-from keras_seq.blocks import _Residual, gelu_tanh
+from keras_seq.blocks import _Residual, gelu, gelu_tanh
 from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {
@@ -518,6 +519,21 @@ def test_regularizers_and_constraints_reach_the_kernels():
     assert all(b.constraint is not None for b in layer.biases.values())
     again = MultiHeadAttention.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
+
+
+def test_gelu_and_its_slope_are_those_of_keras():
+    x = np.linspace(-6, 6, 61).astype("float32").reshape(1, -1)
+    ours, theirs = (
+        keras.Sequential([keras.Input((61,)), keras.layers.Activation(f)])
+        for f in (gelu, keras.activations.gelu)
+    )
+    np.testing.assert_allclose(numbers(gelu(x)), numbers(ours(x)), atol=1e-6)
+    np.testing.assert_allclose(numbers(ours(x)), numbers(theirs(x)), atol=1e-6)
+    slopes = [
+        training.input_gradient(lambda x, f=model: ops.sum(f(x)), x)
+        for model in (ours, theirs)
+    ]
+    np.testing.assert_allclose(*slopes, atol=1e-5)
 
 
 def test_gelu_by_tanh_is_near_the_exact_one():

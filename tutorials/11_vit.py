@@ -13,7 +13,7 @@
 # the gap closes. Here both have as many weights, as many epochs, and the same
 # images, a tenth of them, a quarter, half and all.
 #
-# Expected: digits told at 0.97 and more; the gap, as the picture shows it.
+# Expected: digits told at 0.97 and more, if the ViT may learn for longer.
 #
 # `--data cifar10-10k` reads 10,000 photographs, once instead of three times.
 #
@@ -28,22 +28,21 @@ from sklearn.linear_model import LogisticRegression
 from keras_seq import ConvNet, Patches, ViT, data, export, plots
 from keras_seq.training import Run, attention_rollout, begin_again
 
-EPOCHS = {"digits": 30, "cifar10-10k": 40}
+EPOCHS = {"digits": 20, "cifar10-10k": 25}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 if run.data == "digits":
-    NAMES, SEEDS, BATCH, RATE, STAGES = list("0123456789"), 3, 32, 2e-3, 3
+    NAMES, SEEDS, STAGES, RATE = list("0123456789"), 3, 3, 6e-3
     SIZE = {"image_size": 8, "patch_size": 2, "channels": 1}
-    SIZE |= {"units": 64, "num_heads": 4, "num_layers": 3}
+    SIZE |= {"units": 64, "num_heads": 4, "num_layers": 2}
     (x, y), (test_x, test_y) = map(data.digits, ("train", "test"))
     x, test_x = x[..., None], test_x[..., None]
 else:
-    NAMES, SEEDS, BATCH, RATE = list(data.CIFAR10_LABELS), 1, 64, 1e-3
-    STAGES = 4
+    NAMES, SEEDS, STAGES, RATE = list(data.CIFAR10_LABELS), 1, 4, 2e-3
     SIZE = {"image_size": 32, "patch_size": 4, "channels": 3}
-    SIZE |= {"units": 128, "num_heads": 4, "num_layers": 4}
+    SIZE |= {"units": 96, "num_heads": 3, "num_layers": 3}
     (x, y), (test_x, test_y) = map(data.cifar10_10k, ("train", "test"))
-PERCENTS, K = (10, 25, 50, 100), len(NAMES)
+PERCENTS, K, BATCH = (10, 25, 50, 100), len(NAMES), 64
 if run.quick:
     SEEDS, PERCENTS = 1, (10, 100)
     x, y, test_x, test_y = (part[:160] for part in (x, y, test_x, test_y))
@@ -68,14 +67,14 @@ run.save(plots.patches(test_x[0], pieces, joined[0]), "patches")
 # %% [markdown]
 # ## Two networks of one size, trained alike
 #
-# In each epoch the images stand a little elsewhere, and photographs are
-# mirrored, too. Of photographs, a part is cut out and replaced by a part of
-# another one, and both labels count (CutMix, Yun et al. 2019).
+# In each epoch the images stand a little elsewhere. Photographs are mirrored,
+# too, and two of them mixed, with their labels (Zhang et al. 2018).
 
 # %%
-looks = [keras.layers.RandomTranslation(0.125, 0.125, "constant")]
+shift = 0.06 if run.data == "digits" else 0.125
+looks = [keras.layers.RandomTranslation(shift, shift, "constant")]
 if run.data != "digits":
-    looks += [keras.layers.RandomFlip("horizontal"), keras.layers.CutMix()]
+    looks += [keras.layers.RandomFlip("horizontal"), keras.layers.MixUp(0.2)]
 augment = keras.layers.Pipeline(looks)
 
 
@@ -112,24 +111,26 @@ def batches(count):
     return rows.map(lambda row: (row["images"], row["labels"])).prefetch(4)
 
 
-def rate(epoch):
-    """Rise for a tenth of the epochs, then fall along a cosine."""
-    done, rise = (epoch + 0.5) / run.epochs, 0.1
-    if done < rise:
-        return RATE * done / rise
-    return RATE / 2 * (1 + np.cos(np.pi * (done - rise) / (1 - rise)))
+def train(stage, model, fresh, percent, epochs=run.epochs):
+    """Train from new weights; give the accuracy on what was held out.
 
+    The rate rises for a tenth of the epochs, and falls along a cosine.
+    """
 
-def train(stage, model, fresh, percent):
-    """Train from new weights; give the accuracy on what was held out."""
+    def rate(epoch):
+        done, rise = (epoch + 0.5) / epochs, 0.1
+        if done < rise:
+            return RATE * done / rise
+        return RATE / 2 * (1 + np.cos(np.pi * (done - rise) / (1 - rise)))
+
     begin_again(model, fresh)
     print(f"\n{stage}: {model.count_params():,} weights")
     model.fit(
         batches(len(x) * percent // 100),
-        epochs=run.epochs,
+        epochs=epochs,
         callbacks=[
             keras.callbacks.LearningRateScheduler(rate),
-            *run.callbacks(stage),
+            *run.callbacks(stage, every=10 if run.data == "digits" else 1),
         ],
         verbose=2,
     )
@@ -184,6 +185,21 @@ for percent in (PERCENTS[0], last):
     metrics[f"gap_{percent}"] = cnn_is - vit_is
 
 # %% [markdown]
+# ## Or how long?
+#
+# Who must find out by itself what a neighbour is may need more time, not more
+# images. So let the ViT see all digits five times as often.
+
+# %%
+if run.data == "digits":
+    keras.utils.set_random_seed(run.seed)
+    longer = run.epochs * (1 if run.quick else 5)
+    metrics["vit_accuracy_longer"] = train(
+        "vit_longer", vit, make("vit"), last, longer
+    )
+    baselines["vit_accuracy_longer"] = metrics[f"vit_accuracy_{last}"]
+
+# %% [markdown]
 # ## What it has learned of places
 #
 # No one told it which patches are neighbours.
@@ -218,7 +234,7 @@ mixed = keras.ops.take(patches(test_x), shuffled, axis=1)
 mixed = patches.join(mixed, SIZE["image_size"])
 mixed = keras.ops.convert_to_numpy(mixed)
 metrics["vit_accuracy_permuted"] = accuracy(vit, mixed)
-baselines["vit_accuracy_permuted"] = metrics[f"vit_accuracy_{last}"]
+baselines["vit_accuracy_permuted"] = accuracy(vit, test_x)
 for name, options in (
     ("no_positions", {"positions": "none"}),
     ("mean", {"pooling": "mean"}),
@@ -271,7 +287,7 @@ if files:
 # %%
 expected = {name: "1.0" for name in metrics if name.startswith("exported")}
 if run.data == "digits":
-    expected["vit_accuracy_100"] = "0.97"
+    expected["vit_accuracy_longer"] = "0.97"
 else:
     expected |= {"vit_accuracy_100": "0.60", "cnn_accuracy_100": "0.70"}
 run.finish(vit, metrics, baselines, expected)

@@ -11,12 +11,10 @@ All three are Keras's own export of one small model around yours.
 Shapes: B images, H height, W width, C channels, K classes.
 """
 
-import contextlib
 import pathlib
 import subprocess
 import sys
 import tempfile
-from unittest import mock
 
 import keras
 import numpy as np
@@ -141,10 +139,9 @@ def export_image_classifier(
     spec = keras.InputSpec(
         shape=(None, None, None, channels), dtype="uint8", name="images"
     )
-    with _portable_gelu():
-        reader.export(
-            str(path), format=format, input_signature=[spec], verbose=False
-        )
+    reader.export(
+        str(path), format=format, input_signature=[spec], verbose=False
+    )
 
 
 def run_images_alone(path, images):
@@ -196,19 +193,3 @@ def _write_saved_model(reader, path, labels, channels):
     archive = keras.export.ExportArchive()
     archive.add_endpoint(ENDPOINT, served)
     archive.write_out(str(path), verbose=False)
-
-
-@contextlib.contextmanager
-def _portable_gelu():
-    """Write GELU by erf: ONNX has no op for TensorFlow's erfc."""
-    import tensorflow as tf
-
-    exact = tf.nn.gelu
-
-    def gelu(x, approximate=False, name=None):
-        if approximate:
-            return exact(x, approximate=True)
-        return 0.5 * x * (1.0 + tf.math.erf(x * 2**-0.5))
-
-    with mock.patch.object(tf.nn, "gelu", gelu):
-        yield

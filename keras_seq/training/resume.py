@@ -15,6 +15,8 @@ from pathlib import Path
 
 import keras
 
+from keras_seq import checks
+
 
 class Progress:
     """Keep the state of a run in a folder, and find it again.
@@ -55,8 +57,9 @@ class Progress:
         """float, the time since the start, earlier parts included."""
         return self.page["seconds"] + time.perf_counter() - self.start
 
-    def callbacks(self, stage):
+    def callbacks(self, stage, every=1):
         """Return the callbacks that make a `fit` resumable."""
+        checks.positive_int(every=every)
         if not isinstance(stage, str) or Path(stage).name != stage:
             raise ValueError(
                 f"`stage` must be a file name. Received stage={stage!r}."
@@ -73,7 +76,7 @@ class Progress:
         log = self.folder / f"{stage}.csv"
         return [
             keras.callbacks.CSVLogger(log, append=self.resume),
-            Backup(self, stage),
+            Backup(self, stage, every),
         ]
 
     def epochs_done(self, stage):
@@ -104,16 +107,16 @@ class Progress:
 
 
 class Backup(keras.callbacks.BackupAndRestore):
-    """Save the state of a fit each epoch, and the run's clock with it."""
+    """Save the state of a fit every few epochs, and the run's clock."""
 
-    def __init__(self, progress, stage):
+    def __init__(self, progress, stage, every=1):
         super().__init__(
             progress.folder / stage,
             double_checkpoint=True,
             delete_checkpoint=False,
         )
         self.progress = progress
-        self.stage = stage
+        self.stage, self.every, self.ahead = stage, every, None
 
     def on_train_begin(self, logs=None):
         self.clock = time.perf_counter()
@@ -130,6 +133,11 @@ class Backup(keras.callbacks.BackupAndRestore):
             self.model._initial_epoch = epochs  # it had stopped early
 
     def on_epoch_end(self, epoch, logs=None):
+        last = epoch + 1 == self.params["epochs"]
+        if (epoch + 1) % self.every and not last:
+            self.ahead = epoch  # of the backup
+            return
+        self.ahead = None
         super().on_epoch_end(epoch, logs)
         before, self.clock = self.clock, time.perf_counter()
         fitted = self.progress.page["fitted"]
@@ -138,6 +146,8 @@ class Backup(keras.callbacks.BackupAndRestore):
         self.progress.write()
 
     def on_train_end(self, logs=None):
+        if self.ahead is not None:  # it stopped early
+            super().on_epoch_end(self.ahead)
         super().on_train_end(logs)
         self.progress.page["done"][self.stage] = self.params["epochs"]
         self.progress.write()

@@ -98,19 +98,22 @@ class Run:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # "?", not a crash
 
-    def callbacks(self, stage):
+    def callbacks(self, stage, every=1):
         """Return the callbacks that make one `fit` resumable.
 
         Args:
             stage: str, a name for this `fit`, another one for each. Its
                 model must be built (call it on a batch) before `fit`, and
                 made and compiled alike in every part of the run.
+            every: int > 0, epochs from one backup to the next, beside the
+                last one: more, where an epoch takes no longer than to save
+                it. Default 1.
         Returns:
             list of callbacks. With --resume, an unfinished stage goes on
-            after its last whole epoch; a finished one gets its weights and
+            after its last backup; a finished one gets its weights and
             optimizer back and trains no more.
         """
-        return self.progress.callbacks(stage)
+        return self.progress.callbacks(stage, every)
 
     def epochs_done(self, stage):
         """Count the epochs of a stage in earlier parts of the run: int.
