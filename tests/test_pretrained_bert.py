@@ -273,6 +273,11 @@ def test_a_file_in_half_precision_is_read(published, tmp_path):
     assert_same_questions(ours, half.float().eval(), inputs())
 
 
+def test_an_option_that_config_json_says_is_refused(published):
+    with pytest.raises(ValueError, match="`num_layers` must be left out"):
+        BERT.from_huggingface(published[1], num_layers=1)
+
+
 @first_only
 def test_options_reach_the_model(published):
     ours = BERTPretrainer.from_huggingface(

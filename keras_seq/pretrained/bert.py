@@ -11,7 +11,7 @@ from keras_seq import checks
 from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.fine_tuning import BERTClassifier, BERTSpanQA, BERTTagger
 from keras_seq.pretrained.bert_weights import bert_weights, head_weights
-from keras_seq.pretrained.folder import Folder, write
+from keras_seq.pretrained.folder import Folder, with_options, write
 from keras_seq.text import BERTTokenizer
 
 KINDS = (  # ours, theirs, and how the names of the head's tensors begin
@@ -54,7 +54,7 @@ def load_bert(make, folder, **options):
     read, (ours, theirs, head) = Folder(folder, "bert"), _kind(make)
     read.rename(lambda name: _name(name, head))
     _drop_tied(read)
-    arguments = {**_arguments(read), **options}
+    arguments = with_options(_arguments(read), options)
     if ours is BERT:
         model = bert = make(**arguments)
     else:

@@ -23,6 +23,19 @@ def import_safetensors():
     return safetensors
 
 
+FREE = {"dropout", "attention_dropout"}  # what changes no answer
+
+
+def with_options(arguments, options):
+    """Add options to what a folder says; refuse one that contradicts it."""
+    for option in arguments.keys() & options.keys() - FREE:
+        raise ValueError(
+            f"`{option}` must be left out: config.json says what it is. "
+            f"Received {option}={options[option]!r}."
+        )
+    return {**arguments, **options}
+
+
 class Folder:
     """Read a folder: its options, and its tensors, each to be taken once.
 

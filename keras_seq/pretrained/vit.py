@@ -9,7 +9,7 @@ Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
 
 from keras_seq.pretrained.bert import ACTIVATIONS
-from keras_seq.pretrained.folder import Folder
+from keras_seq.pretrained.folder import Folder, with_options
 from keras_seq.pretrained.weights import Weight, dense, looks, norm
 
 SIZES = {  # their option: our argument
@@ -19,7 +19,6 @@ SIZES = {  # their option: our argument
     "num_channels": "channels",
     "intermediate_size": "hidden",
 }
-FREE = {"dropout", "attention_dropout"}  # what changes no answer
 THEIRS = ("ViTForImageClassification", "ViTModel")
 
 
@@ -38,13 +37,9 @@ def load_vit(make, folder, **options):
     """
     read, size = Folder(folder, "vit"), options.pop("image_size", None)
     arguments, classes = _arguments(read), _classes(read)
-    for option in arguments.keys() & options.keys() - FREE:
-        raise ValueError(
-            f"`{option}` must be left out: config.json says what it is. "
-            f"Received {option}={options[option]!r}."
-        )
+    arguments = with_options(arguments, options)
     read.rename(lambda name: _name(name, "num_classes" in options))
-    model = make(**{"num_classes": classes, **arguments, **options})
+    model = make(**{"num_classes": classes, **arguments})
     _check_published(model)
     model.build()
     for weight in _weights(model):
