@@ -131,7 +131,8 @@ def _of_tensorflow(layer, x):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(layer(x, training=True) ** 2)
         for w, dw in zip(weights, tape.gradient(loss, weights)):
-            w.assign_sub(RATE * dw)
+            # (The slope of an embedding comes as slices.)
+            w.assign_sub(RATE * tf.convert_to_tensor(dw))
         return loss
 
     x = tf.constant(x)
