@@ -60,14 +60,16 @@ def cores():
 PACKAGES = {"keras_hub": "keras-hub"}  # where pip calls it otherwise
 
 
-def arguments(doc, rounds, peers=None):
-    """Read a benchmark's command line: rounds, quick, out and peers.
+def arguments(doc, rounds, peers=None, dtypes=None):
+    """Read a benchmark's command line: rounds, quick, out, peers and dtypes.
 
     Args:
         doc: str, the benchmark's docstring.
         rounds: int > 0, the default.
         peers: optional names of all that it can be compared with; without
             them it takes no --peers.
+        dtypes: optional names of the precisions it measures; without them it
+            takes no --dtypes. (A processor without bfloat16 takes very long.)
     """
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds)
@@ -79,6 +81,13 @@ def arguments(doc, rounds, peers=None):
             type=lambda text: _known(text.split(","), peers),
             help=f"of {','.join(peers)}; default: those installed",
         )
+    if dtypes:
+        parser.add_argument(
+            "--dtypes",
+            type=lambda text: _known(text.split(","), dtypes),
+            default=list(dtypes),
+            help=f"of {','.join(dtypes)}; default: all",
+        )
     args = parser.parse_args()
     if peers and args.peers is None:
         args.peers = installed(peers)
@@ -87,7 +96,7 @@ def arguments(doc, rounds, peers=None):
 
 def _known(names, peers):
     if unknown := set(names) - set(peers):
-        raise argparse.ArgumentTypeError(f"unknown peers: {sorted(unknown)}")
+        raise argparse.ArgumentTypeError(f"unknown: {sorted(unknown)}")
     return names
 
 

@@ -177,11 +177,11 @@ def row(result):
 
 def main():
     """Measure what the command line asks for; print it and write it down."""
-    args = report.arguments(__doc__, 10, PEERS)
+    args = report.arguments(__doc__, 10, PEERS, DTYPES)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 2, []
     for model, each in sizes.items():
-        for dtype in DTYPES:
+        for dtype in args.dtypes:
             results += measure(
                 model, each, dtype, args.peers, args.rounds, builds
             )
