@@ -38,11 +38,9 @@ SHOWN = {
     },
     "04_seq2seq-dates": {
         "exact_match": "dates -> ISO, exact, one context of 128 numbers",
-        "exact_match_64_units": "the same, of 64",
     },
     "05_attention-dates": {
         "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
-        "exact_match_luong_dot": "the same, Luong, dot",
         "exact_match_luong_general": "the same, Luong, general",
         "exact_match_luong_concat": "the same, Luong, concat",
         "alignment_bahdanau": "attention on the right field, Bahdanau",
@@ -52,7 +50,6 @@ SHOWN = {
     },
     "06_transformer-dates": {
         "exact_match": "dates -> ISO, exact, Transformer",
-        "exact_match_no_positions": "the same, without positions",
     },
     "07_chatbot-dialogues": {
         "chrf_recurrent": "small talk, chrF, one context",
@@ -86,8 +83,6 @@ SHOWN = {
     "10_finetune-nsmc": {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
-        "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
-        "accuracy_scratch_5000": "the same, from scratch",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
     },

@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python -m benchmarks.vit --peers keras_hub
 
 A training step and a forward pass of ViT-Ti/16 for images of 224 x 224, and
-of the network of the tutorial for CIFAR-10; images in, logits out. Beside ours
+of a small one for images of 32 x 32; images in, logits out. Beside ours
 KerasHub's `ViTBackbone` with a `Dense` on its first token, and `transformers`'
 `ViTForImageClassification` on PyTorch. Each has as many weights as ours, and
 is given the same, and in float32 must give our logits to 1e-4, or nothing is
@@ -29,7 +29,7 @@ SIZES = {
         "num_classes": 1000,
         "batch": 8,
     },
-    "CIFAR": {
+    "4 layers of 128 at 32": {
         "units": 128,
         "num_heads": 4,
         "num_layers": 4,

@@ -48,13 +48,14 @@ class Published:
         Args:
             folder: path of a folder as `transformers` writes it. A `BERT` is
                 read from under any head, without a pooler where none is.
-            options: of the `BERT`, such as dtype or dropout.
+            options: of the `BERT`, such as dtype: what config.json does not
+                say, and dropout.
         Returns:
             a built model, whose numbers are those of the published one.
         Raises:
             ValueError: if a file is missing or damaged, a tensor is missing
-                or of a wrong shape, an option is not to be had here, or the
-                head is one for another task.
+                or of a wrong shape, an option is not to be had here or is said
+                by config.json, or the head is one for another task.
             ImportError: if the package safetensors is not installed.
         """
         from keras_seq import pretrained

@@ -39,7 +39,8 @@ def gelu(x):
     precision 1 + erf loses what is left of it: there it is Keras's.)
     """
     single = keras.backend.standardize_dtype(x.dtype) == "float32"
-    if single and keras.backend.backend() == "tensorflow":
+    symbolic = isinstance(x, keras.KerasTensor)
+    if single and not symbolic and keras.backend.backend() == "tensorflow":
         return _gelu(x)
     return keras.activations.gelu(x, approximate=False)
 

@@ -105,7 +105,8 @@ def test_mixed_bfloat16_is_finite_and_near_float32(case):
         for part in keras.tree.flatten(z)
     } == {"float32" if case.name == "BERTSpanQA" else "bfloat16"}
     assert all(w.dtype == "float32" for w in half.weights)
-    assert np.allclose(numbers(z), numbers(y), atol=0.05)
+    y, z = numbers(y), numbers(z)  # half precision rounds in proportion
+    assert np.abs(z - y).max() < 0.05 * max(1.0, np.abs(y).max())
 
 
 @every_layer

@@ -64,7 +64,7 @@ def test_a_bare_process_says_what_python_says(tmp_path, kind, format):
     path = write(model, tmp_path / NAMES[format], format)
     sizes = [(17, 7)] if format != "onnx" else [SIZE, (17, 7), (3, 3)]
     for size in sizes:  # TensorFlow takes its time to be imported
-        images = pixels(*size, rows=len(sizes))
+        images = pixels(*size)
         found = export.run_images_alone(path, images)
         np.testing.assert_allclose(found, said(model, images), atol=1e-5)
 
@@ -89,7 +89,6 @@ def test_a_saved_model_names_the_class(tmp_path):
     [
         ("`labels` must be one for each", {"labels": ["a", "b"]}),
         ("`format` must be one of", {"format": "pickle"}),
-        ("`path` must end in .onnx", {"format": "onnx"}),
         ("`image_size` must be", {"image_size": 0}),
         ("`channels` must be", {"channels": 0}),
     ],
@@ -100,6 +99,23 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, change):
         export.export_image_classifier(
             built("ConvNet"), tmp_path / "m", **{**usual, **change}
         )
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_half_precision_goes_into_no_file(tmp_path, format):
+    model = ConvNet(3, (3, 5), channels=2, dtype="mixed_bfloat16")
+    model.build()
+    match = "`model` must compute in float32"
+    if BACKEND != "tensorflow":
+        match = "The Keras backend must be tensorflow"
+    with pytest.raises(ValueError, match=match):
+        write(model, tmp_path / NAMES[format], format)
+
+
+@pytest.mark.tensorflow_only
+def test_a_file_has_the_name_of_its_format(tmp_path):
+    with pytest.raises(ValueError, match="`path` must end in .onnx"):
+        write(built("ConvNet"), tmp_path / "m.tflite", "onnx")
 
 
 def test_a_model_without_weights_is_refused(tmp_path):

@@ -64,12 +64,12 @@ def test_padding_added_changes_no_real_output(model):
     x = ids()
     for padding in (((0, 0), (0, 2)), ((0, 0), (2, 0))):
         wider = np.pad(x, padding)
-        y = logits(model, wider)[wider != 0]
-        if isinstance(model, GPT):  # its sums grow longer, by zeros
-            close = 0.05 if is_half(model) else 1e-5
-            np.testing.assert_allclose(y, logits(model, x)[x != 0], atol=close)
-        else:
-            assert np.array_equal(y, logits(model, x)[x != 0])
+        y, z = logits(model, wider)[wider != 0], logits(model, x)[x != 0]
+        # The sums of a GPT grow longer, by zeros; and some processors cut a
+        # product of more rows into other blocks, which round otherwise.
+        single, half = (1e-5, 0.05) if isinstance(model, GPT) else (1e-6, 0.0)
+        close = half if is_half(model) else single
+        np.testing.assert_allclose(y, z, rtol=0, atol=close)
 
 
 def test_future_tokens_cannot_change_the_past(model):

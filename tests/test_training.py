@@ -732,16 +732,17 @@ def small_network(units=3):
     )
 
 
-def test_a_model_begins_again_as_a_new_one():
+@pytest.mark.parametrize("name", ["Adam", "Nadam", "Adagrad", "SGD"])
+def test_a_model_begins_again_as_a_new_one(name):
     x, y = np.ones((7, 2)), np.ones((7, 1))
-    rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    optimizer = getattr(keras.optimizers, name)
     model, fresh = small_network(), small_network()
-    model.compile(keras.optimizers.Adam(0.1), "mse")
-    model.fit(x, y, epochs=3, verbose=0, callbacks=[rate])
+    model.compile(optimizer(0.1), "mse")
+    model.fit(x, y, epochs=3, verbose=0)
     training.begin_again(model, fresh)
     assert int(model.optimizer.iterations) == 0
-    model.fit(x, y, epochs=2, verbose=0, callbacks=[rate])
-    fresh.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(x, y, epochs=2, verbose=0)
+    fresh.compile(optimizer(0.1), "mse")
     fresh.fit(x, y, epochs=2, verbose=0)
     for again, new in zip(model.get_weights(), fresh.get_weights()):
         np.testing.assert_allclose(again, new, atol=1e-6)

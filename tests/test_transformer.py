@@ -536,6 +536,12 @@ def test_gelu_and_its_slope_are_those_of_keras():
     np.testing.assert_allclose(*slopes, atol=1e-5)
 
 
+def test_gelu_in_half_precision_keeps_what_is_left_of_one():
+    x = ops.convert_to_tensor(np.array([-4.0, -3.5], "float16"))
+    exact = np.array([-1.2668e-4, -8.1420e-4])
+    np.testing.assert_allclose(numbers(gelu(x)), exact, rtol=0.02)
+
+
 def test_gelu_by_tanh_is_near_the_exact_one():
     x = np.linspace(-8, 8, 4001, dtype="float32")
     exact = numbers(keras.activations.gelu(x, approximate=False))

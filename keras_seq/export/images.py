@@ -69,11 +69,13 @@ class PixelClassifier(keras.Model):
         float32 (B, K).
     """
 
-    def __init__(self, model, image_size, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, model, image_size):
+        super().__init__(dtype="float32")  # pixels are, whatever the model is
         self.model = model
         self.resize = keras.layers.Resizing(
-            *checks.size(image_size=image_size), data_format="channels_last"
+            *checks.size(image_size=image_size),
+            data_format="channels_last",
+            dtype="float32",
         )
 
     def call(self, images):
@@ -109,15 +111,17 @@ def export_image_classifier(
         in `labels`.
     Raises:
         ValueError: if the backend cannot write this format (TensorFlow can;
-            JAX a SavedModel), `model` is not built, `labels` are not K names,
-            `path` does not end as it must, or another argument is outside its
-            range.
+            JAX a SavedModel), `model` is not built, or for a file not in
+            float32, `labels` are not K names, `path` does not end as it must,
+            or another argument is outside its range.
         ImportError: if onnx or tf2onnx, which Keras needs, is not installed.
     """
     checks.one_of(SUFFIXES, format=format)
     checks.positive_int(channels=channels)
     check_backend()
     check_built(model)
+    if format != "tf_saved_model":
+        _check_float32_on_tensorflow(model, format)
     wanted = SUFFIXES[format]
     if pathlib.Path(path).suffix != wanted and wanted:
         raise ValueError(
@@ -131,11 +135,6 @@ def export_image_classifier(
     if format == "tf_saved_model":
         _write_saved_model(reader, path, labels, channels)
         return
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"The Keras backend must be tensorflow for format={format!r}. "
-            f"Received backend={keras.backend.backend()!r}."
-        )
     spec = keras.InputSpec(
         shape=(None, None, None, channels), dtype="uint8", name="images"
     )
@@ -174,6 +173,22 @@ def run_images_alone(path, images):
         if done.returncode:
             raise RuntimeError(f"The process failed: {done.stderr[-2000:]}")
         return np.load(found)
+
+
+def _check_float32_on_tensorflow(model, format):
+    backend, policy = keras.backend.backend(), model.dtype_policy
+    if backend != "tensorflow":
+        raise ValueError(
+            f"The Keras backend must be tensorflow for format={format!r}. "
+            f"Received backend={backend!r}."
+        )
+    if policy.compute_dtype != "float32":
+        raise ValueError(
+            f"`model` must compute in float32 for format={format!r}, whose "
+            "ops in half precision are not those of TensorFlow: make it anew "
+            'with dtype="float32" and give it the weights. Received '
+            f"dtype={policy.name!r}."
+        )
 
 
 def _write_saved_model(reader, path, labels, channels):

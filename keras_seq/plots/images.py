@@ -123,10 +123,12 @@ def patches(image, pieces, joined):
     image = array("image", image, tuple("HWC"))
     pieces = array("pieces", pieces, ("rows", "columns", *"hwC"))
     joined = array("joined", joined, tuple("HWC"))
-    if image.shape[-1] not in (1, 3) or joined.shape != image.shape:
+    C = image.shape[-1]
+    if C not in (1, 3) or joined.shape != image.shape or pieces.shape[-1] != C:
         raise ValueError(
-            "`image` and `joined` must be of one shape, of 1 or 3 channels. "
-            f"Received {image.shape} and {joined.shape}."
+            "`image` and `joined` must be of one shape, and all of 1 or of 3 "
+            f"channels. Received {image.shape}, {joined.shape} and pieces of "
+            f"{pieces.shape}."
         )
     rows, columns, h, w = pieces.shape[:4]
     low, high = image.min(), image.max()

@@ -27,7 +27,7 @@ FREE = {"dropout", "attention_dropout"}  # what changes no answer
 
 
 def with_options(arguments, options):
-    """Add options to what a folder says; refuse one that contradicts it."""
+    """Add options to what a folder says; refuse one that it says itself."""
     for option in arguments.keys() & options.keys() - FREE:
         raise ValueError(
             f"`{option}` must be left out: config.json says what it is. "

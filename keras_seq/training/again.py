@@ -6,14 +6,10 @@ training it.
 """
 
 import keras
-from keras import ops
 
 
 def begin_again(model, fresh):
     """Give a compiled model new weights, and its optimizer a new beginning.
-
-    The optimizer's rate becomes 0 with all else that it counts: let a
-    `keras.callbacks.LearningRateScheduler` set it.
 
     Args:
         model: a built and compiled `keras.Model`; what was compiled stays.
@@ -39,5 +35,9 @@ def begin_again(model, fresh):
             f"{sum(a != b for a, b in zip(*shapes))} differ."
         )
     model.set_weights(fresh.get_weights())
-    for variable in model.optimizer.variables:
-        variable.assign(ops.zeros_like(variable))
+    new = type(model.optimizer).from_config(model.optimizer.get_config())
+    new.build(model.trainable_variables)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    for old, variable in zip(model.optimizer.variables, new.variables):
+        old.assign(variable)

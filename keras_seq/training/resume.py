@@ -18,6 +18,9 @@ import keras
 from keras_seq import checks
 
 
+EPOCH = "training_metadata.json"  # what Keras calls it
+
+
 class Progress:
     """Keep the state of a run in a folder, and find it again.
 
@@ -80,9 +83,12 @@ class Progress:
         ]
 
     def epochs_done(self, stage):
-        """Count the epochs of a stage that the log has: int."""
-        there = self.resume and (self.folder / f"{stage}.csv").exists()
-        return len(self.history(stage).get("epoch", ())) if there else 0
+        """Count the epochs of a stage that its backup has: int."""
+        for name in (EPOCH, f"{EPOCH}.bkp"):
+            page = self.folder / stage / name
+            if self.resume and page.exists():
+                return json.loads(page.read_text(encoding="utf-8"))["epoch"]
+        return 0
 
     def history(self, stage):
         """Return the curves of a stage, each epoch once, in order."""
@@ -136,9 +142,12 @@ class Backup(keras.callbacks.BackupAndRestore):
         last = epoch + 1 == self.params["epochs"]
         if (epoch + 1) % self.every and not last:
             self.ahead = epoch  # of the backup
-            return
+        else:
+            self.back_up(epoch)
+
+    def back_up(self, epoch):
         self.ahead = None
-        super().on_epoch_end(epoch, logs)
+        super().on_epoch_end(epoch)
         before, self.clock = self.clock, time.perf_counter()
         fitted = self.progress.page["fitted"]
         spent = fitted.get(self.stage, 0.0) + self.clock - before
@@ -147,7 +156,7 @@ class Backup(keras.callbacks.BackupAndRestore):
 
     def on_train_end(self, logs=None):
         if self.ahead is not None:  # it stopped early
-            super().on_epoch_end(self.ahead)
+            self.back_up(self.ahead)
         super().on_train_end(logs)
         self.progress.page["done"][self.stage] = self.params["epochs"]
         self.progress.write()
@@ -158,9 +167,9 @@ class Backup(keras.callbacks.BackupAndRestore):
 
 def forget(folder, stages):
     """Delete what `Progress` and its backups wrote, and no other file."""
-    weights, epoch = "latest.weights.h5", "training_metadata.json"
+    weights = "latest.weights.h5"
     for stage in stages:
-        for file in (weights, f"{weights}.bkp", epoch, f"{epoch}.bkp"):
+        for file in (weights, f"{weights}.bkp", EPOCH, f"{EPOCH}.bkp"):
             (folder / stage / file).unlink(missing_ok=True)
         (folder / f"{stage}.csv").unlink(missing_ok=True)
     (folder / "run.json").unlink()
