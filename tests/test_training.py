@@ -519,7 +519,7 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def train(run, *callbacks, stage="one", model=None):
+def train(run, *callbacks, stage="one", model=None, every=1):
     """Fit two batches an epoch, in the order given."""
     model = model or tiny_model(0.01)
     model.fit(
@@ -528,7 +528,7 @@ def train(run, *callbacks, stage="one", model=None):
         batch_size=2,
         shuffle=False,
         epochs=run.epochs,
-        callbacks=[*run.callbacks(stage), *callbacks],
+        callbacks=[*run.callbacks(stage, every), *callbacks],
         verbose=0,
     )
     return model
@@ -574,6 +574,41 @@ def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
     assert np.allclose(
         parts.history("one")["loss"], whole.history("one")["loss"]
     )
+
+
+def test_between_backups_a_killed_run_goes_on_from_the_last(tmp_path):
+    model = train(start(tmp_path / "whole"), every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(start(tmp_path / "parts"), Kill(), every=2)
+    parts = start(tmp_path / "parts", "--resume")
+    assert parts.epochs_done("one") == 0  # one is in the log, none is kept
+    resumed = train(parts, every=2)
+    for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+    assert parts.history("one")["epoch"] == [0, 1, 2]
+
+
+def test_an_early_stop_between_backups_is_kept(tmp_path):
+    run = start(tmp_path)
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(
+            stopped, "stop_training", epoch == 1
+        )
+    )
+    stopped = tiny_model(0.01)
+    train(run, stop, model=stopped, every=5)
+    assert run.seconds("one") > 0
+    again = start(tmp_path, "--resume")
+    model = train(again, every=5)
+    assert int(model.optimizer.iterations) == 4
+    assert again.epochs_done("one") == 2
+    for a, b in zip(model.get_weights(), stopped.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_backups_every_no_epochs_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="`every`"):
+        start(tmp_path).callbacks("one", every=0)
 
 
 def test_a_finished_stage_is_restored_and_not_trained(tmp_path):

@@ -17,7 +17,6 @@ import keras
 
 from keras_seq import checks
 
-
 EPOCH = "training_metadata.json"  # what Keras calls it
 
 
