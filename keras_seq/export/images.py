@@ -199,9 +199,12 @@ def _write_saved_model(reader, path, labels, channels):
     classify = in_tensorflow(reader, reader.call, spec)
 
     def answer(images):
-        found = classify(images)
+        rows = tf.shape(images)[0]
+        missing = tf.maximum(0, 1 - rows)  # JAX takes no batch of none
+        found = classify(tf.pad(images, [[0, missing], *[[0, 0]] * 3]))
         names = tf.gather(tf.constant(labels), found["label"])
-        return {**found, "label": names}
+        found = {**found, "label": names}
+        return {name: value[:rows] for name, value in found.items()}
 
     served = tf.function(answer, input_signature=[spec], autograph=False)
     served.get_concrete_function()  # the archive wants it traced

@@ -40,4 +40,4 @@ def begin_again(model, fresh):
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     for old, variable in zip(model.optimizer.variables, new.variables):
-        old.assign(variable)
+        old.assign(variable.value)
