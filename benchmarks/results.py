@@ -41,8 +41,7 @@ SHOWN = {
     },
     "05_attention-dates": {
         "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
-        "exact_match_luong_general": "the same, Luong, general",
-        "exact_match_luong_concat": "the same, Luong, concat",
+        "exact_match_luong_dot": "the same, Luong, dot",
         "alignment_bahdanau": "attention on the right field, Bahdanau",
     },
     "05_attention-docstrings": {
@@ -64,9 +63,6 @@ SHOWN = {
     "08_gpt-tinyshakespeare": {
         "loss": "GPT, 1.5 million letters read, nats per character",
     },
-    "08_gpt-pydocs": {
-        "sort_accuracy": "eight digits sorted, whole rows",
-    },
     "09_bert-pydocs": {
         "mlm_accuracy": "hidden words of Python's documents",
         "nsp_accuracy": "did this text follow?",
@@ -83,6 +79,8 @@ SHOWN = {
     "10_finetune-nsmc": {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
+        "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
+        "accuracy_scratch_5000": "the same, from scratch",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
     },
