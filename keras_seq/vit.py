@@ -373,5 +373,25 @@ class ViT(keras.Model):
 
         return pretrained.load_vit(cls, folder, **options)
 
+    def to_huggingface(self, folder, labels=None):
+        """Write a folder that `transformers` reads.
+
+        A model without a head is to be read with
+        `ViTModel.from_pretrained(folder, add_pooling_layer=False)`. Stochastic
+        depth is not written: it is unknown there.
+
+        Args:
+            folder: path; made where there is none, its files replaced.
+            labels: optional list of str, a name for each class.
+        Raises:
+            ValueError: if the model is not built, its pooling, positions or
+                activation is none that is published, or `labels` are not as
+                many names as classes.
+            ImportError: if the package safetensors is not installed.
+        """
+        from keras_seq import pretrained
+
+        pretrained.save_vit(self, folder, labels)
+
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -291,3 +291,64 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
     arrays.save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=says):
         ViT.from_huggingface(folder)
+
+
+# Writing.
+
+
+@pytest.mark.parametrize("head", [True, False])
+@pytest.mark.parametrize("size", [(9, 15), (15, 15)])
+def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
+    ours = ViT(
+        7 if head else None,
+        12,
+        image_size=size,
+        patch_size=(3, 5),
+        num_heads=3,
+        num_layers=2,
+        channels=2,
+        hidden=31,
+        activation="gelu_tanh",
+        epsilon=1e-3,
+        stochastic_depth=0.3,
+    )
+    ours.build()
+    draw = np.random.default_rng(1)
+    ours.set_weights([draw.normal(0, 0.4, w.shape) for w in ours.weights])
+    labels = [*"abcdef", "고양이"] if head else None
+    ours.to_huggingface(tmp_path, labels)
+    x = images(*size)
+    if head:
+        kind = transformers.ViTForImageClassification
+        theirs = kind.from_pretrained(tmp_path).eval()
+        assert theirs.config.id2label[6] == "고양이"
+        assert_close(ours(x), expected(theirs, x).logits)
+    else:
+        kind = transformers.ViTModel
+        theirs = kind.from_pretrained(tmp_path, add_pooling_layer=False).eval()
+        assert_close(ours(x), expected(theirs, x).last_hidden_state[:, 0])
+    again = ViT.from_huggingface(tmp_path)
+    np.testing.assert_array_equal(numbers(again(x)), numbers(ours(x)))
+
+
+@pytest.mark.parametrize(
+    "options, labels, says",
+    [
+        ({"pooling": "mean"}, None, "pooling"),
+        ({"positions": "none"}, None, "positions"),
+        ({"activation": "silu"}, None, "activation"),
+        ({}, ["cat"], "labels"),
+        ({}, ["cat", "cat"], "labels"),
+        ({}, ["cat", 1], "labels"),
+        ({"num_classes": None}, ["cat", "dog"], "labels"),
+    ],
+)
+def test_what_no_folder_can_say_is_refused(tmp_path, options, labels, says):
+    size = {"image_size": 4, "patch_size": 2, "num_layers": 1}
+    ours = ViT(**{"num_classes": 2, "units": 4, **size, **options})
+    with pytest.raises(ValueError, match="built"):
+        ours.to_huggingface(tmp_path / "none")
+    ours.build()
+    with pytest.raises(ValueError, match=says):
+        ours.to_huggingface(tmp_path / "none", labels)
+    assert not (tmp_path / "none").exists()

@@ -14,6 +14,6 @@ that changes what is computed must be one that our model has.
 
 from keras_seq.pretrained.bert import load_bert, save_bert
 from keras_seq.pretrained.gpt import load_gpt
-from keras_seq.pretrained.vit import load_vit
+from keras_seq.pretrained.vit import load_vit, save_vit
 
-__all__ = ["load_bert", "load_gpt", "load_vit", "save_bert"]
+__all__ = ["load_bert", "load_gpt", "load_vit", "save_bert", "save_vit"]

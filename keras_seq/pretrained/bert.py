@@ -75,20 +75,20 @@ def save_bert(model, folder, tokenizer=None):
     ours, theirs, _ = _kind(type(model))
     alone = ours is BERT
     bert = model if alone else model.bert
-    if not model.built:
-        raise ValueError(
-            "A model must be built before it is written: call it, or its "
-            f"`build()`. Received {model!r}."
-        )
+    check_built(model)
     checks.one_of(("cls",), pooling=getattr(model, "pooling", "cls"))
     _check_tokenizer(bert, tokenizer)
-    config = {"architectures": [theirs], "model_type": "bert", **_config(bert)}
+    config = {
+        "architectures": [theirs],
+        "model_type": "bert",
+        **in_their_words(bert.config, SIZES),
+        "pad_token_id": bert.config["pad_id"],
+        "tie_word_embeddings": True,
+    }
     if ours is BERTPretrainer and not model.next_sentence:
         config["architectures"] = ["BertForMaskedLM"]
     if ours in (BERTClassifier, BERTTagger):
-        names = [f"LABEL_{c}" for c in range(model.head.units)]
-        config["id2label"] = dict(enumerate(names))
-        config["label2id"] = {name: c for c, name in enumerate(names)}
+        config |= classes(model.head.units)
         config["classifier_dropout"] = model.dropout.rate
     tensors = {
         w.name if alone else f"bert.{w.name}": w.numpy()
@@ -169,9 +169,33 @@ def _drop_tied(read):
             )
 
 
-def _config(bert):
-    """Say in their words what a `BERT` is."""
-    config = dict(bert.config)
+def check_built(model):
+    """Refuse to write a model that has no weights."""
+    if not model.built:
+        raise ValueError(
+            "A model must be built before it is written: call it, or its "
+            f"`build()`. Received {model!r}."
+        )
+
+
+def classes(count, labels=None):
+    """Name the classes of a head, as a folder does; refuse other names."""
+    usual = [f"LABEL_{c}" for c in range(count)]
+    names = usual if labels is None else list(labels)
+    strings = all(isinstance(name, str) for name in names)
+    if not strings or not len(names) == len(set(names)) == count:
+        raise ValueError(
+            f"`labels` must be {count} names, no two alike. Received {labels!r}."
+        )
+    return {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: c for c, name in enumerate(names)},
+    }
+
+
+def in_their_words(config, sizes):
+    """Say in their words what a model of encoder blocks is."""
+    config = dict(config)
     names = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
     checks.one_of(tuple(names), activation=config["activation"])
     if config["hidden"] is None:
@@ -179,13 +203,11 @@ def _config(bert):
     if config["attention_dropout"] is None:
         config["attention_dropout"] = config["dropout"]
     return {
-        **{theirs: config[ours] for theirs, ours in SIZES.items()},
+        **{theirs: config[ours] for theirs, ours in sizes.items()},
         "hidden_act": names[config["activation"]],
         "hidden_dropout_prob": config["dropout"],
         "attention_probs_dropout_prob": config["attention_dropout"],
         "layer_norm_eps": config["epsilon"],
-        "pad_token_id": config["pad_id"],
-        "tie_word_embeddings": True,
     }
 
 

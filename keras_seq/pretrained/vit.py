@@ -8,8 +8,13 @@
 Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
 
-from keras_seq.pretrained.bert import ACTIVATIONS
-from keras_seq.pretrained.folder import Folder, with_options
+from keras_seq.pretrained.bert import (
+    ACTIVATIONS,
+    check_built,
+    classes,
+    in_their_words,
+)
+from keras_seq.pretrained.folder import Folder, with_options, write
 from keras_seq.pretrained.weights import Weight, dense, looks, norm
 
 SIZES = {  # their option: our argument
@@ -48,6 +53,32 @@ def load_vit(make, folder, **options):
         weight.assign(read.take(weight.name, *weight.shape))
     read.finish()
     return model if size is None else model.resized(size)
+
+
+def save_vit(model, folder, labels=None):
+    """Write a ViT as `transformers` does.
+
+    Args, Raises: as `ViT.to_huggingface`.
+    """
+    check_built(model)
+    _check_published(model)
+    head, config = model.head is not None, model.config
+    named = classes(config["num_classes"] or 0, labels)
+    sizes = {name: config[name] for name in ("image_size", "patch_size")}
+    config = {
+        "architectures": [THEIRS[0 if head else 1]],
+        "model_type": "vit",
+        **in_their_words(config, SIZES),
+        # One number for a square, which more of their code can read.
+        **{k: H if H == W else [H, W] for k, (H, W) in sizes.items()},
+        "qkv_bias": True,
+        **(named if head else {}),
+    }
+    tensors = {}
+    for weight in _weights(model):
+        within = head and not weight.name.startswith("classifier.")
+        tensors["vit." * within + weight.name] = weight.numpy()
+    write(folder, config, tensors)
 
 
 def _check_published(model):
