@@ -25,15 +25,12 @@ SHOWN = {
         "loss_lstm": "LSTM, nats per character",
     },
     "02_five_settings-names": {
-        "one_to_one_accuracy": "digit image -> class",
-        "one_to_many_exact_match": "digit image -> its name, letter by letter",
         "many_to_one_accuracy": "name -> language",
         "many_to_many_exact_match": "three-digit addition, exact",
         "synced_accuracy": "a label for every frame of a clip",
     },
     "03_gates-adding": {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
-        "adding_mse_gru_100": "the same, GRU",
         "adding_mse_lstm_100": "the same, LSTM",
     },
     "04_seq2seq-dates": {
@@ -80,7 +77,6 @@ SHOWN = {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
-        "accuracy_scratch_5000": "the same, from scratch",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
     },

@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from keras_seq import ConvNet, Patches, ViT, data, export, plots
 from keras_seq.training import Run, attention_rollout, begin_again
 
-EPOCHS = {"digits": 15, "cifar10-10k": 25}
+EPOCHS = {"digits": 15, "cifar10-10k": 50}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 if run.data == "digits":
