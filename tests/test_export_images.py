@@ -9,6 +9,7 @@ from keras_seq import ConvNet, ViT, export
 
 LABELS = ["고양이", "dog", "🐟"]
 SIZE = (6, 10)
+SCALE = {"mean": [0.5, 0.3], "std": 0.25}
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras writes no SavedModel from PyTorch"
@@ -37,12 +38,14 @@ def built(kind):
 
 def said(model, images):
     x = ops.image.resize(images.astype("float32") / 255, SIZE)
+    x = (x - np.array(SCALE["mean"], "float32")) / SCALE["std"]
     return ops.convert_to_numpy(ops.softmax(model(x)))
 
 
 def write(model, path, format="tf_saved_model"):
+    size = {"image_size": SIZE, "channels": 2}
     export.export_image_classifier(
-        model, path, labels=LABELS, image_size=SIZE, channels=2, format=format
+        model, path, labels=LABELS, format=format, **size, **SCALE
     )
     return path
 
@@ -91,6 +94,10 @@ def test_a_saved_model_names_the_class(tmp_path):
         ("`format` must be one of", {"format": "pickle"}),
         ("`image_size` must be", {"image_size": 0}),
         ("`channels` must be", {"channels": 0}),
+        ("`mean` must be", {"mean": [0.1, 0.2, 0.3]}),
+        ("`mean` must be", {"mean": float("nan")}),
+        ("`std` must be", {"std": "1"}),
+        ("`std` must be > 0", {"std": [1.0, 0.0]}),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path, name, change):

@@ -28,17 +28,19 @@ from sklearn.linear_model import LogisticRegression
 from keras_seq import ConvNet, Patches, ViT, data, export, plots
 from keras_seq.training import Run, attention_rollout, begin_again
 
-EPOCHS = {"digits": 15, "cifar10-10k": 50}
+EPOCHS = {"digits": 15, "cifar10-10k": 30}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 if run.data == "digits":
     NAMES, SEEDS, STAGES, RATE = list("0123456789"), 3, 3, 6e-3
+    MEAN, STD = 0.0, 1.0
     SIZE = {"image_size": 8, "patch_size": 2, "channels": 1}
     SIZE |= {"units": 64, "num_heads": 4, "num_layers": 2}
     (x, y), (test_x, test_y) = map(data.digits, ("train", "test"))
     x, test_x = x[..., None], test_x[..., None]
 else:
     NAMES, SEEDS, STAGES, RATE = list(data.CIFAR10_LABELS), 1, 4, 2e-3
+    MEAN, STD = 0.5, 0.25  # about that of all pixels
     SIZE = {"image_size": 32, "patch_size": 4, "channels": 3}
     SIZE |= {"units": 96, "num_heads": 3, "num_layers": 3}
     (x, y), (test_x, test_y) = map(data.cifar10_10k, ("train", "test"))
@@ -46,6 +48,7 @@ PERCENTS, K, BATCH = (10, 25, 50, 100), len(NAMES), 64
 if run.quick:
     SEEDS, PERCENTS = 1, (10, 100)
     x, y, test_x, test_y = (part[:160] for part in (x, y, test_x, test_y))
+x, test_x = (x - MEAN) / STD, (test_x - MEAN) / STD
 order = np.random.default_rng(0).permutation(len(x))  # a tenth is the first
 x, y = x[order], y[order]
 
@@ -62,7 +65,8 @@ metrics["patches_put_back_difference"] = np.abs(joined - test_x[:8]).max()
 side, C = SIZE["patch_size"], SIZE["channels"]
 GRID = (SIZE["image_size"] // side,) * 2
 pieces = keras.ops.convert_to_numpy(cut)[0].reshape(*GRID, side, side, C)
-run.save(plots.patches(test_x[0], pieces, joined[0]), "patches")
+pictures = [part * STD + MEAN for part in (test_x[0], pieces, joined[0])]
+run.save(plots.patches(*pictures), "patches")
 
 # %% [markdown]
 # ## Two networks of one size, trained alike
@@ -74,7 +78,7 @@ run.save(plots.patches(test_x[0], pieces, joined[0]), "patches")
 shift = 0.06 if run.data == "digits" else 0.125
 looks = [keras.layers.RandomTranslation(shift, shift, "constant")]
 if run.data != "digits":
-    looks += [keras.layers.RandomFlip("horizontal"), keras.layers.MixUp(0.2)]
+    looks += [keras.layers.RandomFlip("horizontal"), keras.layers.MixUp(0.05)]
 augment = keras.layers.Pipeline(looks)
 
 
@@ -222,7 +226,8 @@ shown = test_x[:16]
 logits, weights = vit(shown, return_attention_scores=True)
 looked = attention_rollout(weights)[:, 0, 1:].reshape(len(shown), *GRID)
 said = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
-figure = plots.attention_maps(shown, looked, [NAMES[n] for n in said])
+pictures = shown * STD + MEAN
+figure = plots.attention_maps(pictures, looked, [NAMES[n] for n in said])
 run.save(figure, "looks")
 
 # %% [markdown]
@@ -265,10 +270,11 @@ for name, options in (
 served = ViT.from_config({**vit.get_config(), "dtype": "float32"})
 served.build()
 served.set_weights(vit.get_weights())
-large = keras.ops.image.resize(test_x[:500], (37, 41))
+large = keras.ops.image.resize(test_x[:500] * STD + MEAN, (37, 41))
 asked = np.round(255 * keras.ops.convert_to_numpy(large)).astype("uint8")
 seen = keras.ops.image.resize(asked / np.float32(255), vit.config["image_size"])
-here = served.predict(keras.ops.convert_to_numpy(seen), 256, verbose=0)
+seen = (keras.ops.convert_to_numpy(seen) - MEAN) / STD
+here = served.predict(seen, 256, verbose=0)
 files = {
     "tf_saved_model": "saved_model",
     "onnx": "vit.onnx",
@@ -278,6 +284,7 @@ if keras.backend.backend() != "tensorflow":
     print("No export: the three are written on TensorFlow.")
     files = {}
 options = {"labels": NAMES, "image_size": SIZE["image_size"], "channels": C}
+options |= {"mean": MEAN, "std": STD}
 for kind, name in files.items():
     path = run.out / name
     export.export_image_classifier(served, path, format=kind, **options)

@@ -1,6 +1,7 @@
 """Write image classifiers: pixels in, a label out, in three formats.
 
-    images, uint8 of any size -> resized, in [0, 1] -> logits -> label
+    images, uint8 of any size -> resized, (x / 255 - mean) / std -> logits
+        -> label
 
     tf_saved_model   a folder, for TensorFlow
     onnx             a file, for ONNX Runtime
@@ -59,8 +60,9 @@ class PixelClassifier(keras.Model):
     """Read pixels as cameras give them: what is written.
 
     Args:
-        model: a built model, float (B, H, W, C) in [0, 1] -> logits (B, K).
+        model: a built model, float (B, H, W, C) -> logits (B, K).
         image_size: int > 0, or two: height and width that the model reads.
+        mean, std: floats, of all channels or one for each.
     Call arguments:
         images: uint8 (B, H, W, C), of any size; resized without a blur
             (bilinear), which all three formats do alike.
@@ -69,9 +71,10 @@ class PixelClassifier(keras.Model):
         float32 (B, K).
     """
 
-    def __init__(self, model, image_size):
+    def __init__(self, model, image_size, mean=0.0, std=1.0):
         super().__init__(dtype="float32")  # pixels are, whatever the model is
         self.model = model
+        self.mean, self.std = (np.array(v, "float32") for v in (mean, std))
         self.resize = keras.layers.Resizing(
             *checks.size(image_size=image_size),
             data_format="channels_last",
@@ -80,7 +83,7 @@ class PixelClassifier(keras.Model):
 
     def call(self, images):
         x = self.resize(ops.cast(images, "float32") / 255)
-        logits = self.model(x, training=False)
+        logits = self.model((x - self.mean) / self.std, training=False)
         p = ops.softmax(ops.cast(logits, "float32"), axis=-1)
         # The first of the largest. (Keras's argmax looks at bits, which the
         # two file formats have no ops for.)
@@ -90,18 +93,29 @@ class PixelClassifier(keras.Model):
 
 
 def export_image_classifier(
-    model, path, *, labels, image_size, channels=3, format="tf_saved_model"
+    model,
+    path,
+    *,
+    labels,
+    image_size,
+    channels=3,
+    mean=0.0,
+    std=1.0,
+    format="tf_saved_model",
 ):
     """Write a classifier of images that takes pixels of any image size.
 
     Args:
-        model: a built model, images float (B, H, W, C) in [0, 1] -> logits
-            float (B, K): a `ViT` or a `ConvNet`, say.
+        model: a built model, images float (B, H, W, C) -> logits float
+            (B, K): a `ViT` or a `ConvNet`, say.
         path: str or Path: a folder; for "onnx" and "litert" a file, .onnx and
             .tflite. What it holds is replaced.
         labels: list of K str, the names of the classes.
         image_size: int > 0, or two: height and width that the model reads.
         channels: int > 0, C. Default 3.
+        mean, std: float, or C of them, std > 0: pixels in [0, 1] less the
+            mean, divided by std, are what the model reads. Default 0 and 1;
+            most published ViTs read 0.5 and 0.5.
         format: "tf_saved_model", "onnx" or "litert", as Keras calls them.
             Default "tf_saved_model".
     Returns:
@@ -118,6 +132,7 @@ def export_image_classifier(
     """
     checks.one_of(SUFFIXES, format=format)
     checks.positive_int(channels=channels)
+    _check_scale(channels, mean=mean, std=std)
     check_backend()
     check_built(model)
     if format != "tf_saved_model":
@@ -128,7 +143,7 @@ def export_image_classifier(
             f"`path` must end in {wanted} for format={format!r}. Received "
             f"path={str(path)!r}."
         )
-    reader = PixelClassifier(model, image_size)
+    reader = PixelClassifier(model, image_size, mean, std)
     size = reader.resize.height, reader.resize.width
     logits = reader(np.zeros((1, *size, channels), "uint8"))["probabilities"]
     labels = check_labels(labels, logits.shape[1:])
@@ -173,6 +188,19 @@ def run_images_alone(path, images):
         if done.returncode:
             raise RuntimeError(f"The process failed: {done.stderr[-2000:]}")
         return np.load(found)
+
+
+def _check_scale(channels, **both):
+    for name, value in both.items():
+        each = np.array(value)
+        numbers = each.dtype.kind in "iuf" and np.isfinite(each).all()
+        if not numbers or each.shape not in ((), (channels,)):
+            raise ValueError(
+                f"`{name}` must be a number, or one for each of {channels} "
+                f"channels. Received {name}={value!r}."
+            )
+    if np.any(np.array(both["std"]) <= 0):
+        raise ValueError(f"`std` must be > 0. Received std={both['std']!r}.")
 
 
 def _check_float32_on_tensorflow(model, format):

@@ -185,7 +185,8 @@ def classes(count, labels=None):
     strings = all(isinstance(name, str) for name in names)
     if not strings or not len(names) == len(set(names)) == count:
         raise ValueError(
-            f"`labels` must be {count} names, no two alike. Received {labels!r}."
+            f"`labels` must be {count} names, no two alike. Received "
+            f"labels={labels!r}."
         )
     return {
         "id2label": dict(enumerate(names)),
