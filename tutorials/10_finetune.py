@@ -145,7 +145,7 @@ if run.data == "nsmc":
     NAMES, EPOCHS = ["bad", "good"], {1000: 5, 5000: 4, 40000: 3}
     POOLING = "mean"
 else:
-    NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 20, 400: 10, 1600: 4}
+    NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 15, 1600: 6}
     POOLING = "cls"
 if run.quick:
     EPOCHS = {50: 1}
@@ -246,10 +246,10 @@ def f1(tags, said):
 
 
 if run.data == "pydocs":
-    _, x, y = tagged(200 if run.quick else 5000, "train")
+    _, x, y = tagged(200 if run.quick else 6000, "train")
     tagger = BERTTagger(bert("pretrained"), len(TAGS))
     steps = -(-len(x) // 32)
-    fit("tagger", tagger, x, y, steps=steps, epochs=3, no_label=NONE)
+    fit("tagger", tagger, x, y, steps=steps, epochs=4, no_label=NONE)
     often = np.zeros((tokenizer.vocab_size, len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(1000, "test")
@@ -288,7 +288,7 @@ if run.data == "pydocs":
     *_, x, y = facts(200 if run.quick else 8000, "train")
     answerer = BERTSpanQA(bert("pretrained"))
     steps = -(-len(y["start"]) // 32)
-    fit("span_qa", answerer, x, y, steps=steps, epochs=4)
+    fit("span_qa", answerer, x, y, steps=steps, epochs=5)
     asked, answers, *_ = facts(1000, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)
