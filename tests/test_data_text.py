@@ -242,6 +242,13 @@ def test_spans_of_hyphens_are_empty_and_fields_never_overlap():
     assert (spans[..., 1] <= np.array([[len(text)] for text in texts])).all()
 
 
+def test_every_format_tells_the_year_of_the_date():
+    for formats in written_dates._formats().values():
+        for pattern in formats:  # "Y" in Babel 2.19: the year of a week
+            names = {name.replace("L", "M") for name, _ in pattern}
+            assert names >= {"y", "M", "d"} and "Y" not in names
+
+
 def test_texts_of_dates_are_nfc_and_of_many_lengths():
     texts, _, _ = data.dates(4999)
     lengths = [len(text) for text in texts]

@@ -10,9 +10,10 @@ characters of the source each character of the answer comes from.
 
 The formats are those of the Unicode consortium's Common Locale Data
 Repository, from Babel. Left out are those that do not tell the date: years of
-two digits, and slashes, as 3/5/1950 is in May or in March. Other numbers tell
-by their form: "5.3.1950" and "5-3-1950" begin with the day in each of the
-languages that write so, "1950. 3. 5." with the year.
+two digits or of whole weeks (Y: the last days of 1950 may lie in 1951), and
+slashes, as 3/5/1950 is in May or in March. Other numbers tell by their form:
+"5.3.1950" and "5-3-1950" begin with the day in each of the languages that write
+so, "1950. 3. 5." with the year.
 
 Shapes: N dates.
 """
@@ -36,7 +37,7 @@ SKELETONS = (
     *("yMMMd", "yMMMEd", "yMMMEEEEd", "yMMMMd", "yMMMMEd"),
     *("GyMMMd", "GyMMMEd", "GyMMMEEEEd", "GyMMMMd", "GyMMMMEd"),
 )
-AMBIGUOUS = re.compile(r"/|(?<!y)yy(?!y)")
+AMBIGUOUS = re.compile(r"/|Y|(?<!y)yy(?!y)")
 # The field that writes each character of "1950-03-05"; none writes a hyphen.
 ISO_FIELDS = "yyyy-MM-dd"
 
