@@ -523,7 +523,7 @@ def test_a_head_for_another_task_is_refused(tmp_path):
 
 
 def test_a_model_that_is_not_built_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="must be built"):
+    with pytest.raises(ValueError, match="not built"):
         BERT(**OURS).to_huggingface(tmp_path / "none")
     assert not list(tmp_path.iterdir())
 

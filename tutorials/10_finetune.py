@@ -84,17 +84,20 @@ def bert(start):
     return new
 
 
-def fit(stage, model, x, y=None, *, steps, epochs, rate=3e-4, no_label=None):
+def fit(
+    stage, model, x, y=None, *, steps=None, epochs, rate=3e-4, no_label=None
+):
     """Train, the rate warmed up and then falling to zero.
 
     Args:
-        x: batches without end, or, with `y`, arrays, for `steps` batches.
+        x: batches without end, `steps` an epoch, or, with `y`, arrays to be
+            cut into batches of 32.
         no_label: optional int, what in `y` is no question.
     """
     if not model.built:
         model.build()
     epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
-    total = epochs * steps
+    total = epochs * (steps or -(-len(keras.tree.flatten(x)[0]) // 32))
     loss, metric = TokenCrossEntropy(no_label), TokenAccuracy(no_label)
     both = isinstance(y, dict)  # ends of a span
     model.compile(
@@ -111,7 +114,7 @@ def fit(stage, model, x, y=None, *, steps, epochs, rate=3e-4, no_label=None):
         y,
         None if y is None else 32,
         epochs=epochs,
-        steps_per_epoch=steps if y is None else None,
+        steps_per_epoch=steps,
         callbacks=run.callbacks(stage),
         verbose=2,
         shuffle=y is not None,
@@ -248,8 +251,7 @@ def f1(tags, said):
 if run.data == "pydocs":
     _, x, y = tagged(200 if run.quick else 6000, "train")
     tagger = BERTTagger(bert("pretrained"), len(TAGS))
-    steps = -(-len(x) // 32)
-    fit("tagger", tagger, x, y, steps=steps, epochs=4, no_label=NONE)
+    fit("tagger", tagger, x, y, epochs=4, no_label=NONE)
     often = np.zeros((tokenizer.vocab_size, len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(1000, "test")
@@ -287,8 +289,7 @@ def answer(questions, texts):
 if run.data == "pydocs":
     *_, x, y = facts(200 if run.quick else 8000, "train")
     answerer = BERTSpanQA(bert("pretrained"))
-    steps = -(-len(y["start"]) // 32)
-    fit("span_qa", answerer, x, y, steps=steps, epochs=5)
+    fit("span_qa", answerer, x, y, epochs=5)
     asked, answers, *_ = facts(1000, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)

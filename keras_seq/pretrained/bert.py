@@ -10,8 +10,16 @@ import numpy as np
 from keras_seq import checks
 from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.fine_tuning import BERTClassifier, BERTSpanQA, BERTTagger
+from keras_seq.generation import check_built
 from keras_seq.pretrained.bert_weights import bert_weights, head_weights
-from keras_seq.pretrained.folder import Folder, with_options, write
+from keras_seq.pretrained.folder import (
+    ACTIVATIONS,
+    Folder,
+    classes,
+    in_their_words,
+    with_options,
+    write,
+)
 from keras_seq.text import BERTTokenizer
 
 KINDS = (  # ours, theirs, and how the names of the head's tensors begin
@@ -30,7 +38,6 @@ SIZES = {  # their option: our argument
     "type_vocab_size": "num_segments",
     "intermediate_size": "hidden",
 }
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu"}
 TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
@@ -167,49 +174,6 @@ def _drop_tied(read):
                 f"Tensor {copy!r} must be like {first!r}, to which it is tied. "
                 "Received another."
             )
-
-
-def check_built(model):
-    """Refuse to write a model that has no weights."""
-    if not model.built:
-        raise ValueError(
-            "A model must be built before it is written: call it, or its "
-            f"`build()`. Received {model!r}."
-        )
-
-
-def classes(count, labels=None):
-    """Name the classes of a head, as a folder does; refuse other names."""
-    usual = [f"LABEL_{c}" for c in range(count)]
-    names = usual if labels is None else list(labels)
-    strings = all(isinstance(name, str) for name in names)
-    if not strings or not len(names) == len(set(names)) == count:
-        raise ValueError(
-            f"`labels` must be {count} names, no two alike. Received "
-            f"labels={labels!r}."
-        )
-    return {
-        "id2label": dict(enumerate(names)),
-        "label2id": {name: c for c, name in enumerate(names)},
-    }
-
-
-def in_their_words(config, sizes):
-    """Say in their words what a model of encoder blocks is."""
-    config = dict(config)
-    names = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
-    checks.one_of(tuple(names), activation=config["activation"])
-    if config["hidden"] is None:
-        config["hidden"] = 4 * config["units"]
-    if config["attention_dropout"] is None:
-        config["attention_dropout"] = config["dropout"]
-    return {
-        **{theirs: config[ours] for theirs, ours in sizes.items()},
-        "hidden_act": names[config["activation"]],
-        "hidden_dropout_prob": config["dropout"],
-        "attention_probs_dropout_prob": config["attention_dropout"],
-        "layer_norm_eps": config["epsilon"],
-    }
 
 
 def _check_tokenizer(bert, tokenizer):

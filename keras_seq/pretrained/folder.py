@@ -10,6 +10,9 @@ import numpy as np
 
 from keras_seq import checks
 
+# Their name of an activation: ours.
+ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu"}
+
 
 def import_safetensors():
     """The one door to the package that reads and writes the arrays."""
@@ -169,6 +172,40 @@ class Folder:
                 "Every tensor must have its place in the model. Received "
                 f"{sorted(self.tensors)} beside those it has."
             )
+
+
+def classes(count, labels=None):
+    """Name the classes of a head, as a folder does; refuse other names."""
+    usual = [f"LABEL_{c}" for c in range(count)]
+    names = usual if labels is None else list(labels)
+    strings = all(isinstance(name, str) for name in names)
+    if not strings or not len(names) == len(set(names)) == count:
+        raise ValueError(
+            f"`labels` must be {count} names, no two alike. Received "
+            f"labels={labels!r}."
+        )
+    return {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: c for c, name in enumerate(names)},
+    }
+
+
+def in_their_words(config, sizes):
+    """Say in their words what a model of encoder blocks is."""
+    config = dict(config)
+    names = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
+    checks.one_of(tuple(names), activation=config["activation"])
+    if config["hidden"] is None:
+        config["hidden"] = 4 * config["units"]
+    if config["attention_dropout"] is None:
+        config["attention_dropout"] = config["dropout"]
+    return {
+        **{theirs: config[ours] for theirs, ours in sizes.items()},
+        "hidden_act": names[config["activation"]],
+        "hidden_dropout_prob": config["dropout"],
+        "attention_probs_dropout_prob": config["attention_dropout"],
+        "layer_norm_eps": config["epsilon"],
+    }
 
 
 def write(folder, config, tensors):

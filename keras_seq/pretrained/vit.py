@@ -8,13 +8,15 @@
 Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
 
-from keras_seq.pretrained.bert import (
+from keras_seq.generation import check_built
+from keras_seq.pretrained.folder import (
     ACTIVATIONS,
-    check_built,
+    Folder,
     classes,
     in_their_words,
+    with_options,
+    write,
 )
-from keras_seq.pretrained.folder import Folder, with_options, write
 from keras_seq.pretrained.weights import Weight, dense, looks, norm
 
 SIZES = {  # their option: our argument
