@@ -201,12 +201,12 @@ for percent in (PERCENTS[0], last):
 # ## Or how long?
 #
 # Who must find out by itself what a neighbour is may need more time, not more
-# images. So let the ViT see all digits four times as often.
+# images. So let the ViT see all digits six times as often.
 
 # %%
 if run.data == "digits":
     keras.utils.set_random_seed(run.seed)
-    longer = run.epochs * (1 if run.quick else 4)
+    longer = run.epochs * (1 if run.quick else 6)
     metrics["vit_accuracy_longer"] = train(
         "vit_longer", vit, make("vit"), last, longer
     )
