@@ -94,3 +94,12 @@ def size(**argument):
     for side in both:
         positive_int(**{name: side})
     return tuple(both)
+
+
+def built(model):
+    """Raise a ValueError for a model that has no weights yet."""
+    if isinstance(model, type) or not getattr(model, "built", False):
+        raise ValueError(
+            "`model` must have weights: call it, fit it or load it first. "
+            f"Received model={model!r}, which is not built."
+        )

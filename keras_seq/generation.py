@@ -104,7 +104,7 @@ def check_speaker(model, method, end_id):
             "`model` must offer start(inputs) and step(ids, state). "
             f"Received model={model!r}."
         )
-    check_built(model)
+    checks.built(model)
     if not hasattr(method, "pick") or isinstance(method, type):
         raise ValueError(
             "`method` must be Greedy(), Sampling() or BeamSearch(). "
@@ -123,15 +123,6 @@ def check_input_length(model, length, max_length):
         raise ValueError(
             f"`inputs` must have at most {most} tokens, where max_length="
             f"{max_length} may follow. Received {length} tokens."
-        )
-
-
-def check_built(model):
-    """Refuse a model that has no weights yet."""
-    if isinstance(model, type) or not getattr(model, "built", False):
-        raise ValueError(
-            "`model` must have weights: call it, fit it or load it first. "
-            f"Received model={model!r}, which is not built."
         )
 
 

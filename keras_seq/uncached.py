@@ -15,7 +15,8 @@ Differs from the paper: nothing.
 import keras
 from keras import ops
 
-from keras_seq.generation import check_built, split_prompt
+from keras_seq import checks
+from keras_seq.generation import split_prompt
 
 
 class Uncached(keras.Model):
@@ -37,7 +38,7 @@ class Uncached(keras.Model):
 
     def __init__(self, model, **kwargs):
         super().__init__(**kwargs)
-        check_built(model)
+        checks.built(model)
         if (getattr(model, "config", None) or {}).get("stateful"):
             raise ValueError(
                 "`model` must not be stateful: it would go on where it should "

@@ -333,11 +333,7 @@ class ViT(keras.Model):
             ValueError: if `image_size` is none, the patches do not divide it,
                 or this model is not built.
         """
-        if not self.built:
-            raise ValueError(
-                "A model must be built before it is resized: call it, or its "
-                f"`build()`. Received {self!r}."
-            )
+        checks.built(self)
         config = {**self.get_config(), "image_size": image_size}
         new = type(self).from_config(config)
         new.build()

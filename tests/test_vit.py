@@ -260,7 +260,7 @@ def test_resized_keeps_its_precision():
 
 
 def test_what_cannot_be_resized_is_refused():
-    with pytest.raises(ValueError, match="must be built"):
+    with pytest.raises(ValueError, match="not built"):
         ViT(**SMALL_VIT).resized(30)
     with pytest.raises(ValueError, match="`patch_size` must divide"):
         vit().resized((6, 16))

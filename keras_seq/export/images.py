@@ -24,7 +24,6 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.export.reading import ENDPOINT
 from keras_seq.export.writing import check_backend, check_labels, in_tensorflow
-from keras_seq.generation import check_built
 
 SUFFIXES = {"tf_saved_model": "", "onnx": ".onnx", "litert": ".tflite"}
 ALONE = """
@@ -134,7 +133,7 @@ def export_image_classifier(
     checks.positive_int(channels=channels)
     _check_scale(channels, mean=mean, std=std)
     check_backend()
-    check_built(model)
+    checks.built(model)
     if format != "tf_saved_model":
         _check_float32_on_tensorflow(model, format)
     wanted = SUFFIXES[format]

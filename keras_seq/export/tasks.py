@@ -23,7 +23,6 @@ from keras_seq.fine_tuning import (
     BERTTagger,
     best_span,
 )
-from keras_seq.generation import check_built
 from keras_seq.text import Packer
 from keras_seq.text.aligning import tokens_to_text
 from keras_seq.text.unicode import text_tensor
@@ -149,7 +148,7 @@ def _check(model, kind, packer):
         raise ValueError(
             f"`model` must be a {kind.__name__}. Received model={model!r}."
         )
-    check_built(model)
+    checks.built(model)
     if not isinstance(packer, Packer):
         raise ValueError(
             f"`packer` must be a Packer. Received packer={packer!r}."

@@ -14,7 +14,6 @@ from keras_seq.choosing import Sampling
 from keras_seq.export.reading import ENDPOINT
 from keras_seq.generation import (
     GREEDY,
-    check_built,
     check_speaker,
     decode,
 )
@@ -153,7 +152,7 @@ def export_text_classifier(
             vocabulary is not the tokenizer's, or `labels` are not C names.
     """
     check_backend()
-    check_built(model)
+    checks.built(model)
     check_source(model, "tokenizer", tokenizer)
     labels = check_labels(labels)
     import tensorflow as tf

@@ -10,7 +10,6 @@ import numpy as np
 from keras_seq import checks
 from keras_seq.bert import BERT, BERTPretrainer
 from keras_seq.fine_tuning import BERTClassifier, BERTSpanQA, BERTTagger
-from keras_seq.generation import check_built
 from keras_seq.pretrained.bert_weights import bert_weights, head_weights
 from keras_seq.pretrained.folder import (
     ACTIVATIONS,
@@ -82,7 +81,7 @@ def save_bert(model, folder, tokenizer=None):
     ours, theirs, _ = _kind(type(model))
     alone = ours is BERT
     bert = model if alone else model.bert
-    check_built(model)
+    checks.built(model)
     checks.one_of(("cls",), pooling=getattr(model, "pooling", "cls"))
     _check_tokenizer(bert, tokenizer)
     config = {

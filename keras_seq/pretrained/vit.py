@@ -8,7 +8,7 @@
 Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
 
-from keras_seq.generation import check_built
+from keras_seq import checks
 from keras_seq.pretrained.folder import (
     ACTIVATIONS,
     Folder,
@@ -62,7 +62,7 @@ def save_vit(model, folder, labels=None):
 
     Args, Raises: as `ViT.to_huggingface`.
     """
-    check_built(model)
+    checks.built(model)
     _check_published(model)
     head, config = model.head is not None, model.config
     named = classes(config["num_classes"] or 0, labels)
