@@ -20,6 +20,7 @@ from keras_seq.text import (
     fill_texts,
     sentence_pairs,
     span_to_tokens,
+    tag_spans,
     tokens_to_text,
     word_tags,
 )
@@ -776,6 +777,26 @@ def test_no_answer_is_an_empty_text(letters):
     assert tokens_to_text(packed, ["b c"] * 2, spans) == ["", ""]
 
 
+def test_the_tokens_of_a_span_have_its_number(letters):
+    packed = Packer(letters, 11)(["a bx c", "d"], offsets=True)
+    spans = [[[2, 4], [5, 6]], [[0, 0], [0, 1]]]
+    # [CLS] a b ##x c [SEP]
+    no = -100
+    tags = tag_spans(packed, spans, segment=0)
+    assert tags.dtype == "int32" and tags.tolist() == [
+        [no, 0, 1, 1, 2, *[no] * 6],
+        [no, 2, *[no] * 9],
+    ]
+
+
+def test_a_span_of_the_second_text_is_tagged_there(letters):
+    packer = Packer(letters, 8, trim="second")
+    packed = packer(["a b"] * 2, ["a bx c d", ""], offsets=True)
+    # [CLS] a b [SEP] a b ##x [SEP]: "c d" was trimmed away
+    tags = tag_spans(packed, [[[0, 1], [3, 6]]] * 2, ignore_id=-1)
+    assert tags.tolist() == [[-1, -1, -1, -1, 1, 0, 0, -1], [-1] * 8]
+
+
 def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
     packer = Packer(unigram, 101, trim="second")
     texts = composed(CONTEXTS)
@@ -816,6 +837,8 @@ def test_bad_spans_are_refused(letters):
         tokens_to_text(packed, ["c d", "e f"], [[3, 97], [3, 3]])
     with pytest.raises(ValueError, match="`spans` must"):
         tokens_to_text(packed, ["", ""], [[4, 4], [3, 3]])
+    with pytest.raises(ValueError, match=r"`spans` must.*\(2, 2\)"):
+        tag_spans(packed, [[0, 1], [0, 1]])
 
 
 # Tags.

@@ -145,6 +145,12 @@ def test_an_entity_counts_only_if_all_of_it_was_found():
         training.entity_f1(true, true[:1])
 
 
+def test_what_is_not_asked_is_no_entity():
+    true = [[-100, 1, 0, 2, -100], [-100, 0, 0, -100, -100]]
+    said = [[3, 1, 0, 2, 2], [1, 0, 0, 1, 1]]
+    assert training.entity_f1(true, said) == 1
+
+
 def test_token_f1_counts_each_token_once_in_any_order():
     assert training.token_f1(["a b c"], ["c b x a"]) == 6 / 7
     assert training.token_f1(["a a b"], ["a"]) == 0.5

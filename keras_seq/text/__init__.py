@@ -7,6 +7,7 @@ pairs of sentences, and labels of words and characters on tokens.
 from keras_seq.text.aligning import (
     align_tags,
     span_to_tokens,
+    tag_spans,
     tokens_to_text,
     word_tags,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "fill_texts",
     "sentence_pairs",
     "span_to_tokens",
+    "tag_spans",
     "tokens_to_text",
     "word_tags",
 ]

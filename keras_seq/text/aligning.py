@@ -66,6 +66,38 @@ def _column(name, x, rows):
     return tf.cast(x, tf.int32)[:, None]
 
 
+def tag_spans(packed, spans, segment=1, ignore_id=-100):
+    """Give each token of a span its number: 1 for the first span of a row.
+
+    Args:
+        packed: as for `span_to_tokens`, of NumPy arrays.
+        spans: int (B, N, 2), N spans of characters in each row; an empty one
+            is none. Where two overlap, the later one has the token.
+        segment: as for `span_to_tokens`.
+        ignore_id: int, the tag of marks, padding and the other text; a loss
+            leaves it out, as `TokenCrossEntropy(pad_id=-100)` does. Default
+            -100.
+    Returns:
+        int32 (B, T), 0 for all other tokens. A span that was trimmed away, be
+        it in part, has none.
+    Raises:
+        ValueError: if `spans` are not (B, N, 2), or there are no offsets.
+    """
+    real = (_offsets(packed)[..., 1] > 0) & (packed["segments"] == segment)
+    spans, rows = np.asarray(spans), len(real)
+    if spans.ndim != 3 or (len(spans), spans.shape[2]) != (rows, 2):
+        raise ValueError(
+            f"`spans` must be int (B, N, 2), N for each of {rows} rows. "
+            f"Received shape {spans.shape}."
+        )
+    place, tags = np.arange(real.shape[1]), np.zeros(real.shape, "int32")
+    for n in range(spans.shape[1]):
+        ends = span_to_tokens(packed, *spans[:, n].T, segment)
+        first, last = ends[:, :1], ends[:, 1:]
+        tags[(first <= place) & (place <= last) & (last > 0)] = 1 + n
+    return np.where(real, tags, np.int32(ignore_id))
+
+
 def tokens_to_text(packed, texts, spans):
     """Read the answer between two tokens off the text.
 

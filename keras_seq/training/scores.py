@@ -235,7 +235,9 @@ def entity_f1(references, hypotheses):
     is wrong. Two entities of one tag without a token between them are one.
 
     Args:
-        references, hypotheses: int (B, T), tags; 0 is no entity.
+        references, hypotheses: int (B, T), tags; 0 is no entity. Where a
+            reference is below 0, as `tag_spans` gives it, nothing is asked,
+            and what the hypothesis has there does not count.
     Returns:
         float in [0, 1]; where neither has an entity 1.
     Raises:
@@ -247,6 +249,7 @@ def entity_f1(references, hypotheses):
             "`references` and `hypotheses` must be int (B, T), alike. "
             f"Received shapes {references.shape} and {hypotheses.shape}."
         )
+    hypotheses = np.where(references < 0, 0, hypotheses)
     wanted, given = map(_entities, (references, hypotheses))
     total = len(wanted) + len(given)
     return 2 * len(wanted & given) / total if total else 1.0
@@ -258,7 +261,7 @@ def _entities(tags):
     for n, row in enumerate(tags.tolist()):
         for tag, run in itertools.groupby(enumerate(row), lambda x: x[1]):
             places = [place for place, _ in run]
-            if tag:
+            if tag > 0:
                 found.add((n, places[0], places[-1], tag))
     return found
 
