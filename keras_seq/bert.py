@@ -375,11 +375,12 @@ class BERTPretrainer(OnBERT):
         )
 
     def call(self, inputs, training=False):
-        texts = {name: x for name, x in inputs.items() if name != "places"}
+        texts = dict(inputs) if isinstance(inputs, dict) else {"ids": inputs}
+        places = texts.pop("places", None)
         found = self.bert(texts, training=training)
         x = found["hidden"]
-        if "places" in inputs:
-            x = take(x, inputs["places"])
+        if places is not None:
+            x = take(x, places)
         x = self.norm(self.transform(x))
         masked = self.bert.embedding.logits(x)
         logits = {"masked": masked + ops.cast(self.bias, masked.dtype)}

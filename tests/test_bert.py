@@ -122,6 +122,14 @@ def test_hidden_places_are_asked_as_in_the_whole_row():
     assert np.allclose(asked, every[rows, places], atol=1e-5)
 
 
+def test_a_pretrainer_reads_bare_ids():
+    model = BERTPretrainer(BERT(**BIG))
+    ids = np.array([[2, 7, 5, 3, 0]])
+    bare, named = model(ids), model({"ids": ids})
+    for name in ("masked", "next"):
+        assert np.array_equal(numbers(bare[name]), numbers(named[name]))
+
+
 def test_a_pretrainer_without_the_next_sentence():
     model = BERTPretrainer(BERT(**BIG), next_sentence=False)
     assert set(model(texts())) == {"masked"}

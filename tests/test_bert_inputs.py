@@ -777,24 +777,52 @@ def test_no_answer_is_an_empty_text(letters):
     assert tokens_to_text(packed, ["b c"] * 2, spans) == ["", ""]
 
 
+NO = -100
+
+
+def test_an_answer_that_begins_at_0_takes_no_mark_with_it(letters):
+    packed = Packer(letters, 13)(["a b"], ["a bx c"], offsets=True)
+    # [CLS] a b [SEP] a b ##x c [SEP]
+    assert span_to_tokens(packed, [0], [2]).tolist() == [[4, 4]]
+    far = np.array([2**32])
+    assert span_to_tokens(packed, far, far + 1).tolist() == [[0, 0]]
+    with pytest.raises(ValueError, match="`starts` must be at least 0"):
+        span_to_tokens(packed, [-1], [2])
+
+
 def test_the_tokens_of_a_span_have_its_number(letters):
-    packed = Packer(letters, 11)(["a bx c", "d"], offsets=True)
-    spans = [[[2, 4], [5, 6]], [[0, 0], [0, 1]]]
+    texts = ["a bx c", "d", ""]
+    packed = Packer(letters, 11)(texts, offsets=True)
     # [CLS] a b ##x c [SEP]
-    no = -100
-    tags = tag_spans(packed, spans, segment=0)
+    spans = [[[2, 4], [5, 6]], [[0, 0], [0, 1]], [[-1, -1], [0, 2]]]
+    tags = tag_spans(packed, spans)
     assert tags.dtype == "int32" and tags.tolist() == [
-        [no, 0, 1, 1, 2, *[no] * 6],
-        [no, 2, *[no] * 9],
+        [NO, 0, 1, 1, 2, *[NO] * 6],
+        [NO, 2, *[NO] * 9],
+        [NO] * 11,
     ]
 
 
+def test_a_token_that_two_spans_share_is_of_the_later_one(letters):
+    packed = Packer(letters, 7)(["a bx c"], offsets=True)
+    tags = tag_spans(packed, [[[0, 4], [2, 6], [3, 4]]])
+    assert tags.tolist() == [[NO, 1, 2, 3, 2, NO, NO]]
+
+
 def test_a_span_of_the_second_text_is_tagged_there(letters):
-    packer = Packer(letters, 8, trim="second")
-    packed = packer(["a b"] * 2, ["a bx c d", ""], offsets=True)
-    # [CLS] a b [SEP] a b ##x [SEP]: "c d" was trimmed away
-    tags = tag_spans(packed, [[[0, 1], [3, 6]]] * 2, ignore_id=-1)
-    assert tags.tolist() == [[-1, -1, -1, -1, 1, 0, 0, -1], [-1] * 8]
+    packer = Packer(letters, 11)
+    packed = packer(["a b"] * 3, ["a bx c", "", "c"], offsets=True)
+    tags = tag_spans(packed, [[[0, 1]]] * 3, segment=1, ignore_id=-1)
+    # [CLS] a b [SEP] a b ##x c [SEP]
+    assert tags[0].tolist() == [-1, -1, -1, -1, 1, 0, 0, 0, -1, -1, -1]
+    assert tags[1].tolist() == [-1] * 11
+    assert tags[2].tolist() == [-1, -1, -1, -1, 1, *[-1] * 6]
+
+
+def test_what_is_left_of_a_span_is_not_asked(letters):
+    packed = Packer(letters, 5, trim="longest")(["a c bx d"], offsets=True)
+    tags = tag_spans(packed, [[[0, 1], [4, 6], [7, 8]]])  # [CLS] a c b [SEP]
+    assert tags.tolist() == [[NO, 1, 0, NO, NO]]
 
 
 def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
@@ -837,8 +865,30 @@ def test_bad_spans_are_refused(letters):
         tokens_to_text(packed, ["c d", "e f"], [[3, 97], [3, 3]])
     with pytest.raises(ValueError, match="`spans` must"):
         tokens_to_text(packed, ["", ""], [[4, 4], [3, 3]])
-    with pytest.raises(ValueError, match=r"`spans` must.*\(2, 2\)"):
-        tag_spans(packed, [[0, 1], [0, 1]])
+
+
+def test_bad_spans_to_tag_are_refused(letters):
+    packed = Packer(letters)(["a"] * 3, ["b c"] * 3, offsets=True)
+    for spans, rule in (
+        ([[0, 1]] * 3, r"int \(B, N, 2\).*\(3, 2\)"),
+        ([[[0, 1]]] * 2, r"each of 3 rows.*\(2, 1, 2\)"),
+        ([[[0, 1, 2]]] * 3, r"\(3, 1, 3\)"),
+        ([[[0.0, 1.0]]] * 3, "float64"),
+        ([[[0, 1]], [[0, 1]] * 2, []], "fill up"),
+        ([[[-1, 1]]] * 3, "begin at 0"),
+    ):
+        with pytest.raises(ValueError, match=f"`spans` must.*{rule}"):
+            tag_spans(packed, spans)
+    spans = [[[0, 1]]] * 3
+    with pytest.raises(ValueError, match="`segment` must.*segment=2"):
+        tag_spans(packed, spans, segment=2)
+    for bad in (0, 1, -1.5, None):
+        with pytest.raises(ValueError, match="`ignore_id` must"):
+            tag_spans(packed, spans, ignore_id=bad)
+    with pytest.raises(ValueError, match="`packed` must be NumPy"):
+        tag_spans({k: tf.constant(x) for k, x in packed.items()}, spans)
+    with pytest.raises(ValueError, match="`packed` must have offsets"):
+        tag_spans({"ids": packed["ids"], "segments": packed["segments"]}, spans)
 
 
 # Tags.

@@ -151,6 +151,19 @@ def test_what_is_not_asked_is_no_entity():
     assert training.entity_f1(true, said) == 1
 
 
+def test_what_is_not_asked_does_not_cut_an_entity_in_two():
+    true = [[-100, 1, -100, 1, -100, 0, 0]]  # words of two pieces each
+    assert training.entity_f1(true, [[0, 1, 0, 1, 0, 0, 0]]) == 1
+    assert training.entity_f1(true, [[0, 1, 1, 0, 0, 0, 0]]) == 0
+
+
+def test_tags_that_are_no_integers_are_refused():
+    with pytest.raises(ValueError, match="`hypotheses` must be integers"):
+        training.entity_f1([[0, 1]], [[0.5, 1.0]])
+    with pytest.raises(ValueError, match="`references` must be integers"):
+        training.entity_f1([["a", "b"]], [[0, 1]])
+
+
 def test_token_f1_counts_each_token_once_in_any_order():
     assert training.token_f1(["a b c"], ["c b x a"]) == 6 / 7
     assert training.token_f1(["a a b"], ["a"]) == 0.5

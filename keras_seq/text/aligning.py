@@ -24,8 +24,10 @@ def span_to_tokens(packed, starts, ends, segment=1):
 
     Args:
         packed: dict that a `Packer` made with `offsets=True`, of B rows.
-        starts, ends: int (B,), text[start:end] of the text in NFC; an empty
-            span means that there is no answer.
+        starts, ends: int (B,), text[start:end] of the text in NFC; a span
+            that is empty or runs backwards means that there is no answer. One
+            that ends beyond the last token, be it in white space, counts as
+            trimmed.
         segment: int, the text that the span is in: 0 the first, 1 the
             second. Default 1.
     Returns:
@@ -33,16 +35,24 @@ def span_to_tokens(packed, starts, ends, segment=1):
         tf.Tensor for tensors; (0, 0) where there is no answer, or where it
         was trimmed away, be it in part.
     Raises:
-        ValueError: if `starts` and `ends` are not (B,), or there are no
-            offsets.
+        ValueError: if `starts` and `ends` are not (B,), an answer begins
+            below 0, or there are no offsets. A tensor's values are not looked
+            at.
     """
     import tensorflow as tf
 
-    offsets = tf.convert_to_tensor(_offsets(packed))
+    offsets = tf.cast(_offsets(packed), tf.int64)
     starts = _column("starts", starts, offsets.shape[0])
     ends = _column("ends", ends, offsets.shape[0])
-    inside = tf.convert_to_tensor(packed["segments"]) == segment
+    plain = not is_tf_tensor(packed["offsets"])
+    if plain and tf.reduce_any((starts < 0) & (starts < ends)):
+        raise ValueError(
+            "`starts` must be at least 0 where there is an answer. Received "
+            f"starts={starts[:, 0].numpy()}, ends={ends[:, 0].numpy()}."
+        )
     low, high = offsets[..., 0], offsets[..., 1]
+    inside = tf.convert_to_tensor(packed["segments"]) == segment
+    inside &= high > 0  # no marks, no padding
     last = tf.reduce_max(tf.where(inside, high, 0), axis=1, keepdims=True)
     inside &= (low < ends) & (high > starts)
     inside &= (starts < ends) & (ends <= last)
@@ -50,11 +60,11 @@ def span_to_tokens(packed, starts, ends, segment=1):
     first = tf.argmax(inside, axis=1, output_type=tf.int32)
     count = tf.reduce_sum(inside, axis=1)
     found = tf.stack([first, first + tf.maximum(count - 1, 0)], axis=1)
-    return found if is_tf_tensor(packed["offsets"]) else found.numpy()
+    return found.numpy() if plain else found
 
 
 def _column(name, x, rows):
-    """Check int (B,); give it as int32 (B, 1)."""
+    """Check int (B,); give it as int64 (B, 1)."""
     import tensorflow as tf
 
     x = tf.convert_to_tensor(x)
@@ -63,39 +73,76 @@ def _column(name, x, rows):
             f"`{name}` must be int (B,), one for each row. Received {name} of "
             f"{x.dtype.name}, shape {x.shape}, for {rows} rows."
         )
-    return tf.cast(x, tf.int32)[:, None]
+    return tf.cast(x, tf.int64)[:, None]
 
 
-def tag_spans(packed, spans, segment=1, ignore_id=-100):
+def tag_spans(packed, spans, *, segment=0, ignore_id=-100):
     """Give each token of a span its number: 1 for the first span of a row.
 
     Args:
         packed: as for `span_to_tokens`, of NumPy arrays.
-        spans: int (B, N, 2), N spans of characters in each row; an empty one
-            is none. Where two overlap, the later one has the token.
-        segment: as for `span_to_tokens`.
-        ignore_id: int, the tag of marks, padding and the other text; a loss
-            leaves it out, as `TokenCrossEntropy(pad_id=-100)` does. Default
-            -100.
+        spans: int (B, N, 2), N spans in each row, text[start:end] of the text
+            in NFC; an empty one, such as (0, 0), is none. A token that two
+            share is of the later one.
+        segment: int, the text that the spans are in: 0 the first, 1 the
+            second. Default 0.
+        ignore_id: int < 0, the tag of marks, padding, the other text, and of
+            what is left of a span that was trimmed in part; a loss leaves it
+            out, as `TokenCrossEntropy(pad_id=-100)` does. Default -100.
     Returns:
-        int32 (B, T), 0 for all other tokens. A span that was trimmed away, be
-        it in part, has none.
+        int32 (B, T), 0 for the other tokens of the text.
     Raises:
-        ValueError: if `spans` are not (B, N, 2), or there are no offsets.
+        ValueError: if `spans` are no integers (B, N, 2), one begins below 0,
+            no row has such a `segment`, `ignore_id` is not below 0, or there
+            are no offsets.
     """
-    real = (_offsets(packed)[..., 1] > 0) & (packed["segments"] == segment)
-    spans, rows = np.asarray(spans), len(real)
-    if spans.ndim != 3 or (len(spans), spans.shape[2]) != (rows, 2):
+    offsets, segments = _offsets(packed), packed["segments"]
+    if is_tf_tensor(offsets) or offsets.ndim != 3:
+        raise ValueError(
+            "`packed` must be NumPy arrays of B rows. Received offsets "
+            f"{type(offsets).__name__} of shape {offsets.shape}."
+        )
+    if len(segments) and segment not in segments:
+        raise ValueError(
+            "`segment` must be one of the texts that were packed. Received "
+            f"segment={segment!r}."
+        )
+    if type(ignore_id) is not int or ignore_id >= 0:
+        raise ValueError(
+            f"`ignore_id` must be an int < 0. Received ignore_id={ignore_id!r}."
+        )
+    spans = _spans(spans, len(segments))
+    low, high = offsets[..., 0], offsets[..., 1]
+    real = (high > 0) & (segments == segment)
+    last = np.where(real, high, 0).max(axis=1, keepdims=True)
+    tags = np.where(real, 0, ignore_id).astype("int32")
+    for n in range(spans.shape[1]):
+        start, end = spans[:, n, :1], spans[:, n, 1:]
+        inside = real & (low < end) & (high > start) & (start < end)
+        tags = np.where(inside, np.where(end <= last, n + 1, ignore_id), tags)
+    return tags.astype("int32")
+
+
+def _spans(spans, rows):
+    """Check int (B, N, 2), none of which begins below 0."""
+    try:
+        x = np.asarray(spans)
+    except ValueError as error:
+        raise ValueError(
+            "`spans` must be as many in each row: fill up with (0, 0). "
+            f"Received spans={spans!r}."
+        ) from error
+    fits = x.ndim == 3 and (len(x), x.shape[2]) == (rows, 2)
+    if not fits or x.dtype.kind not in "iu":
         raise ValueError(
             f"`spans` must be int (B, N, 2), N for each of {rows} rows. "
-            f"Received shape {spans.shape}."
+            f"Received {x.dtype} of shape {x.shape}."
         )
-    place, tags = np.arange(real.shape[1]), np.zeros(real.shape, "int32")
-    for n in range(spans.shape[1]):
-        ends = span_to_tokens(packed, *spans[:, n].T, segment)
-        first, last = ends[:, :1], ends[:, 1:]
-        tags[(first <= place) & (place <= last) & (last > 0)] = 1 + n
-    return np.where(real, tags, np.int32(ignore_id))
+    if ((x[..., 0] < 0) & (x[..., 0] < x[..., 1])).any():
+        raise ValueError(
+            f"`spans` must begin at 0 or later. Received spans={spans!r}."
+        )
+    return x
 
 
 def tokens_to_text(packed, texts, spans):

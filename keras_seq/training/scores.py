@@ -235,13 +235,13 @@ def entity_f1(references, hypotheses):
     is wrong. Two entities of one tag without a token between them are one.
 
     Args:
-        references, hypotheses: int (B, T), tags; 0 is no entity. Where a
-            reference is below 0, as `tag_spans` gives it, nothing is asked,
-            and what the hypothesis has there does not count.
+        references, hypotheses: int (B, T), tags; 0 or less is no entity.
+            Tokens whose reference is below 0, as `tag_spans` and `align_tags`
+            give it, are left out of both: nothing is asked there.
     Returns:
         float in [0, 1]; where neither has an entity 1.
     Raises:
-        ValueError: if they are not (B, T), or differ in shape.
+        ValueError: if they are no integers (B, T), or differ in shape.
     """
     references, hypotheses = np.asarray(references), np.asarray(hypotheses)
     if references.ndim != 2 or references.shape != hypotheses.shape:
@@ -249,17 +249,23 @@ def entity_f1(references, hypotheses):
             "`references` and `hypotheses` must be int (B, T), alike. "
             f"Received shapes {references.shape} and {hypotheses.shape}."
         )
-    hypotheses = np.where(references < 0, 0, hypotheses)
-    wanted, given = map(_entities, (references, hypotheses))
+    for name, tags in (("references", references), ("hypotheses", hypotheses)):
+        if tags.size and tags.dtype.kind not in "iu":
+            raise ValueError(
+                f"`{name}` must be integers. Received {tags.dtype}."
+            )
+    asked = references >= 0
+    wanted, given = (_entities(x, asked) for x in (references, hypotheses))
     total = len(wanted) + len(given)
     return 2 * len(wanted & given) / total if total else 1.0
 
 
-def _entities(tags):
+def _entities(tags, asked):
     """List the runs: a set of (row, first token, last token, tag)."""
     found = set()
-    for n, row in enumerate(tags.tolist()):
-        for tag, run in itertools.groupby(enumerate(row), lambda x: x[1]):
+    for n, (row, counts) in enumerate(zip(tags, asked)):
+        tokens = enumerate(row[counts].tolist())
+        for tag, run in itertools.groupby(tokens, lambda x: x[1]):
             places = [place for place, _ in run]
             if tag > 0:
                 found.add((n, places[0], places[-1], tag))
