@@ -77,8 +77,8 @@ SHOWN = {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
-        "accuracy_pretrained_40000_many_ways": "each cut in sixteen ways",
         "accuracy_scratch_40000": "the same, from scratch",
+        "accuracy_pretrained_40000_many_ways": "BERT, mean of 16 draws of pieces",
     },
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
