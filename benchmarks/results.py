@@ -78,7 +78,7 @@ SHOWN = {
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
-        "accuracy_pretrained_40000_many_ways": "BERT, mean of sixteen draws",
+        "accuracy_pretrained_40000_many_ways": "BERT, best cut and 16 draws",
     },
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",

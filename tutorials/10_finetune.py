@@ -227,22 +227,24 @@ run.save(figure, "accuracy")
 
 # %% [markdown]
 # A network that has read each review in other pieces every time may read a new
-# one so, too: the mean of the probabilities over sixteen draws, said by the one
-# that was pretrained and had the most labels. It changes little.
+# one so, too: half of what it says of the best cut, half of the mean of sixteen
+# draws (the probabilities; by the network that was pretrained and had the most
+# labels). Half and half did better than the draws alone where it was chosen, on
+# 5,000 reviews held out of the training ones.
 
 # %%
 if run.data == "nsmc":
     draws = tokenizer.drawing(0.3, seed=run.seed + 1)
     draws = Packer(draws, packer.length, trim="longest")
-    votes = np.zeros((len(test_texts), len(NAMES)))
-    for _ in range(1 if run.quick else 16):
-        rows = without_padding(draws(test_texts)["ids"])
+    votes, ways = np.zeros((len(test_texts), len(NAMES))), 16
+    if run.quick:
+        ways = 1
+    for cut, weight in [(packer, ways), *[(draws, 1)] * ways]:
+        rows = without_padding(cut(test_texts)["ids"])
         rows = BatchByLength(rows, np.arange(len(rows)), 128, shuffle=False)
         for x, numbers in rows:
-            logits = classifier.predict_on_batch(x)
-            votes[numbers] += keras.ops.convert_to_numpy(
-                keras.ops.softmax(logits)
-            )
+            p = keras.ops.softmax(classifier.predict_on_batch(x))
+            votes[numbers] += weight * keras.ops.convert_to_numpy(p)
     name = f"accuracy_pretrained_{n}"
     metrics[f"{name}_many_ways"] = np.mean(votes.argmax(1) == test_labels)
     baselines[f"{name}_many_ways"] = metrics[name]
