@@ -76,9 +76,9 @@ SHOWN = {
     "10_finetune-nsmc": {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
+        "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
-        "accuracy_pretrained_40000_many_ways": "BERT, best cut and 16 draws",
     },
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",

@@ -115,7 +115,7 @@ def tag_spans(packed, spans, *, segment=0, ignore_id=-100):
     low, high = offsets[..., 0], offsets[..., 1]
     real = (high > 0) & (segments == segment)
     last = np.where(real, high, 0).max(axis=1, keepdims=True)
-    tags = np.where(real, 0, ignore_id).astype("int32")
+    tags = np.where(real, 0, ignore_id)
     for n in range(spans.shape[1]):
         start, end = spans[:, n, :1], spans[:, n, 1:]
         inside = real & (low < end) & (high > start) & (start < end)
