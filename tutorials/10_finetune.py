@@ -22,6 +22,7 @@
 # Shapes: B batch, T length, C classes.
 
 # %%
+import functools
 import itertools
 from pathlib import Path
 
@@ -178,6 +179,8 @@ if run.data == "nsmc":
     reader = tokenizer.drawing(0.3, seed=run.seed)
 pack = Packer(reader, packer.length, trim="longest")
 masker = Masker(tokenizer, seed=run.seed)
+buckets = range(4, packer.length + 1, 4) if run.data == "nsmc" else None
+by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 
 def labelled(stage, n, batch):
@@ -188,7 +191,7 @@ def labelled(stage, n, batch):
         if run.data == "nsmc":
             rows = masker(rows, step=number)["ids"]
         rows = without_padding(rows)
-        return BatchByLength(rows, labels[:n], batch, seed=number)
+        return by_length(rows, labels[:n], batch, seed=number)
 
     def endless():
         for number in itertools.count(run.epochs_done(stage)):
@@ -198,7 +201,7 @@ def labelled(stage, n, batch):
 
 
 unseen = without_padding(packer(test_texts)["ids"])
-unseen = BatchByLength(unseen, test_labels, 128, shuffle=False)
+unseen = by_length(unseen, test_labels, 128, shuffle=False)
 kinds = ("pretrained", "scratch", "recurrent")
 RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}
 found = {kind: [] for kind in (*kinds, "TF-IDF")}
@@ -239,7 +242,7 @@ if run.data == "nsmc":
     votes = np.zeros((len(test_texts), len(NAMES)))
     for cut, weight in [(packer, ways), *[(draws, 1)] * ways]:
         rows = without_padding(cut(test_texts)["ids"])
-        rows = BatchByLength(rows, np.arange(len(rows)), 128, shuffle=False)
+        rows = by_length(rows, np.arange(len(rows)), 128, shuffle=False)
         for x, numbers in rows:
             p = keras.ops.softmax(classifier.predict_on_batch(x))
             votes[numbers] += weight * keras.ops.convert_to_numpy(p)
