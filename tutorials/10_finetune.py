@@ -152,7 +152,7 @@ if run.data == "nsmc":
     NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 6}
     POOLING = "mean"
 else:
-    NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 15, 1600: 6}
+    NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
     POOLING = "cls"
 if run.quick:
     EPOCHS = {50: 1}
@@ -232,7 +232,7 @@ run.save(figure, "accuracy")
 # A network that has read each review in other pieces every time may read a new
 # one so, too: half of what it says of the best cut, half of the mean of sixteen
 # draws (the probabilities; by the network that was pretrained and had the most
-# labels). It changes little.
+# labels).
 
 # %%
 if run.data == "nsmc":
@@ -272,7 +272,7 @@ def tagged(count, split):
 if run.data == "pydocs":
     _, x, y = tagged(200 if run.quick else 6000, "train")
     tagger = BERTTagger(bert("pretrained"), len(TAGS))
-    fit("tagger", tagger, x, y, epochs=4, no_label=NONE)
+    fit("tagger", tagger, x, y, epochs=3, no_label=NONE)
     often = np.zeros((tokenizer.vocab_size, len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(1000, "test")
@@ -310,7 +310,7 @@ def answer(questions, texts):
 if run.data == "pydocs":
     *_, x, y = facts(200 if run.quick else 8000, "train")
     answerer = BERTSpanQA(bert("pretrained"))
-    fit("span_qa", answerer, x, y, epochs=5)
+    fit("span_qa", answerer, x, y, epochs=3, rate=1e-3)
     asked, answers, *_ = facts(1000, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)
