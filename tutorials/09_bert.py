@@ -56,11 +56,11 @@ metrics, baselines = {}, {}
 PAIRS = run.data != "nsmc"
 if PAIRS:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 64, 64, 2e-3, 4000, 0.15
-    BUCKETS, SOME = None, 4
+    BUCKETS, SHOWN = None, 4  # of the held-out texts, one in so many
     SIZE = {"units": 128, "num_heads": 4, "num_layers": 3}
 else:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 96, 96, 1e-3, 8000, 0.25
-    BUCKETS, SOME = range(4, LENGTH + 1, 4), 16  # most reviews are short
+    BUCKETS, SHOWN = range(4, LENGTH + 1, 4), 16
     SIZE = {"units": 256, "num_heads": 4, "num_layers": 4}
 
 # %% [markdown]
@@ -207,13 +207,13 @@ model.compile(
     },
     jit_compile="auto",  # XLA would compile each length anew
 )
-some = [
-    {name: x[::SOME] for name, x in part.items()}
+sample = [
+    {name: x[::SHOWN] for name, x in part.items()}
     for part in (questions, answers)
 ]
 model.fit(
     training,
-    validation_data=some,
+    validation_data=sample,
     epochs=run.epochs,
     steps_per_epoch=steps,
     callbacks=run.callbacks("pretraining"),

@@ -84,10 +84,10 @@ shift = 0.06 if run.data == "digits" else 0.125
 looks = [keras.layers.RandomTranslation(shift, shift, "constant")]
 if run.data != "digits":
     looks.append(keras.layers.RandomFlip("horizontal"))
-usual = moved = keras.layers.Pipeline(looks)
-unusual = mixed = keras.layers.Pipeline([*looks, keras.layers.CutMix(1.0)])
+usual = keras.layers.Pipeline(looks)
+unusual = keras.layers.Pipeline([*looks, keras.layers.CutMix(1.0)])
 if run.data != "digits":
-    usual, unusual = mixed, moved
+    usual, unusual = unusual, usual
 
 
 def make(kind, **options):
