@@ -70,6 +70,7 @@ SHOWN = {
     "10_finetune-pydocs": {
         "accuracy_pretrained_100": "docstring -> package, 100 labels, BERT",
         "accuracy_scratch_100": "the same, from scratch",
+        "accuracy_pretrained_1600": "the same, 1,600 labels, BERT",
         "tagging_f1": "year, month and day in a sentence, entity F1",
         "span_exact_match": "the answer to a question in a text, exact",
     },

@@ -207,6 +207,9 @@ class BERT(Published, keras.Model):
             layer.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, shape[-1]))
+        if not self.trainable:  # said before there were layers: say it anew
+            self.trainable = True  # (TensorFlow skips what changes nothing)
+            self.trainable = False
 
     def call(self, inputs, training=False, return_attention_scores=False):
         ids = ids_of(inputs)
@@ -287,7 +290,8 @@ def take(x, places):
 class OnBERT(Published, keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
-    A pooler that is not used is not trained.
+    A pooler that is not used is not trained, nor by other models of this BERT;
+    one of a BERT that is frozen stays so.
     """
 
     pools = True
@@ -302,7 +306,7 @@ class OnBERT(Published, keras.Model):
                 "`bert` must have a pooler. Received one with pooler=False."
             )
         if bert.pooler is not None:
-            bert.pooler.trainable = self.pools
+            bert.pooler.trainable = self.pools and bert.trainable
         self.bert = bert
 
     def dense(self, units, activation=None):
@@ -392,17 +396,23 @@ class BERTPretrainer(OnBERT):
         """Guess the hidden words.
 
         Args:
-            inputs: as in a call, NumPy arrays.
+            inputs: as in a call, NumPy arrays; `places` are not looked at.
             mask_id: int, the id that hides a word. Default 4.
-            top: int > 0, guesses for each. Default 5.
+            top: int > 0, guesses for each, at most V. Default 5.
         Returns:
             int (N, top), ids, the likeliest first, and float (N, top), their
             probabilities, for each of the N places hidden, row by row.
         Raises:
-            ValueError: if `top` is no int > 0.
+            ValueError: if `top` is no int > 0, or more than V.
         """
         checks.positive_int(top=top)
-        texts = inputs if isinstance(inputs, dict) else {"ids": inputs}
+        V = self.bert.config["vocab_size"]
+        if top > V:
+            raise ValueError(
+                f"`top` must be at most {V} tokens. Received top={top}."
+            )
+        texts = dict(inputs) if isinstance(inputs, dict) else {"ids": inputs}
+        texts.pop("places", None)
         logits = self(texts)["masked"]
         p = ops.softmax(ops.cast(logits, "float32"))
         p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))

@@ -159,8 +159,8 @@ class ConvNet(keras.Model):
             num_classes, num_blocks, channels: as above.
             kwargs: of `keras.Model`, such as dtype.
         Returns:
-            `ConvNet`, whose last stage has F filters, each before it half as
-            many: F // 4, F // 2 and F.
+            `ConvNet`, not built yet, whose last stage has F filters, each
+            before it half as many: F // 4, F // 2 and F.
         Raises:
             ValueError: if an argument is no int > 0, or `count` is less than
                 the smallest has.

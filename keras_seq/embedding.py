@@ -46,7 +46,8 @@ class _TokenLayer(keras.layers.Layer):
                 "keras.Input(..., dtype='int32'). Received ids of dtype "
                 f"{dtype}."
             )
-        return ids if "int" in dtype else ops.cast(ids, "int32")
+        known = dtype in ("int32", "int64")  # TensorFlow looks up no others
+        return ids if known else ops.cast(ids, "int32")
 
     def compute_mask(self, ids, previous_mask=None):
         if self.pad_id is None:

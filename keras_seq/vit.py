@@ -282,6 +282,9 @@ class ViT(keras.Model):
             layer.build((None, None, D))
         if self.head is not None:
             self.head.build((None, D))
+        if not self.trainable:  # said before there were layers: say it anew
+            self.trainable = True  # (TensorFlow skips what changes nothing)
+            self.trainable = False
 
     def call(self, images, training=False, return_attention_scores=False):
         x, weights = self.encode(images, training)
@@ -334,7 +337,8 @@ class ViT(keras.Model):
                 or this model is not built.
         """
         checks.built(self)
-        config = {**self.get_config(), "image_size": image_size}
+        changed = {"image_size": image_size, "trainable": True}
+        config = {**self.get_config(), **changed}
         new = type(self).from_config(config)
         new.build()
         learned = getattr(self.positions, "embeddings", None)

@@ -130,6 +130,14 @@ def test_a_pretrainer_reads_bare_ids():
         assert np.array_equal(numbers(bare[name]), numbers(named[name]))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64"])
+def test_ids_may_be_integers_of_any_size(dtype):
+    model = BERT(**BIG)
+    ids = np.array([[2, 7, 5, 3, 0]])
+    narrow, usual = model(ids.astype(dtype)), model(ids.astype("int32"))
+    assert np.array_equal(numbers(narrow["hidden"]), numbers(usual["hidden"]))
+
+
 def test_a_pretrainer_without_the_next_sentence():
     model = BERTPretrainer(BERT(**BIG), next_sentence=False)
     assert set(model(texts())) == {"masked"}
@@ -168,8 +176,23 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
     assert (np.diff(p) <= 0).all()
     logits = numbers(model({"ids": ids})["masked"])
     assert filled[2, 0] == logits[1, 2].argmax()
-    with pytest.raises(ValueError, match="top"):
-        model.fill_mask(ids, top=0)
+    asked = {"ids": ids, "places": np.array([[1], [2]])}
+    assert np.array_equal(model.fill_mask(asked, top=3)[0], filled)
+    for top in (0, BIG["vocab_size"] + 1):
+        with pytest.raises(ValueError, match="top"):
+            model.fill_mask(ids, top=top)
+
+
+def test_a_frozen_bert_stays_so_under_a_head_and_in_a_file(tmp_path):
+    bert = BERT(**BIG)
+    bert.build()
+    bert.trainable = False
+    model = BERTClassifier(bert, 3)
+    model(texts())
+    assert len(model.trainable_weights) == 2
+    model.save(tmp_path / "frozen.keras")
+    again = keras.models.load_model(tmp_path / "frozen.keras")
+    assert len(again.trainable_weights) == 2
 
 
 def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):

@@ -865,6 +865,12 @@ def test_bad_spans_are_refused(letters):
         tokens_to_text(packed, ["c d", "e f"], [[3, 97], [3, 3]])
     with pytest.raises(ValueError, match="`spans` must"):
         tokens_to_text(packed, ["", ""], [[4, 4], [3, 3]])
+    # From [CLS], from the question, from its [SEP]; one text for two rows.
+    for bad in ([0, 4], [1, 4], [2, 3]):
+        with pytest.raises(ValueError, match="`spans` must"):
+            tokens_to_text(packed, ["c d", "e f"], [bad, [3, 3]])
+    with pytest.raises(ValueError, match="`texts`"):
+        tokens_to_text(packed, ["c d"], [[3, 3], [3, 3]])
 
 
 def test_bad_spans_to_tag_are_refused(letters):
@@ -948,6 +954,9 @@ def test_bad_tags_are_refused(letters):
         align_tags(packer, [["a", "b"]], [[1, 2], [3]])
     with pytest.raises(ValueError, match="`words` must"):
         align_tags(packer, ["ab"], [[1, 2]])
+    for tags in ([["B-x", 1]], [[1.7, 1]]):
+        with pytest.raises(ValueError, match="`tags` must be lists of int"):
+            align_tags(packer, [["a", "b"]], tags)
     with pytest.raises(ValueError, match="`words` must"):
         word_tags(packer, [[1]], [[1]])
     with pytest.raises(ValueError, match="`predictions` must"):

@@ -13,7 +13,6 @@ import pytest
 
 from keras_seq import data
 from keras_seq.data import package_docs, written_dates
-from keras_seq.data.function_facts import KINDS
 from keras_seq.training import (
     exact_match,
     nearest_answer,
@@ -536,17 +535,15 @@ def test_answers_about_functions_are_parts_of_their_texts():
 
 
 def test_the_first_fact_of_the_kind_is_right_as_often_as_is_said():
-    asked, texts, answers, _ = data.function_facts(1000, split="test")
-    found = []
-    for question, text in zip(asked, texts):
-        (kind,) = (
-            statement
-            for statement, form, _ in KINDS
-            if re.fullmatch(form[:-1].format(r"\w+") + r"\?", question)
-        )
-        pattern = re.escape(kind[2:]).replace(r"\{\}", "(.+?)") + "( |$)"
-        found.append(re.search(pattern, text)[1])
+    *asked, answers, _ = data.function_facts(1000, split="test")
+    found = data.first_facts(*asked)
     assert round(exact_match(answers, found), 2) == 0.47
+    text = "load_row takes no arguments. sort_key returns a list."
+    question = "What does sort_row return?"
+    assert data.first_facts([question], [text]) == ["a list"]
+    for bad in ("What?", "What does sort_row raise?"):
+        with pytest.raises(ValueError, match="`questions` must"):
+            data.first_facts([bad], [text])
 
 
 def test_the_first_numbers_are_the_date_as_often_as_is_said():

@@ -253,6 +253,17 @@ def test_a_resized_model_has_weights_of_its_own():
     assert np.array_equal(numbers(model(images())), before)
 
 
+def test_resized_all_of_a_frozen_model_is_to_be_trained(tmp_path):
+    model = vit()
+    model.trainable = False
+    assert len(model.resized((9, 20)).trainable_weights) == len(model.weights)
+    model.save(tmp_path / "frozen.keras")
+    again = keras.models.load_model(tmp_path / "frozen.keras")
+    assert not again.trainable_weights
+    again.trainable = True
+    assert len(again.trainable_weights) == len(model.weights)
+
+
 def test_resized_keeps_its_precision():
     for dtype in ("mixed_bfloat16", "bfloat16"):
         model = vit(dtype=dtype).resized((9, 20))

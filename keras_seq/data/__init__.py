@@ -11,7 +11,7 @@
     generated
     dates                                  "5. März 1950" -> "1950-03-05"
     dated_sentences                        a sentence -> year, month and day
-    function_facts                         a question, a text -> its answer
+    function_facts, first_facts            a question, a text -> its answer
     hello                                  "hell" -> "ello"
     addition                               "535+61" -> "596"
     adding                                 (T, 2) -> the sum of two numbers
@@ -35,7 +35,7 @@ from keras_seq.data.cldr_names import LANGUAGES, names
 from keras_seq.data.dated_sentences import dated_sentences
 from keras_seq.data.digit_images import CAPTIONS, digit_captions, digits
 from keras_seq.data.files import find_file
-from keras_seq.data.function_facts import function_facts
+from keras_seq.data.function_facts import first_facts, function_facts
 from keras_seq.data.memory import RECALL_VOCABULARY, adding, copying, recall
 from keras_seq.data.moving import moving_digits
 from keras_seq.data.package_docs import DOCSTRING_PACKAGES, docstrings
@@ -79,6 +79,7 @@ __all__ = [
     "digits",
     "docstrings",
     "find_file",
+    "first_facts",
     "function_facts",
     "hello",
     "moving_digits",

@@ -158,19 +158,29 @@ def tokens_to_text(packed, texts, spans):
         list of B str, or tf string (B,) for a tensor: parts of the texts in
         NFC, without white space at either end; "" for (0, 0).
     Raises:
-        ValueError: if a span runs backwards or beyond a text; for tensors,
-            the graph raises tf.errors.InvalidArgumentError when it runs.
+        ValueError: if `texts` are not as many as the rows, or a span runs
+            backwards, beyond a text, or from a mark or from another text; for
+            tensors, the graph raises tf.errors.InvalidArgumentError when it
+            runs.
     """
     import tensorflow as tf
 
     offsets = tf.convert_to_tensor(_offsets(packed))
     strings, _ = text_tensor(texts)
     try:
-        ends = tf.gather(offsets, tf.cast(spans, tf.int32), batch_dims=1)
-        first, last = ends[:, 0, 0], ends[:, 1, 1]
-        tf.debugging.assert_less_equal(
-            first, last, "`spans` must run forwards, in one text."
+        tf.debugging.assert_equal(
+            tf.size(strings), tf.shape(offsets)[0], "`texts` must be B."
         )
+        spans = tf.cast(spans, tf.int32)
+        ends = tf.gather(offsets, spans, batch_dims=1)  # (B, 2, 2)
+        sides = tf.gather(packed["segments"], spans, batch_dims=1)  # (B, 2)
+        fits = tf.reduce_all(ends[..., 1] > 0, axis=1)  # no marks
+        fits &= (sides[:, 0] == sides[:, 1]) & (spans[:, 0] <= spans[:, 1])
+        tf.debugging.Assert(
+            tf.reduce_all(fits | tf.reduce_all(spans == 0, axis=1)),
+            ["`spans` must run forwards, in one text."],
+        )
+        first, last = ends[:, 0, 0], ends[:, 1, 1]
         unit = {"unit": "UTF8_CHAR"}
         parts = tf.strings.substr(strings, first, last - first, **unit)
     except tf.errors.InvalidArgumentError as error:
@@ -178,7 +188,7 @@ def tokens_to_text(packed, texts, spans):
             raise
         raise ValueError(
             "`spans` must be the first and the last token of a part of one "
-            f"of `texts`. Received {error.message}"
+            f"of `texts`, which are B. Received {error.message}"
         ) from error
     parts = tf.strings.strip(parts)
     if is_tf_tensor(texts):
@@ -202,7 +212,8 @@ def align_tags(packer, words, tags, ignore_id=-100):
         inputs: dict of `ids` and `segments`, int32 (B, T).
         tags: int32 (B, T). Words that were trimmed away have none.
     Raises:
-        ValueError: if `words` are no lists of str, or `tags` do not match.
+        ValueError: if `words` are no lists of str, or `tags` no lists of as
+            many int.
     """
     packed, places = _first_tokens(packer, words)
     if [len(row) for row in tags] != [len(row) for row in places]:
@@ -211,6 +222,11 @@ def align_tags(packer, words, tags, ignore_id=-100):
             f"{[len(row) for row in tags]} tags for "
             f"{[len(row) for row in places]} words."
         )
+    for row in tags:
+        if not all(isinstance(tag, (int, np.integer)) for tag in row):
+            raise ValueError(
+                f"`tags` must be lists of int. Received the row {row!r}."
+            )
     aligned = np.full_like(packed["ids"], ignore_id)
     for out, row, place in zip(aligned, tags, places):
         out[place[place > 0]] = np.array(row, "int32")[place > 0]
@@ -228,14 +244,17 @@ def word_tags(packer, words, predictions, ignore_id=-100):
     Returns:
         list of B lists of int, one tag for each word.
     Raises:
-        ValueError: if `predictions` have another shape than the ids.
+        ValueError: if `predictions` have another shape than the ids, or are
+            no integers.
     """
     packed, places = _first_tokens(packer, words)
     predictions = np.asarray(predictions)
-    if predictions.shape != packed["ids"].shape:
+    fits = predictions.shape == packed["ids"].shape
+    if not fits or predictions.dtype.kind not in "iu":
         raise ValueError(
             f"`predictions` must be int {packed['ids'].shape}, one for each "
-            f"token. Received shape {predictions.shape}."
+            f"token. Received {predictions.dtype} of shape "
+            f"{predictions.shape}."
         )
     return [
         np.where(place > 0, row[place], ignore_id).tolist()
