@@ -24,7 +24,7 @@ from keras_seq.fine_tuning import (
     best_span,
 )
 from keras_seq.text import Packer
-from keras_seq.text.aligning import tokens_to_text
+from keras_seq.text.spans import tokens_to_text
 from keras_seq.text.unicode import text_tensor
 
 
