@@ -40,10 +40,10 @@ if run.data == "digits":
     (x, y), (test_x, test_y) = map(data.digits, ("train", "test"))
     x, test_x = x[..., None], test_x[..., None]
 else:
-    NAMES, SEEDS, STAGES, RATE = list(data.CIFAR10_LABELS), 1, 4, 1e-3
+    NAMES, SEEDS, STAGES, RATE = list(data.CIFAR10_LABELS), 1, 4, 1.5e-3
     MEAN, STD = 0.5, 0.25  # about that of all pixels
     SIZE = {"image_size": 32, "patch_size": 4, "channels": 3}
-    SIZE |= {"units": 96, "num_heads": 4, "num_layers": 4}
+    SIZE |= {"units": 128, "num_heads": 4, "num_layers": 2}
     SIZE["positions"], OTHER = "sinusoidal", "learned"
     (x, y), (test_x, test_y) = map(data.cifar10_10k, ("train", "test"))
 PERCENTS, K, BATCH = (10, 25, 50, 100), len(NAMES), 64
