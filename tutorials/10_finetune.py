@@ -17,7 +17,9 @@
 # 5,000 and 40,000 labels, by the mean of the tokens: no one has asked that BERT
 # for anything at [CLS].
 #
-# Expected: with few labels, it beats the same network from scratch by far.
+# Expected: with few labels, it beats the same network from scratch by far. The
+# more labels, the harder TF-IDF is to beat: of docstrings it wins from 400 on;
+# of reviews, which are many more to read, it is level at 5,000.
 #
 # Shapes: B batch, T length, C classes.
 
