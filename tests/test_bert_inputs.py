@@ -869,7 +869,7 @@ def test_bad_spans_are_refused(letters):
     for bad in ([0, 4], [1, 4], [2, 3]):
         with pytest.raises(ValueError, match="`spans` must"):
             tokens_to_text(packed, ["c d", "e f"], [bad, [3, 3]])
-    with pytest.raises(ValueError, match="`texts`"):
+    with pytest.raises(ValueError, match="`texts` must be one"):
         tokens_to_text(packed, ["c d"], [[3, 3], [3, 3]])
 
 
@@ -961,6 +961,8 @@ def test_bad_tags_are_refused(letters):
         word_tags(packer, [[1]], [[1]])
     with pytest.raises(ValueError, match="`predictions` must"):
         word_tags(packer, [["a"]], [[1]])
+    with pytest.raises(ValueError, match="Received float"):
+        word_tags(packer, [["a"]], 0.5 * packer(["a"])["ids"])
 
 
 @pytest.mark.parametrize("name", keras_seq.text.__all__)

@@ -169,7 +169,9 @@ def tokens_to_text(packed, texts, spans):
     strings, _ = text_tensor(texts)
     try:
         tf.debugging.assert_equal(
-            tf.size(strings), tf.shape(offsets)[0], "`texts` must be B."
+            tf.size(strings),
+            tf.shape(offsets)[0],
+            "`texts` must be one for each row.",
         )
         spans = tf.cast(spans, tf.int32)
         ends = tf.gather(offsets, spans, batch_dims=1)  # (B, 2, 2)
