@@ -96,7 +96,9 @@ def on_torch(model, x, y, dtype):
         "labels": labels,
         "next_sentence_label": y["next"],
     }
-    given = {name: torch.tensor(a).long() for name, a in given.items()}
+    device = contenders.torch_device()
+    model.to(device)
+    given = {k: torch.tensor(a).long().to(device) for k, a in given.items()}
     adam = torch.optim.Adam(
         model.parameters(), lr=berts.RATE, eps=berts.EPSILON
     )
@@ -116,9 +118,9 @@ def on_torch(model, x, y, dtype):
     @torch.no_grad()
     def forward():
         found = ask(given)
-        masked = found.prediction_logits.float().numpy()
+        masked = found.prediction_logits.float().cpu().numpy()
         masked = np.take_along_axis(masked, x["places"][..., None], axis=1)
-        following = found.seq_relationship_logits.float().numpy()
+        following = found.seq_relationship_logits.float().cpu().numpy()
         return np.concatenate([masked.ravel(), following.ravel()])
 
     threads = contenders.quicker_threads(learn)

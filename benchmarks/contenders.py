@@ -169,6 +169,11 @@ def _of_jax(layer, x):
     return Contender(lambda: jax.block_until_ready(forward(weights, x)), step)
 
 
+def torch_device():
+    """Name the device for a peer on PyTorch: the kind that Keras runs on."""
+    return "cuda" if report.accelerator() else "cpu"
+
+
 def of_torch(call, weights, x):
     """Wrap a PyTorch module, or a Keras layer on the PyTorch backend.
 

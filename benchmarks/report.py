@@ -35,6 +35,7 @@ def machine():
     return {
         "cpu": _processor(),
         "cores": cores(),
+        **({"accelerator": found} if (found := accelerator()) else {}),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -55,6 +56,27 @@ def cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def accelerator():
+    """Name the GPU that Keras runs on; None where it runs on the processor."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        there = torch.cuda.is_available()
+        return torch.cuda.get_device_name() if there else None
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return None if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    for device in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(device)
+        return details.get("device_name", device.name)
+    return None
 
 
 PACKAGES = {"keras_hub": "keras-hub"}  # where pip calls it otherwise

@@ -182,7 +182,8 @@ def in_precision(call, dtype):
 
     def cast(x):
         half = dtype != "float32"
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        device = contenders.torch_device()
+        with torch.autocast(device, torch.bfloat16, enabled=half):
             return call(x)
 
     return cast

@@ -69,7 +69,8 @@ def of_transformers(sizes):
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    return transformers.ViTForImageClassification(config).eval()
+    model = transformers.ViTForImageClassification(config).eval()
+    return model.to(contenders.torch_device())
 
 
 def ours(sizes, dtype, theirs=None):

@@ -28,6 +28,7 @@ from keras_seq.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.luong import LuongAttention, LuongSeq2Seq
 from keras_seq.multihead import MultiHeadAttention
 from keras_seq.norm import LayerNormalization
+from keras_seq.patches import PatchDropout, Patches
 from keras_seq.positions import (
     PositionalEncoding,
     sinusoidal_positions,
@@ -37,7 +38,7 @@ from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
 from keras_seq.transformer import Transformer
 from keras_seq.uncached import Uncached
-from keras_seq.vit import Patches, ViT
+from keras_seq.vit import ViT
 
 __version__ = "0.1.0"
 
@@ -74,7 +75,8 @@ READING_ORDER = {
         "best_span",
     ),
     "cnn": ("ConvNet",),
-    "vit": ("Patches", "ViT"),
+    "patches": ("Patches", "PatchDropout"),
+    "vit": ("ViT",),
 }
 
 __all__ = [
@@ -106,6 +108,7 @@ __all__ = [
     "LuongSeq2Seq",
     "MultiHeadAttention",
     "OneHot",
+    "PatchDropout",
     "Patches",
     "PositionalEncoding",
     "RecurrentLM",

@@ -1,19 +1,19 @@
 """ViT: a Transformer that reads an image as a row of patches.
 
-A text comes in words, an image in pixels, and of those there are far too many
-for each to look at each. So cut the image into squares and take every square
-for a word: one matrix makes a vector of its pixels, and the rest is BERT, with
-a token in front that gathers what the answer needs. What a convolution knows
-beforehand, that neighbours belong together and that a thing is the same thing
-wherever it stands, this model must learn, from many images.
+Take every patch of an image for a word: one matrix makes a vector of its
+pixels, and the rest is BERT, with a token in front that gathers what the
+answer needs. What a convolution knows beforehand, that neighbours belong
+together and that a thing is the same thing wherever it stands, this model
+must learn, from many images.
 
     x_n    = patch_n W_e + b_e          # n = 1 ... N, row by row
     x      = dropout([x_0; x_1; ... x_N] + P[0 ... N])     # x_0: learned
+    x      = [x_0; some of the others]  # in training, if it is asked for
     x      = norm(blocks(x))            # pre-norm, looks everywhere
     logits = x_0 W + b                  # or mean(x) W + b, and no x_0
 
 Shapes: B batch, H height (of weights: heads), W width, C channels, N patches,
-    P numbers of a patch, T tokens (N, or N + 1 with x_0), D width of a token.
+    T tokens (N, or N + 1 with x_0), D width of a token.
 Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, eq. (1)-(4), section 3.2,
     table 1; mean and waves: Beyer, Zhai & Kolesnikov (2022), arXiv:2205.01580;
     small sizes: Touvron et al. (2021), arXiv:2012.12877, table 1.
@@ -31,6 +31,7 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.blocks import EncoderBlock
 from keras_seq.norm import LayerNormalization
+from keras_seq.patches import PatchDropout, Patches
 from keras_seq.positions import (
     POSITIONS,
     PositionalEncoding,
@@ -39,90 +40,6 @@ from keras_seq.positions import (
 )
 
 POOLINGS = ("token", "mean")
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class Patches(keras.layers.Layer):
-    """Cut images into patches, row by row, and each into a row of numbers.
-
-    Its numbers are in the order height, width, channel: the kernel of a
-    convolution by patches, (height, width, C, D), is a reshape away from the
-    matrix (P, D) that does the same.
-
-    Args:
-        patch_size: int > 0, or two: height and width of a patch in pixels.
-    Call arguments:
-        images: float (B, H, W, C).
-    Returns:
-        float (B, N, P).
-    Raises:
-        ValueError: if an argument is outside its range, or the patches do not
-            divide the images.
-    """
-
-    def __init__(self, patch_size, **kwargs):
-        super().__init__(**kwargs)
-        self.patch_size = checks.size(patch_size=patch_size)
-
-    def grid(self, image_size):
-        """Count the patches: rows and columns, None where a size is."""
-        for size, side in zip(image_size, self.patch_size):
-            if size is not None and size % side:
-                raise ValueError(
-                    "`patch_size` must divide the images, height and width. "
-                    f"Received patch_size={self.patch_size}, images of "
-                    f"{tuple(image_size)}."
-                )
-        return tuple(
-            size and size // side
-            for size, side in zip(image_size, self.patch_size)
-        )
-
-    def compute_output_shape(self, images_shape):
-        if len(images_shape) != 4:
-            raise ValueError(
-                "`images` must be (B, H, W, C), grey ones too. Received "
-                f"images of shape {tuple(images_shape)}."
-            )
-        B, *image_size, C = images_shape
-        grid, (h, w) = self.grid(image_size), self.patch_size
-        return B, None if None in grid else math.prod(grid), C and h * w * C
-
-    def call(self, images):
-        self.compute_output_shape(tuple(images.shape))
-        B, H, W, C = ops.shape(images)
-        h, w = self.patch_size
-        x = ops.reshape(images, (B, H // h, h, W // w, w, C))
-        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(x, (B, (H // h) * (W // w), h * w * C))
-
-    def join(self, patches, image_size):
-        """Put the patches of images back in their places.
-
-        Args:
-            patches: float (B, N, P).
-            image_size: int > 0, or two: H and W.
-        Returns:
-            float (B, H, W, C), the images that a call cut.
-        Raises:
-            ValueError: if the patches are not those of such an image.
-        """
-        H, W = checks.size(image_size=image_size)
-        (rows, columns), (h, w) = self.grid((H, W)), self.patch_size
-        x = ops.convert_to_tensor(patches)
-        count = rows * columns
-        if len(x.shape) != 3 or x.shape[1] != count or x.shape[2] % (h * w):
-            raise ValueError(
-                f"`patches` must be (B, {count}, {h * w} C), of images of "
-                f"{(H, W)}. Received patches of shape {tuple(x.shape)}."
-            )
-        C = x.shape[2] // (h * w)
-        x = ops.reshape(x, (-1, rows, columns, h, w, C))
-        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(x, (-1, H, W, C))
-
-    def get_config(self):
-        return {**super().get_config(), "patch_size": self.patch_size}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -148,6 +65,8 @@ class ViT(keras.Model):
         stochastic_depth: float in [0, 1), how often an image goes around the
             last block's functions in training; less below, in equal steps.
             Default 0.
+        patch_dropout: float in [0, 1), the share of the patches of an image
+            that is not read in training. Default 0.
         activation: of the blocks. Default "gelu", the exact one, by erf.
         epsilon: float > 0, of the norms. Default 1e-6.
         pooling: "token", one in front that is learned, or "mean", of the
@@ -159,7 +78,7 @@ class ViT(keras.Model):
         return_attention_scores: bool, give the weights as well.
     Returns:
         logits, float (B, num_classes); or logits and a list of the weights of
-        each layer, float (B, H, T, T).
+        each layer, float (B, H, T, T), T less what is not read.
     Raises:
         ValueError: if an argument is outside its range, or the images are of
             another size.
@@ -196,6 +115,7 @@ class ViT(keras.Model):
         dropout=0.0,
         attention_dropout=None,
         stochastic_depth=0.0,
+        patch_dropout=0.0,
         activation="gelu",
         epsilon=1e-6,
         pooling="token",
@@ -206,7 +126,9 @@ class ViT(keras.Model):
         checks.positive_int(
             units=units, num_layers=num_layers, channels=channels
         )
-        checks.fraction(stochastic_depth=stochastic_depth)
+        checks.fraction(
+            stochastic_depth=stochastic_depth, patch_dropout=patch_dropout
+        )
         checks.one_of(POOLINGS, pooling=pooling)
         checks.one_of(POSITIONS, positions=positions)
         image_size = checks.size(image_size=image_size)
@@ -229,6 +151,7 @@ class ViT(keras.Model):
             "num_layers": num_layers,
             "channels": channels,
             "stochastic_depth": stochastic_depth,
+            "patch_dropout": patch_dropout,
             "pooling": pooling,
             "positions": positions,
             **block,
@@ -244,6 +167,9 @@ class ViT(keras.Model):
                 positions, self.num_tokens, **policy
             )
         self.dropout = keras.layers.Dropout(dropout, **policy)
+        self.patch_dropout = PatchDropout(
+            patch_dropout, int(pooling == "token"), **policy
+        )
         self.blocks = [
             EncoderBlock(
                 units,
@@ -307,6 +233,7 @@ class ViT(keras.Model):
             token = ops.broadcast_to(token, (ops.shape(x)[0], 1, x.shape[-1]))
             x = ops.concatenate([token, x], axis=1)
         x = self.dropout(self._place(x), training=training)
+        x = self.patch_dropout(x, training=training)
         for block in self.blocks:
             x, weights = block(
                 x, return_attention_scores=True, training=training

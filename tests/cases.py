@@ -416,6 +416,18 @@ CASES += [
     ),
     layer("Patches", images, (BATCH, 6, 30), BAD_PATCH, patch_size=(3, 5)),
     layer(
+        "PatchDropout",
+        wide_floats,
+        SEQUENCE,
+        (
+            ({"rate": 1.0}, "rate"),
+            ({"rate": -0.5}, "rate"),
+            ({"spared": -1}, "spared"),
+        ),
+        rate=0.5,
+        spared=1,
+    ),
+    layer(
         "ViT",
         images,
         (BATCH, 7),
@@ -423,6 +435,7 @@ CASES += [
             *BAD_BLOCK,
             *BAD_PATCH,
             BAD_DEPTH,
+            ({"patch_dropout": 1.0}, "patch_dropout"),
             ({"patch_size": 4}, "patch_size"),  # does not divide the images
             ({"image_size": 2.5}, "image_size"),
             ({"num_classes": 0}, "num_classes"),

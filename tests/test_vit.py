@@ -6,7 +6,7 @@ import pytest
 from cases import BATCH, SMALL_VIT, images
 from keras import ops
 
-from keras_seq import Patches, ViT, sinusoidal_positions_2d
+from keras_seq import PatchDropout, Patches, ViT, sinusoidal_positions_2d
 from keras_seq.positions import interpolated_positions
 from keras_seq.training import attention_rollout
 
@@ -85,6 +85,44 @@ def test_images_of_unknown_size_have_an_unknown_number_of_patches():
 def test_what_is_no_image_of_patches_is_refused(name, call):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+# Patches left out.
+
+
+@pytest.mark.parametrize("spared", [0, 2])
+def test_patches_are_left_out_whole_and_each_at_most_once(spared):
+    x = np.arange(13 * 11 * 3, dtype="float32").reshape(13, 11, 3)
+    leave_out = PatchDropout(0.5, spared, seed=0)
+    assert np.array_equal(numbers(leave_out(x)), x)
+    found = numbers(leave_out(x, training=True))
+    assert found.shape == (13, 11 - (11 - spared) // 2, 3)
+    assert np.array_equal(found[:, :spared], x[:, :spared])
+    for row, kept in zip(x, found):
+        places = [np.flatnonzero((row == one).all(-1)).item() for one in kept]
+        assert len(set(places)) == len(places)
+    assert len(np.unique(found[:, :, 0] % 33, axis=0)) > 1  # not all alike
+    again = numbers(leave_out(x, training=True))
+    assert not np.array_equal(again, found)
+
+
+def test_every_patch_is_left_out_equally_often():
+    x = np.tile(np.arange(7.0)[None, :, None], (1999, 1, 1))
+    found = numbers(PatchDropout(0.4, 1, seed=0)(x, training=True))
+    assert found.shape[1] == 5  # of six patches, two whole ones
+    share = [(found == place).any(axis=1).mean() for place in range(7)]
+    np.testing.assert_allclose(share, [1.0, *[4 / 6] * 6], atol=0.05)
+
+
+@pytest.mark.parametrize("pooling, tokens", [("token", 4), ("mean", 3)])
+def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
+    plain, half = (vit(pooling=pooling, patch_dropout=p) for p in (0.0, 0.5))
+    assert np.array_equal(numbers(plain(images())), numbers(half(images())))
+    _, weights = half(images(), training=True, return_attention_scores=True)
+    assert weights[0].shape == (BATCH, 3, tokens, tokens)
+    half.compile("sgd", "mse")
+    half.fit(images(), np.ones((BATCH, 7)), epochs=2, verbose=0)
+    assert half.resized((9, 20)).config["patch_dropout"] == 0.5
 
 
 # The model.

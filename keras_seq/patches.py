@@ -1,0 +1,149 @@
+"""Patches: squares cut from an image, to be read like the words of a text.
+
+A text comes in words, an image in pixels, and of those there are far too many
+for each to look at each. So cut the image into squares, row by row, and write
+each as one row of numbers. Nothing is lost: they can be put back.
+
+What is next to what can be told from a few of them. So a network in training
+may be shown only some, each time others: it learns to do without any one of
+them, and a step costs less.
+
+Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
+    patch, T tokens (N, and those in front), D width of a token.
+Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; leaving
+    patches out: Liu et al. (2022), arXiv:2208.07220, section 3.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.bert import take
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class Patches(keras.layers.Layer):
+    """Cut images into patches, row by row, and each into a row of numbers.
+
+    Its numbers are in the order height, width, channel: the kernel of a
+    convolution by patches, (height, width, C, D), is a reshape away from the
+    matrix (P, D) that does the same.
+
+    Args:
+        patch_size: int > 0, or two: height and width of a patch in pixels.
+    Call arguments:
+        images: float (B, H, W, C).
+    Returns:
+        float (B, N, P).
+    Raises:
+        ValueError: if an argument is outside its range, or the patches do not
+            divide the images.
+    """
+
+    def __init__(self, patch_size, **kwargs):
+        super().__init__(**kwargs)
+        self.patch_size = checks.size(patch_size=patch_size)
+
+    def grid(self, image_size):
+        """Count the patches: rows and columns, None where a size is."""
+        for size, side in zip(image_size, self.patch_size):
+            if size is not None and size % side:
+                raise ValueError(
+                    "`patch_size` must divide the images, height and width. "
+                    f"Received patch_size={self.patch_size}, images of "
+                    f"{tuple(image_size)}."
+                )
+        return tuple(
+            size and size // side
+            for size, side in zip(image_size, self.patch_size)
+        )
+
+    def compute_output_shape(self, images_shape):
+        if len(images_shape) != 4:
+            raise ValueError(
+                "`images` must be (B, H, W, C), grey ones too. Received "
+                f"images of shape {tuple(images_shape)}."
+            )
+        B, *image_size, C = images_shape
+        grid, (h, w) = self.grid(image_size), self.patch_size
+        return B, None if None in grid else math.prod(grid), C and h * w * C
+
+    def call(self, images):
+        self.compute_output_shape(tuple(images.shape))
+        B, H, W, C = ops.shape(images)
+        h, w = self.patch_size
+        x = ops.reshape(images, (B, H // h, h, W // w, w, C))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (B, (H // h) * (W // w), h * w * C))
+
+    def join(self, patches, image_size):
+        """Put the patches of images back in their places.
+
+        Args:
+            patches: float (B, N, P).
+            image_size: int > 0, or two: H and W.
+        Returns:
+            float (B, H, W, C), the images that a call cut.
+        Raises:
+            ValueError: if the patches are not those of such an image.
+        """
+        H, W = checks.size(image_size=image_size)
+        (rows, columns), (h, w) = self.grid((H, W)), self.patch_size
+        x = ops.convert_to_tensor(patches)
+        count = rows * columns
+        if len(x.shape) != 3 or x.shape[1] != count or x.shape[2] % (h * w):
+            raise ValueError(
+                f"`patches` must be (B, {count}, {h * w} C), of images of "
+                f"{(H, W)}. Received patches of shape {tuple(x.shape)}."
+            )
+        C = x.shape[2] // (h * w)
+        x = ops.reshape(x, (-1, rows, columns, h, w, C))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (-1, H, W, C))
+
+    def get_config(self):
+        return {**super().get_config(), "patch_size": self.patch_size}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class PatchDropout(keras.layers.Layer):
+    """Leave patches out in training, for each image others.
+
+    What is read of an image changes from epoch to epoch, and costs less.
+
+    Args:
+        rate: float in [0, 1), the share of the patches that is left out,
+            rounded down to whole ones.
+        spared: int >= 0, tokens in front that always stay. Default 0.
+        seed: optional int. Default: drawn.
+    Call arguments:
+        x: float (B, T, D), tokens that know their places.
+    Returns:
+        float (B, T', D), in no order: T' = T - floor(rate (T - spared)) in
+        training; else x.
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+
+    def __init__(self, rate, spared=0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        checks.fraction(rate=rate)
+        checks.not_negative_int(spared=spared)
+        self.rate, self.spared, self.seed = rate, spared, seed
+        if rate:
+            self.draws = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        if not training or not self.rate:
+            return x
+        B, T = ops.shape(x)[0], x.shape[1]
+        N = T - self.spared
+        order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
+        some = order[:, int(self.rate * N) :] + self.spared
+        return ops.concatenate([x[:, : self.spared], take(x, some)], axis=1)
+
+    def get_config(self):
+        own = {"rate": self.rate, "spared": self.spared, "seed": self.seed}
+        return {**super().get_config(), **own}
