@@ -168,6 +168,11 @@ def speeds():
             "| ViT | ours | KerasHub | `transformers` |",
             image_rows("vit-tensorflow"),
         ),
+        *table(
+            "| ViT, JAX on one NVIDIA H100 | ours | KerasHub | "
+            "`transformers` |",
+            image_rows("vit-jax-h100"),
+        ),
     ]
     return "\n".join(lines[1:]) + "\n"
 

@@ -12,6 +12,8 @@ Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
     patch, T tokens (N, and those in front), D width of a token.
 Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; leaving
     patches out: Liu et al. (2022), arXiv:2208.07220, section 3.
+Differs from the paper: those that stay come in no order; they know their
+    places.
 """
 
 import math
@@ -20,7 +22,6 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.bert import take
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -124,7 +125,8 @@ class PatchDropout(keras.layers.Layer):
         float (B, T', D), in no order: T' = T - floor(rate (T - spared)) in
         training; else x.
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or `x` has no patches
+            or, in training, an unknown number.
     """
 
     def __init__(self, rate, spared=0, seed=None, **kwargs):
@@ -139,10 +141,16 @@ class PatchDropout(keras.layers.Layer):
         if not training or not self.rate:
             return x
         B, T = ops.shape(x)[0], x.shape[1]
+        if len(x.shape) != 3 or T is None or self.spared >= T:
+            raise ValueError(
+                f"`x` must be (B, T, D), T known and above {self.spared}. "
+                f"Received x of shape {tuple(x.shape)}."
+            )
         N = T - self.spared
         order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
-        some = order[:, int(self.rate * N) :] + self.spared
-        return ops.concatenate([x[:, : self.spared], take(x, some)], axis=1)
+        places = order[:, int(self.rate * N) :, None] + self.spared
+        some = ops.take_along_axis(x, places, axis=1)
+        return ops.concatenate([x[:, : self.spared], some], axis=1)
 
     def get_config(self):
         own = {"rate": self.rate, "spared": self.spared, "seed": self.seed}

@@ -305,7 +305,7 @@ class ViT(keras.Model):
 
         A model without a head is to be read with
         `ViTModel.from_pretrained(folder, add_pooling_layer=False)`. Stochastic
-        depth is not written: it is unknown there.
+        depth and patch dropout are not written: they are unknown there.
 
         Args:
             folder: path; made where there is none, its files replaced.

@@ -114,6 +114,12 @@ def test_every_patch_is_left_out_equally_often():
     np.testing.assert_allclose(share, [1.0, *[4 / 6] * 6], atol=0.05)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 0, 3), (2, 1, 3)])
+def test_what_has_no_patches_is_refused(shape):
+    with pytest.raises(ValueError, match=r"`x` must be \(B, T, D\)"):
+        PatchDropout(0.5, spared=1)(np.ones(shape), training=True)
+
+
 @pytest.mark.parametrize("pooling, tokens", [("token", 4), ("mean", 3)])
 def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
     plain, half = (vit(pooling=pooling, patch_dropout=p) for p in (0.0, 0.5))
