@@ -35,7 +35,8 @@ from keras_seq.training import (
 )
 
 run = Run("04_seq2seq", data=("dates",), epochs=4)
-COUNT, WIDTHS = (1000 if run.quick else 20_000), (32, 64, 128)
+COUNT, UNSEEN = (320, 100) if run.quick else (20_000, 1500)
+WIDTHS = (32, 64, 128)
 metrics, baselines = {}, {}
 
 # %% [markdown]
@@ -49,7 +50,7 @@ metrics, baselines = {}, {}
 
 # %%
 texts, answers, _ = data.dates(COUNT, seed=run.seed)
-texts_test, answers_test, _ = data.dates(1500, seed=run.seed, split="test")
+texts_test, answers_test, _ = data.dates(UNSEEN, seed=run.seed, split="test")
 for pair in zip(texts_test[:6], answers_test):
     print(*pair, sep="  ->  ")
 nearest = nearest_answer(texts, answers, texts_test)

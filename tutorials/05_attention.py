@@ -64,9 +64,9 @@ metrics, baselines = {}, {}
 
 # %%
 if run.data == "dates":
-    count = 1000 if run.quick else 10_000
+    count, unseen = (320, 100) if run.quick else (10_000, 1500)
     texts, answers, _ = data.dates(count, seed=run.seed)
-    test = data.dates(1500, seed=run.seed, split="test")
+    test = data.dates(unseen, seed=run.seed, split="test")
     (texts_test, answers_test, spans), units = test, 128
     read, write = CharTokenizer.train(texts), CharTokenizer.train(answers)
     name, score = "exact_match", exact_match

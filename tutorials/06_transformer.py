@@ -89,8 +89,9 @@ print(f"by hand and by the layer: {metrics['core_difference']:.1e} apart")
 
 # %%
 if run.data == "dates":
-    texts, answers, _ = data.dates(640 if run.quick else 10_000, run.seed)
-    texts_test, answers_test, _ = data.dates(1500, run.seed, split="test")
+    count, unseen = (160, 100) if run.quick else (10_000, 1500)
+    texts, answers, _ = data.dates(count, run.seed)
+    texts_test, answers_test, _ = data.dates(unseen, run.seed, split="test")
     read, write = CharTokenizer.train(texts), CharTokenizer.train(answers)
     width, layers, dropout, batch, longest = 128, 1, 0.0, 32, 11
     highest = 3e-3  # rate
@@ -296,8 +297,8 @@ run.save(figure, "step_time")
 # Keys and values of what was said are kept, so that a step costs one letter.
 
 # %%
-long = 20 if run.quick else 200
-speaker = GPT(64, 128, num_layers=4, max_length=8 + long)
+long, deep = (20, 1) if run.quick else (200, 4)
+speaker = GPT(64, 128, num_layers=deep, max_length=8 + long)
 prompt = rows[:4, :8]
 speaker(prompt)
 says = {

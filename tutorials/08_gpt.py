@@ -59,7 +59,8 @@ metrics, baselines = {}, {}
 # %%
 texts = data.pydocs_text if run.data == "pydocs" else data.tinyshakespeare
 train, test = texts("train"), texts("test")
-LENGTH, BATCH, STEPS = 64, 12, 100 if run.quick else 2000
+LENGTH, BATCH, STEPS = 64, 12, 20 if run.quick else 2000
+LAYERS = 1 if run.quick else 4
 if run.quick:
     train, test = train[:20_000], test[:5000]
 tokenizer = CharTokenizer.train(train)
@@ -96,7 +97,8 @@ def fit(stage, model, x, y, rate, batch_size):
 draw = np.random.default_rng(run.seed)
 begin = draw.integers(0, len(train_ids) - LENGTH, (BATCH * STEPS, 1))
 windows = train_ids[begin + np.arange(LENGTH + 1)].astype("int32")
-model = GPT(V, 128, num_heads=4, num_layers=4, max_length=LENGTH, dropout=0.0)
+sizes = {"num_heads": 4, "num_layers": LAYERS}
+model = GPT(V, 128, **sizes, max_length=LENGTH, dropout=0.0)
 fit("prose", model, windows[:, :-1], windows[:, 1:], 2e-3, BATCH)
 held_out = next_token_windows(test_ids, LENGTH)
 scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
@@ -170,9 +172,9 @@ run.save(
 
 # %%
 DIGITS = 6 if run.quick else 8
-SORTED = 500 if run.quick else 96_000
+SORTED, UNSEEN = (200, 100) if run.quick else (96_000, 5000)
 draw = np.random.default_rng(run.seed)
-rows = draw.integers(0, 10, (SORTED + 5000, DIGITS))
+rows = draw.integers(0, 10, (SORTED + UNSEEN, DIGITS))
 few = draw.integers(0, 10, (len(rows[::3]), 3))
 which = draw.integers(0, 3, (len(few), DIGITS))
 rows[::3] = np.take_along_axis(few, which, axis=1)
@@ -181,11 +183,16 @@ np.random.default_rng(run.seed + 1).shuffle(rows)
 whole = 1 + np.concatenate([rows, np.sort(rows, axis=1)], axis=1)  # 0: padding
 x, y = whole[:, :-1].astype("int32"), whole[:, 1:].astype("int32")
 y[:, : DIGITS - 1] = 0  # the question is not asked for
-unseen = whole[-5000:]
+unseen = whole[-UNSEEN:]
 sorter = GPT(
-    11, 48, num_heads=3, num_layers=3, max_length=2 * DIGITS, dropout=0.0
+    11,
+    48,
+    num_heads=3,
+    num_layers=min(3, LAYERS),
+    max_length=2 * DIGITS,
+    dropout=0.0,
 )
-fit("sorting", sorter, x[:-5000], y[:-5000], 4e-3, 64)
+fit("sorting", sorter, x[:-UNSEEN], y[:-UNSEEN], 4e-3, 64)
 said = generate(sorter, unseen[:, :DIGITS], max_length=DIGITS).ids
 metrics["sort_accuracy"] = (said == unseen[:, DIGITS:]).all(axis=1).mean()
 baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
@@ -198,7 +205,7 @@ baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
 
 # %%
 long = 20 if run.quick else 200
-reader = GPT(V, 128, num_heads=4, num_layers=4, max_length=8 + long)
+reader = GPT(V, 128, **sizes, max_length=8 + long)
 eight = test_ids[None, :8].repeat(4, axis=0)
 reader(eight)
 speakers = {"cached": reader, "uncached": Uncached(reader)}

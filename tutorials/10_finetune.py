@@ -156,11 +156,13 @@ else:
     NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
     POOLING = "cls"
 RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}
-if run.quick:
-    EPOCHS = {50: 1}
 (texts, labels), (test_texts, test_labels) = map(
     reviews_or_docstrings, ("train", "test")
 )
+if run.quick:
+    EPOCHS = {50: 1}
+    test_texts, test_labels = test_texts[:100], test_labels[:100]
+few = 100 if run.quick else 1000
 
 
 def recurrent():
@@ -277,7 +279,7 @@ if run.data == "pydocs":
     fit("tagger", tagger, x, y, epochs=3, no_label=NONE)
     often = np.zeros((tokenizer.vocab_size, len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
-    sentences, x, y = tagged(1000, "test")
+    sentences, x, y = tagged(few, "test")
     said = tagger.predict(x, 128, verbose=0).argmax(axis=-1)
     metrics["tagging_f1"] = entity_f1(y, said)
     baselines["tagging_f1"] = entity_f1(y, often.argmax(axis=1)[x])
@@ -312,7 +314,7 @@ if run.data == "pydocs":
     *_, x, y = facts(200 if run.quick else 8000, "train")
     answerer = BERTSpanQA(bert("pretrained"))
     fit("span_qa", answerer, x, y, epochs=3, rate=1e-3)
-    asked, answers, *_ = facts(1000, "test")
+    asked, answers, *_ = facts(few, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)
     metrics["span_f1"] = token_f1(answers, said)

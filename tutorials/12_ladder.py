@@ -78,12 +78,12 @@ if run.data == "multi30k":
     name, score = "bleu", bleu
     size, wide, narrow, rate = 4000, 384, 256, 2e-3
 else:
-    count = 500 if run.quick else 12_000
-    drawn = data.dates(count + 500, run.seed)[:2]
+    count, unseen = (160, 100) if run.quick else (12_000, 1000)
+    drawn = data.dates(count + unseen // 2, run.seed)[:2]
     pairs = [
         [texts[:count] for texts in drawn],
         [texts[count:] for texts in drawn],
-        data.dates(1000, run.seed, split="test")[:2],
+        data.dates(unseen, run.seed, split="test")[:2],
     ]
     name, score = "exact_match", exact_match
     size, wide, narrow, rate = 500, 160, 128, 4e-3
