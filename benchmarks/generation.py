@@ -14,7 +14,7 @@ Shapes: B batch, L tokens said.
 import keras
 import numpy as np
 
-from benchmarks import gpts, report
+from benchmarks import contenders, gpts, report
 from keras_seq import Uncached, generate
 from keras_seq.training import interleave, ratio
 
@@ -58,8 +58,9 @@ def of_transformers(sizes, prompt, length):
     """Make `transformers`' GPT-2 speak, on PyTorch."""
     import torch
 
-    model = gpts.of_transformers(sizes, PROMPT + length)
-    ids = torch.as_tensor(prompt, dtype=torch.long)
+    device = contenders.torch_device()
+    model = gpts.of_transformers(sizes, PROMPT + length).to(device)
+    ids = torch.as_tensor(prompt, dtype=torch.long, device=device)
 
     @torch.no_grad()
     def speak():
@@ -71,7 +72,7 @@ def of_transformers(sizes, prompt, length):
             do_sample=False,
             pad_token_id=0,
         )
-        return said.numpy()[:, PROMPT:]
+        return said.cpu().numpy()[:, PROMPT:]
 
     return {"transformers": speak}
 

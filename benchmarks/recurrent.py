@@ -96,7 +96,7 @@ def rivals(kind, shape, peers=PEERS, seed=0):
         theirs = getattr(keras.layers, kind)
         found["keras"] = _keras(theirs, weights, x)
     if "torch" in peers:
-        layer = torch_layer(kind, weights)
+        layer = torch_layer(kind, weights).to(contenders.torch_device())
         found["torch"] = contenders.of_torch(
             lambda x: layer(x)[0], list(layer.parameters()), x
         )

@@ -31,11 +31,11 @@ def summary(seconds):
 
 
 def machine():
-    """Name the processor, its usable cores, the system and Python."""
+    """Name the processor, its usable cores, a GPU, the system and Python."""
     return {
         "cpu": _processor(),
         "cores": cores(),
-        **({"accelerator": found} if (found := accelerator()) else {}),
+        "accelerator": accelerator(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }

@@ -134,19 +134,20 @@ def of_torch(kind, sizes):
     import torch
 
     args = sizes["units"], sizes["heads"], 4 * sizes["units"], 0.0
+    device = contenders.torch_device()
     made = {
         1: torch.nn.TransformerEncoderLayer,
         2: torch.nn.TransformerDecoderLayer,
     }
     blocks = [
         [
-            made[n](*args, batch_first=True).eval()
+            made[n](*args, batch_first=True).eval().to(device)
             for _ in range(sizes["layers"])
         ]
         for n in KINDS[kind]
     ]
     ahead = torch.nn.Transformer.generate_square_subsequent_mask
-    ahead = ahead(sizes["length"])
+    ahead = ahead(sizes["length"]).to(device)
 
     def call(x):
         memory = inputs = x
@@ -167,6 +168,7 @@ def of_torch(kind, sizes):
 def of_transformers(kind, sizes):
     """Make `transformers`' GPT-2, which here only reads."""
     model = gpts.of_transformers(sizes, sizes["length"])
+    model.to(contenders.torch_device())
     return (
         lambda ids: model(ids, use_cache=False).logits,
         list(model.parameters()),
@@ -180,9 +182,9 @@ def in_precision(call, dtype):
     """Call on PyTorch as mixed precision does, weights in float32."""
     import torch
 
+    device, half = contenders.torch_device(), dtype != "float32"
+
     def cast(x):
-        half = dtype != "float32"
-        device = contenders.torch_device()
         with torch.autocast(device, torch.bfloat16, enabled=half):
             return call(x)
 

@@ -4,9 +4,8 @@ A text comes in words, an image in pixels, and of those there are far too many
 for each to look at each. So cut the image into squares, row by row, and write
 each as one row of numbers. Nothing is lost: they can be put back.
 
-What is next to what can be told from a few of them. So a network in training
-may be shown only some, each time others: it learns to do without any one of
-them, and a step costs less.
+A network in training may be shown only some of them, each time others: what it
+says must then hang on no single one, and there is less to compute.
 
 Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
     patch, T tokens (N, and those in front), D width of a token.
@@ -125,8 +124,8 @@ class PatchDropout(keras.layers.Layer):
         float (B, T', D), in no order: T' = T - floor(rate (T - spared)) in
         training; else x.
     Raises:
-        ValueError: if an argument is outside its range, or `x` has no patches
-            or, in training, an unknown number.
+        ValueError: if an argument is outside its range, or, in training, `x`
+            has no patches or an unknown number of them.
     """
 
     def __init__(self, rate, spared=0, seed=None, **kwargs):

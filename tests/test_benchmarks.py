@@ -67,6 +67,13 @@ def test_the_file_says_when_and_on_what_machine(tmp_path):
     assert list(json.loads(path.read_text())) == ["date", "machine", "answer"]
 
 
+@pytest.mark.parametrize("gpu, device", [(None, "cpu"), ("a GPU", "cuda")])
+def test_pytorch_runs_where_keras_does(monkeypatch, gpu, device):
+    monkeypatch.setattr(report, "accelerator", lambda: gpu)
+    assert report.machine()["accelerator"] == gpu
+    assert contenders.torch_device() == device
+
+
 @pytest.mark.parametrize("kind", recurrent.OURS)
 def test_pytorch_with_the_same_weights_gives_the_same_outputs(kind):
     pytest.importorskip("torch")

@@ -120,6 +120,17 @@ def test_what_has_no_patches_is_refused(shape):
         PatchDropout(0.5, spared=1)(np.ones(shape), training=True)
 
 
+@pytest.mark.tensorflow_only
+def test_patches_whose_number_a_graph_does_not_know_are_refused():
+    import tensorflow as tf
+
+    leave_out = PatchDropout(0.5)
+    unknown = tf.TensorSpec((None, None, 3))
+    graph = tf.function(lambda x: leave_out(x, training=True))
+    with pytest.raises(ValueError, match="T known"):
+        graph.get_concrete_function(unknown)
+
+
 @pytest.mark.parametrize("pooling, tokens", [("token", 4), ("mean", 3)])
 def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
     plain, half = (vit(pooling=pooling, patch_dropout=p) for p in (0.0, 0.5))
