@@ -139,6 +139,8 @@ def publish(name, args, results, row, **settings):
     print(f"Medians of {args.rounds} rounds, Keras on {backend}, {settings}")
     print(table([row(result) for result in results]))
     quick = "-quick" if args.quick else ""
+    if backend == "tensorflow":
+        settings["onednn"] = os.environ["TF_ENABLE_ONEDNN_OPTS"] != "0"
     write(
         args.out or f"results/{name}-{backend}{quick}.json",
         backend=backend,

@@ -4,6 +4,8 @@ import itertools
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 # Before keras is imported: a backend chosen here, not in somebody's ~/.keras.
@@ -20,6 +22,7 @@ import pytest
 
 TESTS_RUN = itertools.count(1)
 TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
+OLDER_LOOPS = "--xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_report_header():
@@ -40,6 +43,19 @@ def pytest_configure(config):
     jax.config.update("jax_compilation_cache_dir", os.environ[name])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+    # XLA's older loops compile in half the time. A release without them ends
+    # the process that asks for them: so another one asks, once for all.
+    flags = os.environ.get("XLA_FLAGS", "")
+    if OLDER_LOOPS not in flags:
+        flags = f"{flags} {OLDER_LOOPS}".strip()
+        asked = subprocess.run(
+            [sys.executable, "-c", "import jax; jax.devices('cpu')"],
+            env={**os.environ, "XLA_FLAGS": flags},
+            capture_output=True,
+        )
+        if asked.returncode == 0:
+            os.environ["XLA_FLAGS"] = flags
 
 
 def pytest_collection_modifyitems(items):

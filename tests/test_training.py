@@ -761,6 +761,15 @@ def test_padding_is_left_out_of_every_column():
     assert row.tolist() == [0, 2]
 
 
+def test_a_dataset_that_nobody_tunes_gives_the_same():
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.range(7).batch(3).prefetch(2)
+    quiet = training.untuned(dataset)
+    assert not quiet.options().autotune.enabled
+    assert list(quiet.unbatch().as_numpy_iterator()) == list(range(7))
+
+
 def small_network(units=3):
     return keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(1)]

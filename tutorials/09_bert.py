@@ -47,6 +47,7 @@ from keras_seq.training import (
     TokenAccuracy,
     TokenCrossEntropy,
     shared_words_accuracy,
+    untuned,
     warmup_cosine,
     without_padding,
 )
@@ -148,7 +149,8 @@ def asked(masked):
 shapes = {"ids": (None, None), "segments": (None, None), "next": (None,)}
 signature = {k: tf.TensorSpec(shape, "int32") for k, shape in shapes.items()}
 training = tf.data.Dataset.from_generator(batches, output_signature=signature)
-training = masker.each_epoch(training.repeat()).map(asked).prefetch(4)
+training = masker.each_epoch(training.repeat()).map(asked)
+training = untuned(training.prefetch(4))
 texts, apart = examples(test, run.seed)
 whole = packer(*texts)
 hiding = Masker(tokenizer, HIDDEN, seed=run.seed)  # alike after a stop

@@ -27,7 +27,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from keras_seq import ConvNet, Patches, ViT, data, export, plots
-from keras_seq.training import Run, attention_rollout, begin_again
+from keras_seq.training import Run, attention_rollout, begin_again, untuned
 
 EPOCHS = {"digits": 15, "cifar10-10k": 55}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
@@ -123,7 +123,8 @@ def batches(count, augment):
     }
     rows = tf.data.Dataset.from_tensor_slices(some).shuffle(count).repeat()
     rows = rows.batch(BATCH).map(augment, tf.data.AUTOTUNE)
-    return rows.map(lambda row: (row["images"], row["labels"])).prefetch(4)
+    rows = rows.map(lambda row: (row["images"], row["labels"]))
+    return untuned(rows.prefetch(4))  # or each of thirty ends too late
 
 
 def train(stage, model, fresh, percent, epochs=run.epochs, augment=usual):

@@ -9,6 +9,7 @@ from keras_seq.training.batching import (
     BatchByLength,
     next_token_windows,
     teacher_forcing,
+    untuned,
     without_padding,
 )
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
@@ -74,6 +75,7 @@ __all__ = [
     "teacher_forcing",
     "tfidf_accuracy",
     "token_f1",
+    "untuned",
     "warmup_cosine",
     "without_padding",
     "write_results",
