@@ -3,6 +3,7 @@
 import json
 import math
 import time
+import types
 
 import numpy as np
 import pytest
@@ -65,6 +66,18 @@ def test_the_file_says_when_and_on_what_machine(tmp_path):
     path = tmp_path / "new" / "results.json"
     report.write(path, answer=42)
     assert list(json.loads(path.read_text())) == ["date", "machine", "answer"]
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("asked", ["0", "1"])
+def test_the_file_says_whether_onednn_was_asked_for(
+    tmp_path, monkeypatch, asked
+):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
+    path = tmp_path / "results.json"
+    args = types.SimpleNamespace(rounds=1, quick=False, out=path)
+    report.publish("name", args, [{"ms": 3}], dict)
+    assert json.loads(path.read_text())["onednn"] == bool(int(asked))
 
 
 @pytest.mark.parametrize("gpu, device", [(None, "cpu"), ("a GPU", "cuda")])

@@ -124,7 +124,7 @@ def batches(count, augment):
     rows = tf.data.Dataset.from_tensor_slices(some).shuffle(count).repeat()
     rows = rows.batch(BATCH).map(augment, tf.data.AUTOTUNE)
     rows = rows.map(lambda row: (row["images"], row["labels"]))
-    return untuned(rows.prefetch(4))  # or each of thirty ends too late
+    return untuned(rows.prefetch(4))  # else `fit` may end late
 
 
 def train(stage, model, fresh, percent, epochs=run.epochs, augment=usual):
