@@ -109,12 +109,14 @@ class BERT(Published, keras.Model):
             Default 0; None where every id is a real token.
     Call arguments:
         inputs: int (B, T), ids; or a dict of such, `ids` and `segments`, in
-            [0, num_segments). Without segments, all are 0.
+            [0, num_segments). Without segments, all are 0. It may hold
+            `places` too, int (B, M), of the tokens whose vectors are wanted:
+            the last block then computes no others.
         return_attention_scores: bool, give the weights as well.
     Returns:
-        dict: `hidden`, float (B, T, D), and with a pooler `pooled`, float
-        (B, D); or that and a list of the weights of each layer, float (B, H,
-        T, T).
+        dict: `hidden`, float (B, T, D), of places (B, M, D), and with a pooler
+        `pooled`, float (B, D); or that and a list of the weights of each
+        layer, float (B, H, T, T), of the last for what it computes.
     Raises:
         ValueError: if an argument is outside its range, or the ids are longer
             than `max_length`.
@@ -214,17 +216,27 @@ class BERT(Published, keras.Model):
     def call(self, inputs, training=False, return_attention_scores=False):
         ids = ids_of(inputs)
         mask, seen = padding_mask(ids, self.pad_id), []
+        asked = self._asked(inputs, mask)
         x = self.embedding(ids) + self.segments(segments_of(inputs))
         x = self.norm(self.positions(x, self._places(mask)))
         x = self.dropout(x, training=training)
         for block in self.blocks:
+            few = asked is not None and block is self.blocks[-1]
             x, weights = block(
-                x, mask=mask, return_attention_scores=True, training=training
+                x,
+                query=take(x, asked) if few else None,
+                mask=mask,
+                return_attention_scores=True,
+                training=training,
             )
             seen.append(weights)
         found = {"hidden": x}
         if self.pooler is not None:
-            found["pooled"] = self.pooler(self._first(x, mask))
+            if asked is None:
+                x = take(x, self._first(mask))
+            else:
+                found["hidden"] = x[:, 1:]
+            found["pooled"] = self.pooler(x[:, 0])
         return (found, seen) if return_attention_scores else found
 
     def _places(self, mask):
@@ -234,12 +246,19 @@ class BERT(Published, keras.Model):
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         return ops.maximum(count - 1, 0)
 
-    def _first(self, x, mask):
-        """Take the vector of the first real token: float (B, D)."""
-        if self.pad_id is None:
-            return x[:, 0]
-        first = ops.argmax(ops.cast(mask, "int32"), axis=1)
-        return take(x, first[:, None])[:, 0]
+    def _asked(self, inputs, mask):
+        """Give the places to be computed last: int (B, N), or None for all."""
+        if not isinstance(inputs, dict) or "places" not in inputs:
+            return None
+        if self.pooler is None:
+            return inputs["places"]
+        first = self._first(mask)
+        places = ops.cast(inputs["places"], first.dtype)
+        return ops.concatenate([first, places], axis=1)
+
+    def _first(self, mask):
+        """Find the first real token: int (B, 1)."""
+        return ops.argmax(ops.cast(mask, "int32"), axis=1)[:, None]
 
     def embed(self, inputs, pooling="mean"):
         """Give each text one vector, to be compared with others.
@@ -253,11 +272,12 @@ class BERT(Published, keras.Model):
             ValueError: if `pooling` is another word.
         """
         checks.one_of(("mean", "cls"), pooling=pooling)
-        mask, x = padding_mask(ids_of(inputs), self.pad_id), self(inputs)
-        x = x["hidden"]
+        texts = {"ids": ids_of(inputs), "segments": segments_of(inputs)}
+        mask = padding_mask(texts["ids"], self.pad_id)
         if pooling == "cls":
-            return self._first(x, mask)
-        return mean_of(x, mask)
+            texts["places"] = self._first(mask)
+            return self(texts)["hidden"][:, 0]
+        return mean_of(self(texts)["hidden"], mask)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
@@ -347,8 +367,8 @@ class BERTPretrainer(OnBERT):
         next_sentence: bool, ask whether the second text followed the first.
             Default True.
     Call arguments:
-        inputs: as of `BERT`; a dict may hold `places` too, int (B, M), the
-            hidden places. Without, all T are asked.
+        inputs: as of `BERT`; its `places` are the hidden places. Without,
+            all T are asked.
     Returns:
         dict of logits: `masked`, float (B, M, V), and, if asked, `next`,
         float (B, 2): 0, it followed; 1, it did not.
@@ -379,13 +399,8 @@ class BERTPretrainer(OnBERT):
         )
 
     def call(self, inputs, training=False):
-        texts = dict(inputs) if isinstance(inputs, dict) else {"ids": inputs}
-        places = texts.pop("places", None)
-        found = self.bert(texts, training=training)
-        x = found["hidden"]
-        if places is not None:
-            x = take(x, places)
-        x = self.norm(self.transform(x))
+        found = self.bert(inputs, training=training)
+        x = self.norm(self.transform(found["hidden"]))
         masked = self.bert.embedding.logits(x)
         logits = {"masked": masked + ops.cast(self.bias, masked.dtype)}
         if self.next_sentence:

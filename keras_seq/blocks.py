@@ -297,10 +297,14 @@ class EncoderBlock(_Block):
         return_attention_scores: bool, give the weights as well.
         x_mask: optional, what Keras calls `mask` where there is another
             tensor.
+        query: optional float (B, N, D), those of x that are wanted: nothing
+            is computed for the others, but to be looked at. Then an
+            `attention_mask` has N for its first T. Default x.
     Returns:
-        float (B, T, D), or that and the weights, float (B, H, T, T).
+        float (B, N, D), or that and the weights, float (B, H, N, T).
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or `use_causal_mask`
+            is asked of a `query`, whose places are not known.
     """
 
     def build(self, x_shape):
@@ -315,12 +319,19 @@ class EncoderBlock(_Block):
         return_attention_scores=False,
         training=False,
         x_mask=None,
+        query=None,
     ):
         mask = x_mask if mask is None else mask
+        if query is not None and use_causal_mask:
+            raise ValueError(
+                "`use_causal_mask` must be False with a `query`, whose places "
+                "are not known. Received use_causal_mask=True."
+            )
 
         def look(h):
             return self.attentions[0](
                 h,
+                None if query is None else self.residuals[0].enter(x),
                 value_mask=mask,
                 attention_mask=attention_mask,
                 use_causal_mask=use_causal_mask,
@@ -328,8 +339,10 @@ class EncoderBlock(_Block):
                 training=training,
             )
 
-        x, [[weights]] = self.run(x, [look], training)
-        return (x, weights) if return_attention_scores else x
+        y, [[weights]] = self.run(
+            x if query is None else query, [look], training
+        )
+        return (y, weights) if return_attention_scores else y
 
     def step(self, x, memory, slot, mask):
         """Go on, see `MultiHeadAttention.step`: x, memory, weights."""

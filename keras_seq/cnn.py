@@ -97,6 +97,8 @@ class ConvNet(keras.Model):
             the one before; between stages the image halves. Default (16, 32,
             64).
         num_blocks: int > 0, blocks of each stage. Default 3: 20 layers.
+        first_stride: int > 0, of the first convolution. Default 1. With 2,
+            as in the paper's table 1, what follows sees a fourth of the pixels.
         channels: int > 0, C. Default 3.
     Call arguments:
         images: float (B, H, W, C).
@@ -117,21 +119,26 @@ class ConvNet(keras.Model):
         filters=(16, 32, 64),
         *,
         num_blocks=3,
+        first_stride=1,
         channels=3,
         **kwargs,
     ):
         super().__init__(**kwargs)
         checks.positive_int(
-            num_classes=num_classes, num_blocks=num_blocks, channels=channels
+            num_classes=num_classes,
+            num_blocks=num_blocks,
+            first_stride=first_stride,
+            channels=channels,
         )
         self.config = {
             "num_classes": num_classes,
             "filters": _rising(filters),
             "num_blocks": num_blocks,
+            "first_stride": first_stride,
             "channels": channels,
         }
         policy = {"dtype": self.dtype_policy}
-        self.first = ConvNorm(filters[0], **policy)
+        self.first = ConvNorm(filters[0], first_stride, **policy)
         self.blocks = [
             ResidualBlock(F, 2 if stage and not block else 1, **policy)
             for stage, F in enumerate(filters)
@@ -141,46 +148,30 @@ class ConvNet(keras.Model):
 
     @classmethod
     def matching(
-        cls,
-        count,
-        num_classes,
-        *,
-        num_stages=3,
-        num_blocks=3,
-        channels=3,
-        **kwargs,
+        cls, count, num_classes, *, num_blocks=3, channels=3, **kwargs
     ):
         """Make the one with as many weights as another model, or nearly so.
 
         Args:
             count: int > 0, trainable weights: as of `ViT.count_params()`.
-            num_stages: int > 0. Default 3. With more, more of the weights
-                see a small image, and each costs less time.
             num_classes, num_blocks, channels: as above.
-            kwargs: of `keras.Model`, such as dtype.
+            kwargs: first_stride, and of `keras.Model`, such as dtype.
         Returns:
-            `ConvNet`, not built yet, whose last stage has F filters, each
-            before it half as many: F // 4, F // 2 and F.
+            `ConvNet`, not built yet, of stages of F // 4, F // 2 and F.
         Raises:
             ValueError: if an argument is no int > 0, or `count` is less than
                 the smallest has.
         """
-        checks.positive_int(
-            count=count,
-            num_classes=num_classes,
-            num_stages=num_stages,
-            num_blocks=num_blocks,
-            channels=channels,
-        )
         options = {"num_blocks": num_blocks, "channels": channels}
+        checks.positive_int(count=count, num_classes=num_classes, **options)
 
         def stages(F):
-            return tuple(F >> n for n in reversed(range(num_stages)))
+            return F // 4, F // 2, F
 
         def missed(F):
             return count - count_weights(num_classes, stages(F), **options)
 
-        F = 2 ** (num_stages - 1)
+        F = 4
         if missed(F) < 0:
             raise ValueError(
                 f"`count` must be at least {count - missed(F)}, the weights of "

@@ -38,12 +38,12 @@ class _Labels(OnBERT):
         self.build_on(self.head)
 
     def call(self, inputs, training=False):
-        x = self.read(self.bert(inputs, training=training), inputs)
+        x = self.read(inputs, training)
         return self.head(self.dropout(x, training=training))
 
-    def read(self, found, inputs):
-        """Choose what the head reads of what the BERT gives."""
-        return found["hidden"]
+    def read(self, inputs, training):
+        """Give what the head reads of what the BERT gives."""
+        return self.bert(inputs, training=training)["hidden"]
 
     def get_config(self):
         own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
@@ -78,11 +78,14 @@ class BERTClassifier(_Labels):
         self.pools, self.pooling = pooling == "cls", pooling
         super().__init__(bert, num_classes, dropout=dropout, **kwargs)
 
-    def read(self, found, inputs):
-        if self.pools:
-            return found["pooled"]
-        mask = padding_mask(ids_of(inputs), self.bert.pad_id)
-        return mean_of(found["hidden"], mask)
+    def read(self, inputs, training):
+        ids = ids_of(inputs)
+        if self.pools:  # and so no token's vector is wanted but the first's
+            texts = {"ids": ids, "segments": segments_of(inputs)}
+            texts["places"] = ids[:, :0]
+            return self.bert(texts, training=training)["pooled"]
+        x = super().read(inputs, training)
+        return mean_of(x, padding_mask(ids, self.bert.pad_id))
 
     def get_config(self):
         return {**super().get_config(), "pooling": self.pooling}

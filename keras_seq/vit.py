@@ -213,14 +213,19 @@ class ViT(keras.Model):
             self.trainable = False
 
     def call(self, images, training=False, return_attention_scores=False):
-        x, weights = self.encode(images, training)
         token = self.config["pooling"] == "token"
+        # Of the last block, the token is all that is read.
+        few = 1 if token and not return_attention_scores else None
+        x, weights = self.encode(images, training, few)
         x = x[:, 0] if token else ops.mean(x, axis=1)
         logits = x if self.head is None else self.head(x)
         return (logits, weights) if return_attention_scores else logits
 
-    def encode(self, images, training=False):
-        """Give each token's vector, float (B, T, D), and the weights."""
+    def encode(self, images, training=False, few=None):
+        """Give each token's vector, float (B, T, D), and the weights.
+
+        With `few`, only that many tokens, the first, go through the last block.
+        """
         wanted = (*self.config["image_size"], self.config["channels"])
         if tuple(images.shape)[1:] != wanted:
             raise ValueError(
@@ -236,7 +241,10 @@ class ViT(keras.Model):
         x = self.patch_dropout(x, training=training)
         for block in self.blocks:
             x, weights = block(
-                x, return_attention_scores=True, training=training
+                x,
+                query=x[:, :few] if few and block is self.blocks[-1] else None,
+                return_attention_scores=True,
+                training=training,
             )
             seen.append(weights)
         return self.norm(x), seen

@@ -407,6 +407,7 @@ CASES += [
             ({"filters": (4, 2.5)}, "filters"),
             ({"filters": (4, 3)}, "filters"),
             ({"num_blocks": 0}, "num_blocks"),
+            ({"first_stride": 0}, "first_stride"),
             ({"channels": 0}, "channels"),
         ),
         num_classes=7,

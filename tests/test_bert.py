@@ -105,6 +105,23 @@ def test_the_mean_of_many_tokens_is_right_in_half_precision():
     assert numbers(found).tolist() == [[1.0, 1.0]]
 
 
+@pytest.mark.parametrize("pooler", [True, False])
+def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
+    bert, inputs = BERT(**BIG, pooler=pooler), padded(pairs(), 2, 1)
+    places = np.array([[3, 2], [2, 2], [5, 4]])  # not in order, and twice
+    whole = {name: numbers(x) for name, x in bert(inputs).items()}
+    some, weights = bert(
+        {**inputs, "places": places}, return_attention_scores=True
+    )
+    expected = whole["hidden"][np.arange(3)[:, None], places]
+    assert np.allclose(numbers(some["hidden"]), expected, atol=1e-5)
+    if pooler:
+        assert np.allclose(numbers(some["pooled"]), whole["pooled"], atol=1e-5)
+    assert weights[-1].shape[2] == 2 + pooler
+    none = bert({**inputs, "places": places[:, :0]})
+    assert none["hidden"].shape == (3, 0, BIG["units"])
+
+
 def test_without_a_pooler_nothing_is_pooled():
     bert = BERT(**BIG, pooler=False)
     assert set(bert(texts())) == {"hidden"}

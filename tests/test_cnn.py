@@ -60,9 +60,12 @@ def by_hand(model, x):
     return x.mean(axis=(1, 2)) @ kernel + bias
 
 
+@pytest.mark.parametrize("first_stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [(6, 7), (1, 1)])
-def test_logits_are_those_of_the_equations(size):
-    model = ConvNet(7, (3, 5), num_blocks=2, channels=2)
+def test_logits_are_those_of_the_equations(size, first_stride):
+    model = ConvNet(
+        7, (3, 5), num_blocks=2, first_stride=first_stride, channels=2
+    )
     model.build()
     draw = np.random.default_rng(0)
     for weight in model.weights:
@@ -111,17 +114,16 @@ def test_no_match_is_smaller_than_the_smallest():
         ConvNet.matching(least - 1, 10)
 
 
-def test_a_match_has_as_many_stages_as_asked_for():
-    model = ConvNet.matching(50_000, 7, num_stages=4, num_blocks=1, channels=2)
-    model.build()
-    one, two, three, four = model.config["filters"]
-    assert (four // 8, four // 4, four // 2) == (one, two, three)
-    weights = sum(np.prod(w.shape) for w in model.trainable_weights)
-    assert abs(weights / 50_000 - 1) < 0.05
+def test_a_match_may_begin_with_every_second_pixel():
+    model = ConvNet.matching(50_000, 7, first_stride=2, channels=2)
+    assert model.config == {
+        **ConvNet.matching(50_000, 7, channels=2).config,
+        "first_stride": 2,
+    }
 
 
 @pytest.mark.parametrize(
-    "name", ["count", "num_classes", "num_stages", "num_blocks"]
+    "name", ["count", "num_classes", "num_blocks", "first_stride"]
 )
 def test_a_match_of_nothing_is_refused(name):
     good = {"count": 1000, "num_classes": 10, "num_blocks": 1}

@@ -379,6 +379,21 @@ def test_an_attention_mask_of_a_block_is_obeyed():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_block_may_be_asked_for_some_positions_alone(norm_first):
+    block, x = EncoderBlock(11, 1, norm_first=norm_first), wide_floats()
+    mask = np.arange(5) < np.array([[5], [3], [1]])[: len(x)]
+    y, weights = map(numbers, block(x, mask=mask, return_attention_scores=True))
+    few, looked = map(
+        numbers,
+        block(x, mask=mask, query=x[:, 3:0:-2], return_attention_scores=True),
+    )
+    np.testing.assert_allclose(few, y[:, 3:0:-2], atol=1e-5)
+    np.testing.assert_allclose(looked, weights[:, :, 3:0:-2], atol=1e-6)
+    with pytest.raises(ValueError, match=r"`use_causal_mask` must be False"):
+        block(x, query=x[:, :1], use_causal_mask=True)
+
+
 def test_the_arguments_are_those_of_keras():
     absent = {
         "attention_axes",
