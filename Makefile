@@ -29,7 +29,7 @@ with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
 .PHONY: tutorial test bench lint format clean
 
-# TensorFlow leaves oneDNN's kernels off on processors without AVX-512.
+# TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
 tutorial: export TF_ENABLE_ONEDNN_OPTS ?= 1
 tutorial: $(call with,tutorials)
 	$(RUN) tutorials/$(T).py $(ARGS)

@@ -6,7 +6,8 @@ A pretraining step, that is forward, loss, backward and Adam, of BERT-mini.
 Rows are full, and 15% of their places are hidden. Ours asks for the hidden
 words alone, as KerasHub's `BertMaskedLM`, or both questions, as
 `transformers`' `BertForPreTraining` on PyTorch, which gives logits at every
-place. (Beside both stands KerasHub's too, though it does less.)
+place. (Beside both stands KerasHub's too, though it does less.) What is not
+asked for, our last block does not compute: to the user the same, less work.
 
 Each peer is given our weights. It must have as many, and in float32 give our
 logits to 1e-4, or nothing is timed. For that, ours has KerasHub's GELU, by

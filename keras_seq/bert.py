@@ -12,7 +12,7 @@ start for tasks with few labels.
     masked = norm(gelu(x_p W + b)) E^T + c    # p: the hidden places; tied
     next   = pooled W + b                     # 0 it followed, 1 it did not
 
-Shapes: B batch, T length, D width, H heads, V vocabulary, M hidden places.
+Shapes: B batch, T length, D width, H heads, V vocabulary, M places asked for.
 Paper: Devlin et al. (2019), arXiv:1810.04805, sections 3 and 3.1, figure 2,
     appendix A; small sizes: Turc et al. (2019), arXiv:1908.08962.
 Differs from the paper: positions count a row's real tokens, so that padding
@@ -110,13 +110,13 @@ class BERT(Published, keras.Model):
     Call arguments:
         inputs: int (B, T), ids; or a dict of such, `ids` and `segments`, in
             [0, num_segments). Without segments, all are 0. It may hold
-            `places` too, int (B, M), of the tokens whose vectors are wanted:
-            the last block then computes no others.
+            `places` too, int (B, M), of the tokens whose vectors are wanted,
+            real ones: the last block then computes these and the first.
         return_attention_scores: bool, give the weights as well.
     Returns:
         dict: `hidden`, float (B, T, D), of places (B, M, D), and with a pooler
         `pooled`, float (B, D); or that and a list of the weights of each
-        layer, float (B, H, T, T), of the last for what it computes.
+        layer, float (B, H, T, T), with places (B, H, 1 + M, T) of the last.
     Raises:
         ValueError: if an argument is outside its range, or the ids are longer
             than `max_length`.
@@ -218,28 +218,25 @@ class BERT(Published, keras.Model):
         mask, seen = padding_mask(ids, self.pad_id), []
         asked = self._asked(inputs, mask)
         x = self.embedding(ids) + self.segments(segments_of(inputs))
-        x = self.norm(self.positions(x, self._places(mask)))
+        x = self.norm(self.positions(x, self._counted(mask)))
         x = self.dropout(x, training=training)
         for block in self.blocks:
-            few = asked is not None and block is self.blocks[-1]
+            last = block is self.blocks[-1]
             x, weights = block(
                 x,
-                query=take(x, asked) if few else None,
+                query=None if asked is None or not last else take(x, asked),
                 mask=mask,
                 return_attention_scores=True,
                 training=training,
             )
             seen.append(weights)
-        found = {"hidden": x}
+        found = {"hidden": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
-            if asked is None:
-                x = take(x, self._first(mask))
-            else:
-                found["hidden"] = x[:, 1:]
-            found["pooled"] = self.pooler(x[:, 0])
+            first = take(x, self._first(mask)) if asked is None else x
+            found["pooled"] = self.pooler(first[:, 0])
         return (found, seen) if return_attention_scores else found
 
-    def _places(self, mask):
+    def _counted(self, mask):
         """Count the real tokens: int (B, T), or None for 0 to T - 1."""
         if self.pad_id is None:
             return None
@@ -247,14 +244,12 @@ class BERT(Published, keras.Model):
         return ops.maximum(count - 1, 0)
 
     def _asked(self, inputs, mask):
-        """Give the places to be computed last: int (B, N), or None for all."""
-        if not isinstance(inputs, dict) or "places" not in inputs:
+        """Give the first place and those asked for: int (B, 1 + M), or None."""
+        places = inputs.get("places") if isinstance(inputs, dict) else None
+        if places is None:
             return None
-        if self.pooler is None:
-            return inputs["places"]
         first = self._first(mask)
-        places = ops.cast(inputs["places"], first.dtype)
-        return ops.concatenate([first, places], axis=1)
+        return ops.concatenate([first, ops.cast(places, first.dtype)], axis=1)
 
     def _first(self, mask):
         """Find the first real token: int (B, 1)."""
@@ -264,7 +259,7 @@ class BERT(Published, keras.Model):
         """Give each text one vector, to be compared with others.
 
         Args:
-            inputs: as in a call.
+            inputs: as in a call; `places` are not looked at.
             pooling: "mean", of the real tokens, or "cls", the first token's.
         Returns:
             float (B, D); zeros for a mean of nothing.
@@ -272,7 +267,7 @@ class BERT(Published, keras.Model):
             ValueError: if `pooling` is another word.
         """
         checks.one_of(("mean", "cls"), pooling=pooling)
-        texts = {"ids": ids_of(inputs), "segments": segments_of(inputs)}
+        texts = texts_of(inputs)
         mask = padding_mask(texts["ids"], self.pad_id)
         if pooling == "cls":
             texts["places"] = self._first(mask)
@@ -293,6 +288,11 @@ def segments_of(inputs):
     if isinstance(inputs, dict) and "segments" in inputs:
         return inputs["segments"]
     return ops.zeros_like(ids_of(inputs))
+
+
+def texts_of(inputs):
+    """Give both, and no places: every token is wanted."""
+    return {"ids": ids_of(inputs), "segments": segments_of(inputs)}
 
 
 def mean_of(x, mask):

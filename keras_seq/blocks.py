@@ -13,7 +13,8 @@ and so learns without a warm-up.
     encoder:    f = look at oneself, FFN
     decoder:    f = look at oneself and not ahead, look at a memory, FFN
 
-Shapes: B batch, T length, S length of the memory, D width, H heads.
+Shapes: B batch, T length, N positions asked for, S length of the memory, D
+    width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3; GELU: Hendrycks & Gimpel
@@ -299,7 +300,8 @@ class EncoderBlock(_Block):
             tensor.
         query: optional float (B, N, D), those of x that are wanted: nothing
             is computed for the others, but to be looked at. Then an
-            `attention_mask` has N for its first T. Default x.
+            `attention_mask` has N for its first T, and what Keras hands on as
+            the mask is still that of x. Default x.
     Returns:
         float (B, N, D), or that and the weights, float (B, H, N, T).
     Raises:

@@ -26,7 +26,7 @@ from keras_seq import checks
 
 
 class ConvNorm(keras.layers.Layer):
-    """Convolve and norm, at every pixel or at every second."""
+    """Convolve and norm, at every pixel or at every second, third, ..."""
 
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)

@@ -19,7 +19,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.bert import OnBERT, ids_of, mean_of, segments_of
+from keras_seq.bert import OnBERT, ids_of, mean_of, segments_of, texts_of
 
 NEVER = -1e9  # a float32 score: half precision has no such number
 
@@ -43,7 +43,7 @@ class _Labels(OnBERT):
 
     def read(self, inputs, training):
         """Give what the head reads of what the BERT gives."""
-        return self.bert(inputs, training=training)["hidden"]
+        return self.bert(texts_of(inputs), training=training)["hidden"]
 
     def get_config(self):
         own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
@@ -81,8 +81,7 @@ class BERTClassifier(_Labels):
     def read(self, inputs, training):
         ids = ids_of(inputs)
         if self.pools:  # and so no token's vector is wanted but the first's
-            texts = {"ids": ids, "segments": segments_of(inputs)}
-            texts["places"] = ids[:, :0]
+            texts = {**texts_of(inputs), "places": ids[:, :0]}
             return self.bert(texts, training=training)["pooled"]
         x = super().read(inputs, training)
         return mean_of(x, padding_mask(ids, self.bert.pad_id))
@@ -141,8 +140,8 @@ class BERTSpanQA(OnBERT):
                 "`inputs` must be a dict with `segments`, which tell the "
                 f"question from the text. Received {inputs!r}."
             )
-        logits = self.head(self.bert(inputs, training=training)["hidden"])
-        ids = ids_of(inputs)
+        found = self.bert(texts_of(inputs), training=training)
+        logits, ids = self.head(found["hidden"]), ids_of(inputs)
         text = ops.equal(segments_of(inputs), 1)
         text = ops.logical_and(text, padding_mask(ids, self.bert.pad_id))
         goes_on = ops.pad(text[:, 1:], ((0, 0), (0, 1)))

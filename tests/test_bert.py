@@ -117,9 +117,27 @@ def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
     assert np.allclose(numbers(some["hidden"]), expected, atol=1e-5)
     if pooler:
         assert np.allclose(numbers(some["pooled"]), whole["pooled"], atol=1e-5)
-    assert weights[-1].shape[2] == 2 + pooler
+    assert weights[-1].shape[2] == 1 + 2
     none = bert({**inputs, "places": places[:, :0]})
     assert none["hidden"].shape == (3, 0, BIG["units"])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda bert: BERTClassifier(bert, 3),
+        lambda bert: BERTClassifier(bert, 3, pooling="mean"),
+        lambda bert: BERTTagger(bert, 3),
+        BERTSpanQA,
+    ],
+)
+def test_a_head_reads_every_token_whatever_was_hidden(head):
+    model, inputs = head(BERT(**BIG)), pairs()
+    hidden = {**inputs, "places": np.array([[1], [2], [3]])}
+    for found, expected in zip(
+        *(keras.tree.flatten(model(given)) for given in (hidden, inputs))
+    ):
+        assert np.allclose(numbers(found), numbers(expected), atol=1e-6)
 
 
 def test_without_a_pooler_nothing_is_pooled():

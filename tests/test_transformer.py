@@ -394,6 +394,21 @@ def test_a_block_may_be_asked_for_some_positions_alone(norm_first):
         block(x, query=x[:, :1], use_causal_mask=True)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_a_block_asked_for_some_positions_is_saved(dtype, tmp_path):
+    x = keras.Input((5, 11))
+    block = EncoderBlock(11, 1, dtype=dtype)
+    keep = np.tri(2, 5, dtype=bool)  # for each position asked for
+    y = block(x, query=x[:, 2:4], attention_mask=keep)
+    assert y.shape == (None, 2, 11)
+    model = keras.Model(x, y)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert np.array_equal(
+        numbers(model(wide_floats())), numbers(loaded(wide_floats()))
+    )
+
+
 def test_the_arguments_are_those_of_keras():
     absent = {
         "attention_axes",

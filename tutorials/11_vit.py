@@ -21,8 +21,6 @@
 # Shapes: B batch, H height, W width, C channels, N patches, D width.
 
 # %%
-import time
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -33,7 +31,7 @@ from keras_seq.training import Run, attention_rollout, begin_again, untuned
 
 EPOCHS = {"digits": 15, "cifar10-10k": 50}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
-metrics, baselines, minutes = {}, {}, {}
+metrics, baselines = {}, {}
 if run.data == "digits":
     NAMES, SEEDS, RATE = list("0123456789"), 3, 6e-3
     MEAN, STD = 0.0, 1.0
@@ -146,7 +144,7 @@ def train(stage, model, fresh, percent, epochs=run.epochs, augment=usual):
         return RATE / 2 * (1 + np.cos(np.pi * (done - rise) / (1 - rise)))
 
     begin_again(model, fresh)
-    begun, count = time.perf_counter(), len(x) * percent // 100
+    count = len(x) * percent // 100
     print(f"\n{stage}: {model.count_params():,} weights")
     model.fit(
         batches(count, augment),
@@ -158,7 +156,6 @@ def train(stage, model, fresh, percent, epochs=run.epochs, augment=usual):
         ],
         verbose=2,
     )
-    minutes[stage] = (time.perf_counter() - begun) / 60
     return accuracy(model, test_x)
 
 
@@ -203,9 +200,8 @@ figure = plots.curves(
 )
 run.save(figure, "accuracy")
 last = PERCENTS[-1]
-metrics["pair_100_minutes"] = sum(
-    minutes[f"{kind}_{last}_{run.seed}"] for kind in pair
-)
+seconds = [run.seconds(f"{kind}_{last}_{run.seed}") for kind in pair]
+metrics["pair_100_minutes"] = sum(seconds) / 60
 for percent in (PERCENTS[0], last):
     cnn_is, vit_is = (
         metrics[f"{k}_accuracy_{percent}"] for k in ("cnn", "vit")
