@@ -12,7 +12,7 @@ its filters double.
     logits = mean(x) W + b                       # over the pixels
 
 Shapes: B batch, H height, W width, C channels, F filters.
-Paper: He et al. (2016), arXiv:1512.03385, eq. (1), section 4.2, table 6;
+Paper: He et al. (2016), arXiv:1512.03385, eq. (1), section 4.2, tables 1 and 6;
     norm: Ioffe & Szegedy (2015), arXiv:1502.03167.
 Differs from the paper: no weight decay of its own; ask the optimizer for it.
 """
@@ -26,7 +26,7 @@ from keras_seq import checks
 
 
 class ConvNorm(keras.layers.Layer):
-    """Convolve and norm, at every pixel or at every second, third, ..."""
+    """Convolve and norm, at every pixel or at one in `stride` each way."""
 
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)

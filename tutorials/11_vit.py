@@ -14,7 +14,7 @@
 # images, a tenth of them, a quarter, half and all. (Measured: with digits it
 # closes, with 10,000 photographs it opens.)
 #
-# Expected: digits told at 0.97 and more, if the ViT may learn for longer.
+# Expected: digits told at about 0.97, if the ViT may learn for longer.
 #
 # `--data cifar10-10k` reads 10,000 photographs, once instead of three times.
 #
