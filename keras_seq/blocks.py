@@ -36,14 +36,15 @@ from keras_seq.norm import LayerNormalization
 def gelu(x):
     """Compute GELU, x times the share of a normal distribution below x.
 
-    On TensorFlow in float32 with a short gradient, as of the norm. (In half
-    precision 1 + erf loses what is left of it: there it is Keras's.)
+    On TensorFlow with a short gradient, as of the norm, and as it in float32
+    at least: in half precision 1 + erf would lose what is left of it.
     """
-    single = keras.backend.standardize_dtype(x.dtype) == "float32"
-    symbolic = isinstance(x, keras.KerasTensor)
-    if single and not symbolic and keras.backend.backend() == "tensorflow":
-        return _gelu(x)
-    return keras.activations.gelu(x, approximate=False)
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    ours = keras.backend.backend() == "tensorflow" and "float" in dtype
+    if not ours or isinstance(x, keras.KerasTensor):
+        return keras.activations.gelu(x, approximate=False)
+    wide = keras.backend.result_type(dtype, "float32")
+    return ops.cast(_gelu(ops.cast(x, wide)), dtype)
 
 
 @ops.custom_gradient
