@@ -49,11 +49,12 @@ def gelu(x):
 
 @ops.custom_gradient
 def _gelu(x):
-    twice = 1.0 + ops.erf(x * 2**-0.5)
+    s = x * 2**-0.5
+    twice = 1.0 + ops.erf(s)
 
     def gradient(dy):
-        density = ops.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5
-        return dy * (0.5 * twice + x * density)
+        slope = s * ops.exp(-0.5 * math.log(math.pi) - s * s)  # x density(x)
+        return dy * (0.5 * twice + slope)
 
     return 0.5 * x * twice, gradient  # LiteRT knows it written so, as one op
 
