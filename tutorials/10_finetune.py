@@ -150,7 +150,7 @@ def reviews_or_docstrings(split):
 
 
 if run.data == "nsmc":
-    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 5}
+    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 6}
     POOLING = "mean"
 else:
     NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
@@ -185,7 +185,7 @@ if run.data == "nsmc":  # after a stop, other pieces than before it
     reader = tokenizer.drawing(0.3, seed=run.seed + done)
 pack = Packer(reader, packer.length, trim="longest")
 masker = Masker(tokenizer, seed=run.seed)
-buckets = range(4, packer.length + 1, 2) if run.data == "nsmc" else None
+buckets = range(4, packer.length + 1, 4) if run.data == "nsmc" else None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 
