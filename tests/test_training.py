@@ -295,8 +295,33 @@ def test_there_are_few_shapes_and_little_padding():
     for _ in range(5):
         shapes |= {data[i][0].shape for i in range(len(data))}
         data.on_epoch_end()
-    assert len(shapes) <= 2 * len(data.buckets)
+    assert len(shapes) <= len(data.buckets) + 1
     assert {length for _, length in shapes} <= {8, 12, 16, 24, 32, 48, 64, 96}
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("size", [1, 7, 50, 101, 103])
+def test_every_batch_is_full_but_one_and_no_row_is_cut(size, shuffle):
+    inputs = {"source": ROWS, "target": ROWS[::-1]}
+    data = training.BatchByLength(inputs, ROWS, size, shuffle=shuffle)
+    for _ in range(2):
+        sizes = [len(data[i][1]) for i in range(len(data))]
+        assert len(sizes) == -(-len(ROWS) // size)
+        assert sizes.count(size) >= len(sizes) - 1
+        for name in inputs:
+            rows = [r for i in range(len(data)) for r in data[i][0][name]]
+            lengths = sorted((row > 0).sum() for row in rows)
+            assert lengths == sorted(map(len, ROWS))
+        data.on_epoch_end()
+
+
+def test_a_row_waits_for_the_next_boundary_that_fills_a_batch():
+    rows = [[1] * n for n in (2, 2, 2, 5, 5, 11, 11, 11, 11)]
+    data = training.BatchByLength(
+        rows, np.arange(9), 4, buckets=[2, 5, 11], shuffle=False
+    )
+    batches = {tuple(data[i][1]): data[i][0].shape[1] for i in range(3)}
+    assert batches == {(0, 1, 2, 3): 5, (4, 5, 6, 7): 11, (8,): 11}
 
 
 def test_inputs_and_targets_of_a_row_stay_together():

@@ -21,8 +21,9 @@ class BatchByLength(keras.utils.PyDataset):
     A row is as long as its longest sequence, inputs and targets alike, and
     every array of a batch is padded to one boundary; but an input "source"
     apart from the rest, each to the first boundary that holds those of all
-    such rows: a short answer to a long text costs no long padding. So there
-    are at most two shapes per boundary: full batches, and one smaller rest.
+    such rows: a short answer to a long text costs no long padding. Rows that
+    do not fill a batch go with the longer ones of the next boundary. So every
+    batch but one is full, and there is one shape per boundary, and one more.
 
     Args:
         inputs: N int sequences, or a dict of such lists.
@@ -32,7 +33,7 @@ class BatchByLength(keras.utils.PyDataset):
             above, up to the first that holds the longest row.
         pad_id: int, default 0, fills the rest of a row.
         shuffle: bool, default True: other batches in another order each
-            epoch. False: the rows of a bucket stay in the order given.
+            epoch. False: by boundary, each one's rows in the order given.
         seed: int >= 0, default 0. The same seed gives the same epochs.
     Returns:
         item i: (inputs, targets), int32 (B, T) each, the inputs a dict if
@@ -83,19 +84,26 @@ class BatchByLength(keras.utils.PyDataset):
             return self.buckets
         longest = np.zeros_like(self.buckets)
         np.maximum.at(longest, self.bucket_of_row, row_lengths(columns))
+        longest = np.maximum.accumulate(longest)  # rows may come from before
         return self.buckets[np.searchsorted(self.buckets, longest)]
 
     def plan(self):
         """Return this epoch's batches, as (number of bucket, of its rows)."""
         random = np.random.default_rng([self.seed, self.epoch])
-        batches = []
+        batches, size = [], self.batch_size
+        left = np.zeros(0, "int64")
         for bucket in np.unique(self.bucket_of_row):
             rows = np.flatnonzero(self.bucket_of_row == bucket)
             if self.shuffle:
                 random.shuffle(rows)
-            for start in range(0, len(rows), self.batch_size):
-                some = rows[start : start + self.batch_size]
-                batches.append((bucket, some))
+            rows = np.concatenate([left, rows])
+            full = len(rows) - len(rows) % size
+            batches += [
+                (bucket, some) for some in rows[:full].reshape(-1, size)
+            ]
+            left = rows[full:]
+        if left.size:
+            batches.append((bucket, left))
         if self.shuffle:
             batches = [batches[i] for i in random.permutation(len(batches))]
         # On TensorFlow, Keras looks at the first two batches and takes every
