@@ -324,6 +324,16 @@ def test_a_row_waits_for_the_next_boundary_that_fills_a_batch():
     assert batches == {(0, 1, 2, 3): 5, (4, 5, 6, 7): 11, (8,): 11}
 
 
+def test_a_long_source_is_not_cut_among_rows_of_long_targets():
+    source, target = [[1] * 4, [1]], [[1], [1] * 9]
+    data = training.BatchByLength(
+        {"source": source}, target, 2, buckets=[2, 4, 9]
+    )
+    ((x, y),) = [data[i] for i in range(len(data))]
+    assert (x["source"].shape, y.shape) == ((2, 4), (2, 9))
+    assert x["source"].sum(1).tolist() in ([4, 1], [1, 4])
+
+
 def test_inputs_and_targets_of_a_row_stay_together():
     source = [row[: len(row) // 2] for row in ROWS]
     inputs = {"source": source, "target": ROWS}

@@ -572,6 +572,17 @@ def test_gelu_in_half_precision_keeps_what_is_left_of_one():
     np.testing.assert_allclose(numbers(gelu(x)), exact, rtol=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_gelu_in_half_precision_keeps_its_dtype_and_its_slope(dtype):
+    x = np.linspace(-4, 4, 33).astype("float32")
+    exact = training.input_gradient(lambda x: ops.sum(gelu(x)), x)
+    half = training.input_gradient(
+        lambda x: ops.sum(ops.cast(gelu(ops.cast(x, dtype)), "float32")), x
+    )
+    np.testing.assert_allclose(half, exact, atol=0.01)
+    assert gelu(ops.cast(x, dtype)).dtype == ops.cast(x, dtype).dtype
+
+
 def test_gelu_by_tanh_is_near_the_exact_one():
     x = np.linspace(-8, 8, 4001, dtype="float32")
     exact = numbers(keras.activations.gelu(x, approximate=False))

@@ -33,7 +33,7 @@ class BatchByLength(keras.utils.PyDataset):
             above, up to the first that holds the longest row.
         pad_id: int, default 0, fills the rest of a row.
         shuffle: bool, default True: other batches in another order each
-            epoch. False: by boundary, each one's rows in the order given.
+            epoch. False: the rows of a boundary stay in the order given.
         seed: int >= 0, default 0. The same seed gives the same epochs.
     Returns:
         item i: (inputs, targets), int32 (B, T) each, the inputs a dict if
