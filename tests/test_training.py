@@ -77,6 +77,37 @@ def test_pad_id_may_lie_outside_the_vocabulary():
     assert np.isclose(got, loss_of(LABELS, LOGITS), rtol=1e-6)
 
 
+def test_labels_are_no_floats_on_the_way():
+    pad_id = 2**24 + 1  # as float32 it would be 2**24
+    labels = np.where(LABELS == 0, pad_id, LABELS)
+    got = loss_of(labels, LOGITS, pad_id=pad_id)
+    assert np.isclose(got, loss_of(LABELS, LOGITS), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(T, B), (B,), (B, T, 1), (B, T + 1)])
+def test_labels_that_do_not_fit_the_logits_are_refused(shape):
+    labels = np.ones(shape, "int32")
+    with pytest.raises(ValueError, match="shape of `y_true`"):
+        loss_of(labels, LOGITS)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="is about its graphs"
+)
+def test_at_any_length_nothing_keeps_loss_and_nats_from_being_computed_once():
+    import tensorflow as tf
+
+    loss, metric = training.TokenCrossEntropy(), training.NatsPerToken()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, V))])
+    def both(logits):
+        labels = tf.ones(tf.shape(logits)[:-1], tf.int32)
+        return loss(labels, logits), metric.measure(labels, logits)
+
+    ops_of_it = both.get_concrete_function().graph.get_operations()
+    assert "Assert" not in {op.type for op in ops_of_it}  # each stands alone
+
+
 def test_loss_takes_one_label_per_row():
     want = oracle_nats(LABELS[:, 0], LOGITS[:, 0]).mean()
     assert np.isclose(loss_of(LABELS[:, 0], LOGITS[:, 0]), want, rtol=1e-5)

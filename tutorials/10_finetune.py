@@ -185,7 +185,7 @@ if run.data == "nsmc":  # after a stop, other pieces than before it
     reader = tokenizer.drawing(0.3, seed=run.seed + done)
 pack = Packer(reader, packer.length, trim="longest")
 masker = Masker(tokenizer, seed=run.seed)
-buckets = range(4, packer.length + 1, 4) if run.data == "nsmc" else None
+buckets = range(2, packer.length + 1, 2) if run.data == "nsmc" else None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 

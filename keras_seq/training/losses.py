@@ -37,13 +37,17 @@ def token_nats(y_true, y_pred, pad_id):
         float32 nats, 0 where not real, and bool real, in the shape of y_true.
     """
     labels, real = real_tokens(y_true, pad_id)
+    check_shapes(labels, y_pred)
     # A half-precision sum of exponentials overflows at e^11. The pad id may
-    # be no row of the vocabulary (-100), so padding looks up row 0.
+    # be no row of the vocabulary (-100), so padding looks up row 0. In one row:
+    # of more TensorFlow checks the lengths, and then could not see that what
+    # the loss asks for is what a metric asks for.
     nats = ops.sparse_categorical_crossentropy(
-        ops.where(real, labels, 0),
-        ops.cast(y_pred, "float32"),
+        ops.reshape(ops.where(real, labels, 0), (-1,)),
+        ops.reshape(ops.cast(y_pred, "float32"), (-1, ops.shape(y_pred)[-1])),
         from_logits=True,
     )
+    nats = ops.reshape(nats, ops.shape(labels))
     return ops.where(real, nats, 0.0), real
 
 
@@ -53,6 +57,19 @@ def real_tokens(y_true, pad_id):
     if pad_id is None:
         return labels, ops.ones_like(labels, dtype="bool")
     return labels, ops.not_equal(labels, pad_id)
+
+
+def check_shapes(labels, logits):
+    """Raise a ValueError unless there is a row of logits for each label."""
+    *places, _ = shape = tuple(logits.shape)
+    if len(places) != len(labels.shape) or any(
+        a != b for a, b in zip(labels.shape, places) if None not in (a, b)
+    ):
+        raise ValueError(
+            "`y_pred` must have the shape of `y_true`, and an axis more. "
+            f"Received y_true.shape={tuple(labels.shape)}, "
+            f"y_pred.shape={shape}."
+        )
 
 
 def token_weights(sample_weight, y_true):
@@ -113,13 +130,14 @@ class TokenCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        # Keras would weight the loss by a `_keras_mask` on the logits once
-        # more. A copy carries none.
-        y_pred = ops.copy(ops.convert_to_tensor(y_pred))
-        y_true = ops.convert_to_tensor(y_true)
+        # Keras makes floats of labels, and counts a `_keras_mask` of logits a
+        # second time: it is given nats alone. So the loss and a metric of nats
+        # are one computation, and TensorFlow does it once.
+        y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
         if sample_weight is not None:
             sample_weight = token_weights(sample_weight, y_true)
-        return super().__call__(y_true, y_pred, sample_weight)
+        nats = self.call(y_true, y_pred)
+        return _Mean(self.name, dtype="float32")(nats, nats, sample_weight)
 
     def call(self, y_true, y_pred):
         """Return float32 (B, T) whose plain mean is the loss."""
@@ -137,3 +155,10 @@ class TokenCrossEntropy(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "name": self.name,
         }
+
+
+class _Mean(keras.losses.Loss):
+    """Average what it is given, by weight, and over replicas, as Keras does."""
+
+    def call(self, _, values):
+        return values
