@@ -136,7 +136,8 @@ def fit(
 # same labels for three networks, and for the plain baseline, TF-IDF of runs of
 # one to four letters with a logistic regression. As in 09, each epoch reads the
 # reviews in other pieces; and `Masker` hides or exchanges some, fewer than
-# there, so that it learns to do without some words.
+# there, so that it learns to do without some words. The last epoch reads them
+# as they will be asked: in their best cut, and whole.
 
 
 # %%
@@ -192,12 +193,13 @@ buckets = range(2, packer.length + 1, 2) if run.data == "nsmc" else None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 
-def labelled(stage, n, batch):
+def labelled(stage, n, batch, epochs):
     """Give batches of the first n texts without end, and their number."""
 
     def epoch(number):
-        rows = pack(texts[:n])["ids"]
-        if run.data == "nsmc":
+        as_asked = 0 < number == epochs - 1
+        rows = (packer if as_asked else pack)(texts[:n])["ids"]
+        if run.data == "nsmc" and not as_asked:
             rows = masker(rows, step=number)["ids"]
         rows = without_padding(rows)
         return by_length(rows, labels[:n], batch, seed=run.seed + number)
@@ -227,7 +229,9 @@ for n, epochs in EPOCHS.items():
             else BERTClassifier(bert(kind), len(NAMES), pooling=POOLING)
         )
         stage = f"{kind}_{n}"
-        batches, steps = labelled(stage, n, 16 if n < 5000 else 64)
+        batches, steps = labelled(
+            stage, n, 16 if n < 5000 else 64, run.epochs * epochs
+        )
         fit(stage, model, batches, steps=steps, epochs=epochs, rate=rate)
         scores = model.evaluate(unseen, verbose=0, return_dict=True)
         found[kind].append(scores["token_accuracy"])
