@@ -136,8 +136,7 @@ def fit(
 # same labels for three networks, and for the plain baseline, TF-IDF of runs of
 # one to four letters with a logistic regression. As in 09, each epoch reads the
 # reviews in other pieces; and `Masker` hides or exchanges some, fewer than
-# there, so that it learns to do without some words. The last epoch reads them
-# as they will be asked: in their best cut, and whole.
+# there, so that it learns to do without some words.
 
 
 # %%
@@ -193,13 +192,12 @@ buckets = range(2, packer.length + 1, 2) if run.data == "nsmc" else None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 
-def labelled(stage, n, batch, epochs):
+def labelled(stage, n, batch):
     """Give batches of the first n texts without end, and their number."""
 
     def epoch(number):
-        as_asked = 0 < number == epochs - 1
-        rows = (packer if as_asked else pack)(texts[:n])["ids"]
-        if run.data == "nsmc" and not as_asked:
+        rows = pack(texts[:n])["ids"]
+        if run.data == "nsmc":
             rows = masker(rows, step=number)["ids"]
         rows = without_padding(rows)
         return by_length(rows, labels[:n], batch, seed=run.seed + number)
@@ -229,9 +227,7 @@ for n, epochs in EPOCHS.items():
             else BERTClassifier(bert(kind), len(NAMES), pooling=POOLING)
         )
         stage = f"{kind}_{n}"
-        batches, steps = labelled(
-            stage, n, 16 if n < 5000 else 64, run.epochs * epochs
-        )
+        batches, steps = labelled(stage, n, 16 if n < 5000 else 64)
         fit(stage, model, batches, steps=steps, epochs=epochs, rate=rate)
         scores = model.evaluate(unseen, verbose=0, return_dict=True)
         found[kind].append(scores["token_accuracy"])
