@@ -62,7 +62,7 @@ if PAIRS:
     SIZE = {"units": 128, "num_heads": 4, "num_layers": 3}
 else:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 96, 96, 1e-3, 8000, 0.25
-    BUCKETS, SHOWN = range(2, LENGTH + 1, 2), 16
+    BUCKETS, SHOWN = range(4, LENGTH + 1, 4), 16
     SIZE = {"units": 256, "num_heads": 4, "num_layers": 4}
 
 # %% [markdown]

@@ -76,7 +76,6 @@ folder = Path(run.options["pretrained"])
 if not (folder / "model.keras").exists():
     raise SystemExit(f"Run 09_bert --data {run.data} first: no {folder}.")
 pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
-DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # reviews never read the same
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
 packer = Packer(tokenizer, pretrained.max_length, trim="longest")
@@ -84,7 +83,7 @@ packer = Packer(tokenizer, pretrained.max_length, trim="longest")
 
 def bert(start):
     """Make a BERT of one size, with what was learned or from scratch."""
-    config = {"dtype": run.dtype, "dropout": DROPOUT}
+    config = {"dtype": run.dtype, "dropout": 0.1}
     new = BERT.from_config({**pretrained.get_config(), **config})
     new.build()
     if start == "pretrained":
@@ -153,7 +152,7 @@ def reviews_or_docstrings(split):
 
 
 if run.data == "nsmc":
-    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 5}
+    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 6}
     POOLING = "mean"
 else:
     NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
@@ -188,7 +187,7 @@ if run.data == "nsmc":  # after a stop, other pieces than before it
     reader = tokenizer.drawing(0.3, seed=run.seed + done)
 pack = Packer(reader, packer.length, trim="longest")
 masker = Masker(tokenizer, seed=run.seed)
-buckets = range(2, packer.length + 1, 2) if run.data == "nsmc" else None
+buckets = range(4, packer.length + 1, 4) if run.data == "nsmc" else None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 
@@ -242,7 +241,7 @@ run.save(figure, "accuracy")
 
 # %% [markdown]
 # A network that has read each review in other pieces every time may read a new
-# one so, too: half of what it says of the best cut, half of the mean of eight
+# one so, too: half of what it says of the best cut, half of the mean of sixteen
 # draws (the probabilities; by the network that was pretrained and had the most
 # labels).
 
@@ -250,7 +249,7 @@ run.save(figure, "accuracy")
 if run.data == "nsmc":
     draws = tokenizer.drawing(0.3, seed=run.seed + 1)
     draws = Packer(draws, packer.length, trim="longest")
-    ways = 1 if run.quick else 8
+    ways = 1 if run.quick else 16
     votes = np.zeros((len(test_texts), len(NAMES)))
     for cut, weight in [(packer, ways), *[(draws, 1)] * ways]:
         rows = without_padding(cut(test_texts)["ids"])
