@@ -89,6 +89,9 @@ def test_labels_that_do_not_fit_the_logits_are_refused(shape):
     labels = np.ones(shape, "int32")
     with pytest.raises(ValueError, match="shape of `y_true`"):
         loss_of(labels, LOGITS)
+    for metric in (training.TokenAccuracy(), training.NatsPerToken()):
+        with pytest.raises(ValueError, match="shape of `y_true`"):
+            metric(labels, LOGITS)
 
 
 @pytest.mark.skipif(

@@ -35,6 +35,8 @@ def token_nats(y_true, y_pred, pad_id):
         pad_id: int label that is not counted, or None to count them all.
     Returns:
         float32 nats, 0 where not real, and bool real, in the shape of y_true.
+    Raises:
+        ValueError: if the logits are not one row per label.
     """
     labels, real = real_tokens(y_true, pad_id)
     check_shapes(labels, y_pred)
@@ -117,7 +119,8 @@ class TokenCrossEntropy(keras.losses.Loss):
         float32 scalar, nats per real token.
     Raises:
         ValueError: if `pad_id` is neither an int nor None, or
-            `label_smoothing` is not in [0, 1).
+            `label_smoothing` is not in [0, 1); in a call, if the logits are
+            not one row per label.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from keras import ops
 
 from keras_seq.training.losses import (
     check_pad_id,
+    check_shapes,
     real_tokens,
     token_nats,
     token_weights,
@@ -39,7 +40,8 @@ class TokenMean(keras.metrics.Metric):
         y_pred: float (B, T, V) or (B, V), logits.
         sample_weight: optional float (B,) or (B, T), weight in the mean.
     Raises:
-        ValueError: if `pad_id` is neither an int nor None.
+        ValueError: if `pad_id` is neither an int nor None; in a call, if the
+            logits are not one row per label.
     """
 
     def __init__(self, pad_id=0, name=None):
@@ -111,6 +113,7 @@ class TokenAccuracy(TokenMean):
 
     def measure(self, y_true, y_pred):
         labels, real = real_tokens(y_true, self.pad_id)
+        check_shapes(labels, y_pred)
         guess = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         return ops.equal(guess, labels), real
 
