@@ -76,6 +76,7 @@ folder = Path(run.options["pretrained"])
 if not (folder / "model.keras").exists():
     raise SystemExit(f"Run 09_bert --data {run.data} first: no {folder}.")
 pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
+DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # reviews never read the same
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
 packer = Packer(tokenizer, pretrained.max_length, trim="longest")
@@ -83,7 +84,7 @@ packer = Packer(tokenizer, pretrained.max_length, trim="longest")
 
 def bert(start):
     """Make a BERT of one size, with what was learned or from scratch."""
-    config = {"dtype": run.dtype, "dropout": 0.1}
+    config = {"dtype": run.dtype, "dropout": DROPOUT}
     new = BERT.from_config({**pretrained.get_config(), **config})
     new.build()
     if start == "pretrained":
@@ -152,12 +153,12 @@ def reviews_or_docstrings(split):
 
 
 if run.data == "nsmc":
-    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 6}
-    POOLING = "mean"
+    NAMES, EPOCHS = ["bad", "good"], {1000: 8, 5000: 5, 40000: 4}
+    POOLING, RATE = "mean", 2e-4
 else:
     NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
-    POOLING = "cls"
-RATES = {"pretrained": 3e-4, "scratch": 3e-4, "recurrent": 2e-3}
+    POOLING, RATE = "cls", 3e-4
+RATES = {"pretrained": RATE, "scratch": 3e-4, "recurrent": 2e-3}
 (texts, labels), (test_texts, test_labels) = map(
     reviews_or_docstrings, ("train", "test")
 )
