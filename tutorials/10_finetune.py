@@ -110,10 +110,7 @@ def fit(
     both = isinstance(y, dict)  # ends of a span
     model.compile(
         keras.optimizers.AdamW(
-            warmup_cosine(rate, total, total // 10),
-            clipnorm=1.0,
-            use_ema=run.data == "nsmc",  # ends with the mean of the last fifth
-            ema_momentum=max(0, 1 - 5 / total),
+            warmup_cosine(rate, total, total // 10), clipnorm=1.0
         ),
         dict.fromkeys(y, loss) if both else loss,
         metrics=None if both else [metric],
