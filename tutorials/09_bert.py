@@ -17,7 +17,7 @@
 # commonest; and what follows told in documents that were never seen, better
 # than by a coin, not as well as by counting shared words.
 #
-# `--data nsmc` pretrains a larger one on 40,000 Korean film reviews, without
+# `--data nsmc` pretrains a wider one on 40,000 Korean film reviews, without
 # their labels. A review has no next one: words alone are asked for, as in
 # RoBERTa (Liu et al. 2019), one in four of them, and each epoch reads a review
 # in other pieces (Kudo 2018): it is little text.
