@@ -19,7 +19,7 @@
 #
 # Expected: with few labels, it beats the same network from scratch by far. The
 # more labels, the harder TF-IDF is to beat: of docstrings it wins from 400 on;
-# of reviews it is level at 5,000, and behind at 40,000.
+# of reviews it is level from 5,000 on.
 #
 # Shapes: B batch, T length, C classes.
 
@@ -135,8 +135,9 @@ def fit(
 # Which package is a docstring from? Or: did this person like the film? The
 # same labels for three networks, and for the plain baseline, TF-IDF of runs of
 # one to four letters with a logistic regression. As in 09, each epoch reads the
-# reviews in other pieces; and `Masker` hides or exchanges some, fewer than
-# there, so that it learns to do without some words.
+# reviews in other pieces, cut more freely than there, or it would learn them by
+# heart; and `Masker` hides or exchanges some, fewer than there, so that it
+# learns to do without some words.
 
 
 # %%
