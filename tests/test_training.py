@@ -159,6 +159,69 @@ def test_gradient_is_softmax_minus_label_over_real_tokens():
     assert np.allclose(gradient, want, atol=1e-6)
 
 
+# Two views of each row
+
+
+def two_views(labels, logits, weight=None, **arguments):
+    loss = training.TwoViewCrossEntropy(**arguments)(labels, logits, weight)
+    return float(ops.convert_to_numpy(loss))
+
+
+def oracle_apart(one, other):
+    """Symmetric divergence of each pair of rows, from the definition."""
+    p, q = (np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in (one, other))
+    return ((p * np.log(p / q) + q * np.log(q / p)) / 2).sum(-1)
+
+
+PAIRED = np.concatenate([LABELS, LABELS]), RNG.normal(size=(2 * B, T, V))
+
+
+@pytest.mark.parametrize("place", [0, slice(None)])
+def test_two_views_cost_what_each_says_and_how_far_they_are_apart(place):
+    labels, logits = (x[:, place] for x in PAIRED)
+    nats, apart = (
+        oracle_nats(labels, logits),
+        oracle_apart(*np.split(logits, 2)),
+    )
+    want = nats.mean() + 0.7 * apart.mean()
+    assert np.isclose(two_views(labels, logits, agreement=0.7), want, rtol=1e-5)
+    weight = np.arange(2.0 * B, dtype="float32")
+    spread = weight.reshape(-1, *[1] * (labels.ndim - 1))
+    want = ((nats + 0.7 * np.concatenate([apart, apart])) * spread).mean()
+    found = two_views(labels, logits, weight, agreement=0.7)
+    assert np.isclose(found, want, rtol=1e-5)
+
+
+def test_views_that_agree_cost_the_cross_entropy_in_half_precision_too():
+    labels, logits = PAIRED[0][:, 0], np.tile(LOGITS[:, 0] * 1000, (2, 1))
+    logits = logits.astype("float16")
+    want = oracle_nats(labels, logits).mean()
+    assert np.isclose(two_views(labels, logits), want, rtol=1e-5)
+
+
+def test_two_views_need_an_even_number_of_rows_and_a_weight():
+    with pytest.raises(ValueError, match="even number of rows"):
+        two_views(LABELS[:, 0], LOGITS[:, 0])  # B is odd
+    with pytest.raises(ValueError, match="`agreement`"):
+        training.TwoViewCrossEntropy(agreement=0)
+    one = training.TwoViewCrossEntropy(agreement=0.7, name="of_mine")
+    two = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(one)
+    )
+    assert two.get_config() == {"agreement": 0.7, "name": "of_mine"}
+
+
+def test_two_views_train_at_any_batch_size():
+    def batches():
+        for size in (1, 3, 2):
+            yield np.ones((2 * size, V), "float32"), np.ones(2 * size, "int32")
+
+    model = keras.Sequential([keras.Input((V,)), keras.layers.Dense(2)])
+    model.compile("adam", training.TwoViewCrossEntropy())
+    for x, y in batches():
+        assert np.isfinite(model.train_on_batch(x, y))
+
+
 # Metrics
 
 

@@ -53,7 +53,7 @@ from keras_seq.training import (
     without_padding,
 )
 
-EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 24}
+EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 20}
 run = Run("09_bert", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 PAIRS = run.data != "nsmc"

@@ -14,7 +14,7 @@ from keras_seq.training.batching import (
 )
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
 from keras_seq.training.gradients import gradient_by_lag, input_gradient
-from keras_seq.training.losses import TokenCrossEntropy
+from keras_seq.training.losses import TokenCrossEntropy, TwoViewCrossEntropy
 from keras_seq.training.metrics import (
     NatsPerToken,
     Perplexity,
@@ -54,6 +54,7 @@ __all__ = [
     "StopWhen",
     "TokenAccuracy",
     "TokenCrossEntropy",
+    "TwoViewCrossEntropy",
     "attention_on_spans",
     "attention_rollout",
     "begin_again",

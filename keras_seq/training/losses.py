@@ -8,11 +8,17 @@ padding. Here a position whose label is `pad_id` is not counted.
     smoothed: (1 - e) nats_bt + e mean_v(-log softmax(logits_bt)[v])
     loss = sum_bt w_bt nats_bt / (number of real tokens)
 
+A text that is read in two ways can be asked to mean one thing in both:
+
+    two views: nats_i + a/2 (KL(p_i || q_i) + KL(q_i || p_i)), of each view
+
 Whether a token is real is read off the labels, not off Keras's implicit
 mask, which any raw arithmetic inside a model silently drops.
 
 Shapes: B batch, T length, V vocabulary.
-Paper: label smoothing, Szegedy et al. (2016), arXiv:1512.00567, section 7.
+Papers: label smoothing, Szegedy et al. (2016), arXiv:1512.00567, section 7;
+    two views, Wang, Ruder & Neubig (2021), arXiv:2103.08490, of texts cut in
+    two ways, and Liang et al. (2021), arXiv:2106.14448, of dropout.
 """
 
 import numbers
@@ -158,6 +164,50 @@ class TokenCrossEntropy(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "name": self.name,
         }
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class TwoViewCrossEntropy(TokenCrossEntropy):
+    """The same for texts that are read in two ways, and should mean one thing.
+
+    The batch holds every text twice: row i and row B + i are the same one, in
+    other pieces, with other words hidden or other units dropped. To the cross
+    entropy of both is added how far apart they are.
+
+    Args:
+        agreement: float > 0, a, the weight of what is added. Default 1.
+        name: str.
+    Call arguments:
+        y_true: int (2B,) or (2B, T), labels, all of which count.
+        y_pred: float (2B, C) or (2B, T, C), logits.
+        sample_weight: as of `TokenCrossEntropy`.
+    Returns:
+        float32 scalar, nats.
+    Raises:
+        ValueError: if `agreement` is no number > 0; in a call, if the
+            rows are odd in number, or the logits are not one row per label.
+    """
+
+    def __init__(self, agreement=1.0, name="two_view_cross_entropy"):
+        checks.positive(agreement=agreement)
+        super().__init__(pad_id=None, name=name)
+        self.agreement = agreement
+
+    def call(self, y_true, y_pred):
+        nats = super().call(y_true, y_pred)
+        if (y_pred.shape[0] or 0) % 2:
+            raise ValueError(
+                "`y_pred` must have an even number of rows, two views of each "
+                f"text. Received y_pred.shape={tuple(y_pred.shape)}."
+            )
+        log_p = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        log_p, log_q = ops.split(log_p, 2)
+        apart = (ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q)
+        apart = ops.sum(apart, axis=-1) / 2
+        return nats + self.agreement * ops.concatenate([apart, apart])
+
+    def get_config(self):
+        return {"agreement": self.agreement, "name": self.name}
 
 
 class _Mean(keras.losses.Loss):
