@@ -77,7 +77,7 @@ folder = Path(run.options["pretrained"])
 if not (folder / "model.keras").exists():
     raise SystemExit(f"Run 09_bert --data {run.data} first: no {folder}.")
 pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
-DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # reviews never read the same
+DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # for reviews, two views
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
 packer = Packer(tokenizer, pretrained.max_length, trim="longest")
