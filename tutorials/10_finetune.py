@@ -83,9 +83,9 @@ pretrained = keras.models.load_model(folder / "model.keras").bert
 packer = Packer(tokenizer, pretrained.max_length, trim="longest")
 
 
-def bert(start):
+def bert(start, dropout=DROPOUT):
     """Make a BERT of one size, with what was learned or from scratch."""
-    config = {"dtype": run.dtype, "dropout": DROPOUT}
+    config = {"dtype": run.dtype, "dropout": dropout}
     new = BERT.from_config({**pretrained.get_config(), **config})
     new.build()
     if start == "pretrained":
@@ -318,6 +318,8 @@ if run.data == "pydocs":
 #
 # Four facts about two functions, and a question; one in ten has no answer
 # there. The plain baseline is the first fact of the kind that is asked for.
+# As good as that BERT is soon; that the name decides it finds out after ten
+# times as many questions, and then quickly.
 
 
 # %%
@@ -340,9 +342,9 @@ def answer(questions, texts):
 
 
 if run.data == "pydocs":
-    *_, x, y = facts(200 if run.quick else 8000, "train")
-    answerer = BERTSpanQA(bert("pretrained"))
-    fit("span_qa", answerer, x, y, epochs=3, rate=1e-3)
+    *_, x, y = facts(200 if run.quick else 80_000, "train")
+    answerer = BERTSpanQA(bert("pretrained", dropout=0.0))
+    fit("span_qa", answerer, x, y, epochs=3, rate=7e-4)
     asked, answers, *_ = facts(few, "test")
     said = answer(*asked)
     metrics["span_exact_match"] = exact_match(answers, said)
