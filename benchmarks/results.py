@@ -83,7 +83,7 @@ SHOWN = {
     },
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
-        "vit_accuracy_longer": "the same, eight times the epochs",
+        "vit_accuracy_longer": "the same ViT, eight times the epochs, or once",
         "cnn_accuracy_100": "the same, ConvNet of as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
         "cnn_accuracy_10": "the same, ConvNet",

@@ -70,8 +70,9 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
         `Generated(ids, scores, attention)`, NumPy int (B, max_length), float
         (B,), and float (B, max_length, S) or None.
     Raises:
-        ValueError: if `max_length` is no int > 0, `method` is none, `end_id`
-            is no token that can be picked, or the model has no weights yet,
+        ValueError: if `inputs` are no ids, or more than the model reads,
+            `max_length` is no int > 0, `method` is none, `end_id` is no token
+            that can be picked, or the model has no weights yet,
             or no `start` and `step`.
     """
     checks.positive_int(max_length=max_length)

@@ -237,6 +237,7 @@ class GPT(keras.Model):
         Raises:
             ValueError: if a file is missing or damaged, a tensor is missing
                 or of a wrong shape, or an option is not to be had here.
+            ImportError: if the package safetensors is not installed.
         """
         from keras_seq import pretrained
 

@@ -55,7 +55,8 @@ class RecurrentLM(keras.Model):
             None: `units`, which `tied` needs.
         cell: "rnn", "gru" or "lstm". Default "lstm".
         num_layers: int > 0, layers on top of each other. Default 1.
-        dropout: float in [0, 1), between the layers. Default 0.
+        dropout: float in [0, 1), before each layer and before the logits.
+            Default 0.
         tied: bool, score with the embedding table itself (Press & Wolf
             2017). Default False.
         stateful: bool, each batch begins where the last one ended, row by

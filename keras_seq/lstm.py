@@ -88,7 +88,8 @@ class LSTMCell(RecurrentCell):
     Returns:
         float (B, U) and [h, c], the states after it.
     Raises:
-        ValueError: if `units` is no int > 0, or a dropout not in [0, 1).
+        ValueError: if `units` is no int > 0, a dropout not in [0, 1), or a
+            `ChronoInitializer` meets `unit_forget_bias`.
     """
 
     gates = 4

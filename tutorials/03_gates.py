@@ -6,9 +6,9 @@
 # *The idea* (Hochreiter & Schmidhuber 1997; Cho et al. 2014): a state that
 # is added to instead of rewritten, behind gates that open and close.
 #
-# Expected: the LSTM and the GRU add two numbers that stand 100 steps apart
-# (error below 0.01), even 200; the simple network does no better than the
-# mean (0.167).
+# Expected: the LSTM and the GRU add two numbers that stand somewhere in 100
+# steps (error below 0.01), even in 200; the simple network does no better than
+# the mean (0.167).
 
 # %%
 import keras

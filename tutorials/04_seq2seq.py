@@ -43,10 +43,10 @@ metrics, baselines = {}, {}
 # ## Dates, as people write them
 #
 # Ten languages, 110 formats, one right answer. The year often stands last and
-# is wanted first, "März" becomes "03", the weekday is to be passed over: no
-# letter of the answer stands where it stood in the source. No date of the
-# test was seen in training, so the answer to the nearest known text is always
-# wrong. Chapters 05 and 06 share this task: their numbers can be compared.
+# is wanted first, "März" becomes "03", the weekday is to be passed over:
+# few letters of the answer stand where they stood in the source. No date of
+# the test was seen in training, so the answer to the nearest known text is
+# always wrong. Chapters 05 and 06 share this task, with half as many dates.
 
 # %%
 texts, answers, _ = data.dates(COUNT, seed=run.seed)

@@ -102,9 +102,9 @@ source_test = read.tokenize(texts_test, end=True)
 #     concat     v . tanh([h_t ; m_s] W)
 #
 # All with the same width, the same batches and the same number of steps, and
-# with them the plain model of chapter 04. All encoders read from both ends but
-# that of `dot`, which wants vectors as wide as the decoder's state; so it has
-# fewer weights, and knows less of what comes next.
+# so has the plain model of chapter 04 beside them. All encoders read from both
+# ends but that of `dot`, which wants vectors as wide as the decoder's state; so
+# it has fewer weights, and knows less of what comes next.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size, units)

@@ -189,7 +189,7 @@ for trio in zip(texts_test[:5], said):
 # ## Without positions
 #
 # To attention a sentence is a bag: "05.03." and "03.05." are the same letters.
-# Half as many epochs, and little comes of more.
+# About half as many epochs.
 
 # %%
 blind = make(norm_first=True, positions="none")

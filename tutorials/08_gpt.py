@@ -16,8 +16,8 @@
 # `--data tinyshakespeare` has the sizes of nanoGPT's setting for a small
 # computer: 4 layers, 4 heads, width 128, windows of 64, batches of 12, 2,000
 # steps, no dropout. (The rate and the first weights are our own.) It reads 1.5
-# million letters, the networks of chapter 01 two million and in longer
-# stretches: their 1.6 nats are not what to compare with.
+# million letters, the networks of chapter 01 nearly two million: their 1.6
+# nats are not quite what to compare with.
 #
 # Shapes: B batch, T length, V vocabulary, L layers, H heads.
 

@@ -294,8 +294,8 @@ run.save(plots.position_similarity(learned, GRID), "positions")
 # ## Ship it: pixels in, a label out
 #
 # Three formats, each asked in a process that knows nothing of this library:
-# up to 500 test images, made larger first, as a camera might give them. (The
-# two files are of a model in float32.)
+# up to 500 test images, made larger first, as a camera might give them. (All
+# three are of a model in float32.)
 
 # %%
 served = ViT.from_config({**vit.get_config(), "dtype": "float32"})

@@ -121,9 +121,9 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # grew so large that each word looked at one place alone. The Transformer gets
 # larger batches, for large products are what it is quick at, and learns longer
 # too. It and the GRU get smoothed labels. Luong alone searches with a beam.
-# Recipes are chosen by the validation captions, whose figure stands beside that
-# of the test, and the Transformer's by the half hour that it may take; but the
-# GRU and Luong were changed after a first run, when both figures were known.
+# Recipes are chosen by the validation captions, whose figure is printed beside
+# that of the test, and the Transformer's by the half hour that it may take; but
+# the GRU and Luong were changed after a first run, when both were known.
 
 # %%
 sizes = (read.vocab_size, write.vocab_size)

@@ -21,10 +21,10 @@ def moving_digits(count, frames, split="train", seed=0, size=16, hidden=0.3):
 
     A digit of `digits(split)` drifts at up to 1.5 pixels a frame and bounces
     off the walls. Once or twice a clip another digit takes its place. In the
-    fraction `hidden` of frames its 8 x 8 pixels are noise; the label is still
-    the digit behind. The first frame and each frame of a change are never
-    covered. A seed gives the same clips whatever `hidden` is, but for the
-    covered pixels. Licence as for `digits`.
+    fraction `hidden` of the other frames its 8 x 8 pixels are noise; the label
+    is still the digit behind. (The first frame and those of a change are
+    never covered.) A seed gives the same clips whatever `hidden` is, but for
+    the covered pixels. Licence as for `digits`.
 
     Baselines, frames right at T = 12 after 4,000 training clips: 0.1 for one
     answer always; 0.14 for logistic regression on the pixels of one frame;
@@ -36,7 +36,8 @@ def moving_digits(count, frames, split="train", seed=0, size=16, hidden=0.3):
         split: "train" or "test", whose images are used. Default "train".
         seed: int, which clips are drawn. Default 0.
         size: int > 8, side S of a frame in pixels. Default 16.
-        hidden: float in [0, 1), chance that a frame is covered. Default 0.3.
+        hidden: float in [0, 1), chance that such a frame is covered.
+            Default 0.3.
     Returns:
         clips: float32 (N, T, S, S) in [0, 1].
         labels: int32 (N, T), the digit in each frame, 0 to 9.

@@ -4,9 +4,9 @@
     "1950년 3월 5일 일요일"    ->  "1950-03-05"
 
 The task is short, has one right answer, and cannot be done letter by letter:
-the year stands last and is wanted first, "März" becomes "03", the weekday is
-to be passed over. As every date is written field by field, it is known which
-characters of the source each character of the answer comes from.
+the year often stands last and is wanted first, "März" becomes "03", the
+weekday is to be passed over. As every date is written field by field, it is
+known which characters of the source each character of the answer comes from.
 
 The formats are those of the Unicode consortium's Common Locale Data
 Repository, from Babel. Left out are those that do not tell the date: years of

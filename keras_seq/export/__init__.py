@@ -10,8 +10,9 @@ back to a string, in one graph:
     images -> resized -> logits           -> label, probabilities
 
 It is loaded by a process that imports tensorflow and tensorflow_text alone,
-takes any number of texts of any length, and answers as Python does. Nothing is
-cut: a text of n tokens costs n steps. From the command line:
+takes any number of texts, and answers as Python does. Only a `Packer` that
+trims cuts a text; one too long for the model is an error. From the command
+line:
 
     python -m keras_seq.export show PATH
     python -m keras_seq.export run PATH --text "Are you free tomorrow?"

@@ -1,7 +1,7 @@
 """Tokenizer: what every way of cutting a text into ids has in common.
 
-A tokenizer turns a string into pieces and each piece into its id. The three
-of this package differ in what a piece is and in how a vocabulary of pieces is
+A tokenizer turns a string into pieces and each piece into its id. Those of
+this package differ in what a piece is and in how a vocabulary of pieces is
 learned; what stands around that is the same, and stands here once:
 
     normalised = NFC(text), broken UTF-8 as U+FFFD
