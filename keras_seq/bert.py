@@ -158,6 +158,7 @@ class BERT(Published, keras.Model):
             max_length=max_length,
             num_segments=num_segments,
         )
+        checks.fraction(dropout=dropout)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
             "num_heads": num_heads,

@@ -1,6 +1,7 @@
 """Refuse bad arguments by name: what is wrong, the rule, what was received."""
 
 import numbers
+from collections.abc import Iterable
 
 
 def positive_int(**arguments):
@@ -82,6 +83,18 @@ def one_of(choices, **arguments):
             )
 
 
+def strings(**argument):
+    """Give several str as a list; refuse what is none, one str too."""
+    [(name, value)] = argument.items()
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    found = list(value) if several else [None]
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError(
+            f"`{name}` must be a list of str. Received {name}={value!r}."
+        )
+    return found
+
+
 def size(**argument):
     """Give a size as two ints > 0, height and width; one stands for both."""
     [(name, value)] = argument.items()
@@ -93,7 +106,7 @@ def size(**argument):
         )
     for side in both:
         positive_int(**{name: side})
-    return tuple(both)
+    return tuple(int(side) for side in both)
 
 
 def built(model):

@@ -79,8 +79,8 @@ class ResidualBlock(keras.layers.Layer):
     def _around(self, x):
         """Give what goes around: x, as small and as wide as its sum."""
         more = self.filters - x.shape[-1]
-        if self.stride > 1:
-            x = x[:, :: self.stride, :: self.stride]
+        if self.stride > 1:  # (A slice's size JAX does not know to be y's.)
+            x = ops.average_pool(x, 1, self.stride, data_format="channels_last")
         return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, more))) if more else x
 
 
@@ -197,6 +197,8 @@ class ConvNet(keras.Model):
                 f"of shape {tuple(images.shape)}."
             )
         x = ops.cast(images, self.compute_dtype)  # of whole numbers, too
+        # Frozen, its norms are, too, which may be younger than the word.
+        training = training and self.trainable
         x = ops.relu(self.first(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)

@@ -97,6 +97,7 @@ class GPT(keras.Model):
         checks.positive_int(
             units=units, num_layers=num_layers, max_length=max_length
         )
+        checks.fraction(dropout=dropout)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
             "num_heads": num_heads,

@@ -34,6 +34,8 @@ class LayerNormalization(keras.layers.LayerNormalization):
 
     Args:
         epsilon: float > 0, added to the variance. Default 1e-5.
+        kwargs: initializers, regularizers and constraints of gamma and beta,
+            as Keras's layer has them.
     Call arguments:
         inputs: float (..., D).
     Returns:
@@ -57,20 +59,24 @@ class LayerNormalization(keras.layers.LayerNormalization):
         return ops.cast(y, self.compute_dtype)
 
     def get_config(self):
-        config = keras.layers.Layer.get_config(self)
-        return {**config, "epsilon": self.epsilon}
+        fixed = ("axis", "center", "scale", "rms_scaling")
+        config = super().get_config()
+        return {key: config[key] for key in config if key not in fixed}
 
 
-@ops.custom_gradient
 def _norm(x, epsilon):
-    x = x - _mean(x)
-    scale = ops.rsqrt(_mean(x * x) + epsilon)
-    n = x * scale
+    @ops.custom_gradient
+    def norm(x):  # (What it is given becomes float32 in a graph: only x.)
+        x = x - _mean(x)
+        scale = ops.rsqrt(_mean(x * x) + epsilon)
+        n = x * scale
 
-    def gradient(s):
-        return (s - _mean(s) - n * _mean(s * n)) * scale, None
+        def gradient(s):
+            return (s - _mean(s) - n * _mean(s * n)) * scale
 
-    return n, gradient
+        return n, gradient
+
+    return norm(x)
 
 
 def _mean(x):

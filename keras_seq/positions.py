@@ -18,10 +18,11 @@ gets half of the width, all sines before all cosines:
 
 Shapes: B batch, T length, D width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
-    et al. (2017), arXiv:1705.03122, section 3.1; of patches: Chen, Xie & He
-    (2021), arXiv:2104.02057, section 5, as in Beyer et al. (2022),
-    arXiv:2205.01580.
-Differs from the paper: nothing.
+    et al. (2017), arXiv:1705.03122, section 3.1; of patches: Beyer, Zhai &
+    Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
+    arXiv:2104.02057, section 5.
+Differs from the paper: nothing from Beyer's code; in that of Chen it is D/4
+    which divides i, so that the longest wave is a little shorter.
 """
 
 import math
@@ -105,7 +106,7 @@ def interpolated_positions(table, old, new):
         )
     grid = table[before:].reshape(*old, -1)
     down, along = (_cubic(*sizes) for sizes in zip(old, new))
-    grid = np.einsum("yr,rcd,xc->yxd", down, grid, along)
+    grid = np.einsum("yr,rcd,xc->yxd", down, grid, along, optimize=True)
     places = grid.reshape(math.prod(new), -1)
     return np.concatenate([table[:before], places])
 
@@ -141,7 +142,7 @@ class PositionalEncoding(keras.layers.Layer):
     Raises:
         ValueError: if an argument is outside its range, or x is longer than
             what was learned. (Where a compiled function does not know the
-            length, places beyond it become NaN.)
+            length, places beyond it become NaN, and so do those below 0.)
     """
 
     def __init__(self, kind="sinusoidal", max_length=512, **kwargs):
@@ -162,6 +163,10 @@ class PositionalEncoding(keras.layers.Layer):
     def call(self, x, positions=None):
         if self.kind == "none":
             return x
+        if len(x.shape) != 3:
+            raise ValueError(
+                f"`x` must be (B, T, D). Received x of shape {tuple(x.shape)}."
+            )
         length, units = x.shape[1:]
         learned, most = self.kind == "learned", self.max_length
         if learned and isinstance(length, int) and most < length:
@@ -176,9 +181,9 @@ class PositionalEncoding(keras.layers.Layer):
         else:  # beyond what was learned: no number, where no error can be
             # (A product, not the weights: see `TokenEmbedding.call`.)
             table = ops.multiply(self.embeddings, 1.0)
-            told = ops.take(table, ops.minimum(positions, most - 1), axis=0)
-            known = (positions < most)[..., None]
-            told = ops.where(known, told, float("nan"))
+            told = ops.take(table, ops.clip(positions, 0, most - 1), axis=0)
+            known = (positions >= 0) & (positions < most)
+            told = ops.where(known[..., None], told, float("nan"))
         return x + ops.cast(told, x.dtype)
 
     def get_config(self):

@@ -106,6 +106,7 @@ class Transformer(keras.Model):
             target_vocab_size=target_vocab_size,
             num_layers=num_layers,
         )
+        checks.fraction(dropout=dropout)
         checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         checks.one_of(POSITIONS, positions=positions)

@@ -127,7 +127,9 @@ class ViT(keras.Model):
             units=units, num_layers=num_layers, channels=channels
         )
         checks.fraction(
-            stochastic_depth=stochastic_depth, patch_dropout=patch_dropout
+            dropout=dropout,
+            stochastic_depth=stochastic_depth,
+            patch_dropout=patch_dropout,
         )
         checks.one_of(POOLINGS, pooling=pooling)
         checks.one_of(POSITIONS, positions=positions)
@@ -195,9 +197,10 @@ class ViT(keras.Model):
         return math.prod(self.grid) + (self.config["pooling"] == "token")
 
     def build(self, images_shape=None):
-        size, D = (None, *self.config["image_size"]), self.config["units"]
-        images_shape = (*size, self.config["channels"])
-        self.embedding.build(self.patches.compute_output_shape(images_shape))
+        D, size = self.config["units"], self.config["image_size"]
+        wanted = (None, *size, self.config["channels"])
+        self._check_images(images_shape or wanted)
+        self.embedding.build(self.patches.compute_output_shape(wanted))
         if self.config["pooling"] == "token":
             self.token = self.add_weight(
                 name="token", shape=(D,), initializer="zeros"
@@ -226,12 +229,7 @@ class ViT(keras.Model):
 
         With `few`, only that many tokens, the first, go through the last block.
         """
-        wanted = (*self.config["image_size"], self.config["channels"])
-        if tuple(images.shape)[1:] != wanted:
-            raise ValueError(
-                f"`images` must be (B, H, W, C) with (H, W, C) = {wanted}. "
-                f"Received images of shape {tuple(images.shape)}."
-            )
+        self._check_images(images.shape)
         x, seen = self.embedding(self.patches(images)), []
         if self.config["pooling"] == "token":
             token = ops.cast(self.token, x.dtype)
@@ -248,6 +246,14 @@ class ViT(keras.Model):
             )
             seen.append(weights)
         return self.norm(x), seen
+
+    def _check_images(self, shape):
+        wanted = (*self.config["image_size"], self.config["channels"])
+        if tuple(shape)[1:] != wanted:
+            raise ValueError(
+                f"`images` must be (B, H, W, C) with (H, W, C) = {wanted}. "
+                f"Received images of shape {tuple(shape)}."
+            )
 
     def _place(self, x):
         if self.positions is not None:
@@ -277,8 +283,9 @@ class ViT(keras.Model):
         new = type(self).from_config(config)
         new.build()
         learned = getattr(self.positions, "embeddings", None)
-        for old, copy in zip(self.weights, new.weights):
-            x = ops.convert_to_numpy(ops.cast(old, "float32"))
+        for old, copy in zip(self.weights, new.weights, strict=True):
+            wide = keras.backend.result_type(old.dtype, "float32")
+            x = ops.convert_to_numpy(ops.cast(old, wide))
             if old is learned:
                 x = interpolated_positions(x, self.grid, new.grid)
             copy.assign(x)

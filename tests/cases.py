@@ -200,6 +200,7 @@ BAD_BLOCK = (
     ({"num_heads": 0}, "num_heads"),
     ({"num_heads": 2}, "num_heads"),  # does not divide UNITS
     ({"dropout": 1.0}, "dropout"),
+    ({"dropout": 1.5}, "dropout"),
     ({"hidden": 0}, "hidden"),
 )
 BAD_DEPTH = ({"stochastic_depth": 1.0}, "stochastic_depth")

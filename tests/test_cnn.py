@@ -1,5 +1,6 @@
 """ConvNet: the equations of its paper, sizes, and images of any size."""
 
+import keras
 import numpy as np
 import pytest
 from cases import images
@@ -85,6 +86,28 @@ def test_only_in_training_the_batch_is_the_norm():
     assert not np.array_equal(numbers(model(images())), before)
     alone = numbers(model(images()[:1]))
     assert np.allclose(alone, numbers(model(images()))[:1], atol=1e-5)
+
+
+def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
+    model = ConvNet(7, (3, 5), num_blocks=1, channels=2)
+    wanted = numbers(model(images()))
+    model.trainable = False
+    model.save(tmp_path / "frozen.keras")
+    for each in (model, keras.models.load_model(tmp_path / "frozen.keras")):
+        assert np.array_equal(numbers(each(images(), training=True)), wanted)
+        each.trainable = True
+        each(images(), training=True)
+        assert not np.array_equal(numbers(each(images())), wanted)
+
+
+@pytest.mark.parametrize("size", [(None, None), (None, 15)])
+def test_it_may_be_told_of_images_of_unknown_size(size):
+    model = ConvNet(7, (3, 5, 5), num_blocks=1, first_stride=2, channels=2)
+    inputs = keras.Input((*size, 2))
+    around = keras.Model(inputs, model(inputs))
+    for H in (6, 7, 9):
+        x = np.ones((2, H, 15, 2), "float32")
+        assert np.allclose(numbers(around(x)), numbers(model(x)), atol=1e-5)
 
 
 @pytest.mark.parametrize("filters", [(3,), (3, 5), (4, 4, 9)])

@@ -463,7 +463,12 @@ def test_labels_must_be_one_for_each_class(tmp_path):
         export.export_text_classifier(
             model, tmp_path, labels=["a", "b"], **options
         )
-    with pytest.raises(ValueError, match="`labels` must be a str"):
+    for labels in (None, 3, "ab", ["a", 1]):
+        with pytest.raises(ValueError, match="`labels` must be a list of str"):
+            export.export_text_classifier(
+                model, tmp_path, labels=labels, **options
+            )
+    with pytest.raises(ValueError, match="`labels` must be one for each"):
         export.export_text_classifier(model, tmp_path, labels=[], **options)
 
 

@@ -50,7 +50,11 @@ def write(model, path, format="tf_saved_model"):
     return path
 
 
-NAMES = {"tf_saved_model": "saved", "onnx": "m.onnx", "litert": "m.tflite"}
+NAMES = {
+    "tf_saved_model": "saved",
+    "onnx": "new/m.onnx",
+    "litert": "new/m.tflite",
+}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,7 @@ def test_a_saved_model_names_the_class(tmp_path):
         ("`channels` must be", {"channels": 0}),
         ("`mean` must be", {"mean": [0.1, 0.2, 0.3]}),
         ("`mean` must be", {"mean": float("nan")}),
+        ("`mean` must be", {"mean": [[1], [1, 2]]}),
         ("`std` must be", {"std": "1"}),
         ("`std` must be > 0", {"std": [1.0, 0.0]}),
     ],
@@ -115,8 +120,10 @@ def test_half_precision_goes_into_no_file(tmp_path, format):
     match = "`model` must compute in float32"
     if BACKEND != "tensorflow":
         match = "The Keras backend must be tensorflow"
-    with pytest.raises(ValueError, match=match):
-        write(model, tmp_path / NAMES[format], format)
+    inputs = keras.Input((*SIZE, 2))  # around it, all is in float32
+    for each in (model, keras.Model(inputs, model(inputs))):
+        with pytest.raises(ValueError, match=match):
+            write(each, tmp_path / NAMES[format], format)
 
 
 @pytest.mark.tensorflow_only

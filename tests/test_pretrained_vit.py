@@ -174,6 +174,13 @@ def test_options_reach_the_model(published):
 
 
 @first_only
+@pytest.mark.parametrize("size", [{}, {"image_size": (6, 5)}])
+def test_read_to_be_frozen_it_is_frozen(published, size):
+    ours = ViT.from_huggingface(published[1], trainable=False, **size)
+    assert not ours.trainable and not ours.trainable_weights
+
+
+@first_only
 def test_a_file_in_half_precision_is_read(published, tmp_path):
     half = transformers.ViTForImageClassification(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
@@ -214,6 +221,7 @@ def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
         ("attention_probs_dropout_prob", 2),
         ("layer_norm_eps", "x"),
         ("layer_norm_eps", -1),
+        ("id2label", 5),
     ],
 )
 def test_what_our_model_does_not_have_is_refused(folder, option, value):
@@ -337,6 +345,8 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
         ({"pooling": "mean"}, None, "pooling"),
         ({"positions": "none"}, None, "positions"),
         ({"activation": "silu"}, None, "activation"),
+        ({}, "ab", "labels"),
+        ({}, 2, "labels"),
         ({}, ["cat"], "labels"),
         ({}, ["cat", "cat"], "labels"),
         ({}, ["cat", 1], "labels"),

@@ -618,7 +618,7 @@ def test_a_tutorial_may_have_options_of_its_own(tmp_path):
         start(tmp_path, "--rung=b", "--resume", arguments=own)
 
 
-@pytest.mark.parametrize("name", ["data", "metrics", "top-k"])
+@pytest.mark.parametrize("name", ["data", "metrics", "top-k", "help"])
 def test_an_option_may_not_take_the_name_of_another(tmp_path, name):
     with pytest.raises(ValueError, match="`arguments`"):
         start(tmp_path, arguments={name: {}})
@@ -769,6 +769,36 @@ def test_a_repeated_epoch_stands_once_in_the_history(tmp_path):
     log = tmp_path / "resume" / "one.csv"
     log.write_text("epoch,loss,val_loss\n0,3,NA\n1,2,NA\n1,1.5,NA\n")
     assert run.history("one") == {"epoch": [0, 1], "loss": [3, 1.5]}
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_damaged_page_is_named(tmp_path, resume):
+    start(tmp_path).callbacks("one")
+    (tmp_path / "resume" / "run.json").write_text('{"options"')
+    with pytest.raises(ValueError, match="run.json must hold the state"):
+        start(tmp_path, *resume)
+
+
+@pytest.mark.parametrize("stage", ["", ".", "..", "a/b", 3])
+def test_a_stage_has_the_name_of_a_file(tmp_path, stage):
+    with pytest.raises(ValueError, match="`stage` must be a file name"):
+        start(tmp_path).callbacks(stage)
+
+
+def test_a_stage_that_has_not_begun_has_no_history(tmp_path):
+    with pytest.raises(ValueError, match="`stage` must have begun"):
+        start(tmp_path).history("one")
+
+
+@pytest.mark.parametrize("data", ["names", 5, [3], ()])
+def test_the_data_of_a_run_are_names(tmp_path, data):
+    with pytest.raises(ValueError, match="`data` must be"):
+        start(tmp_path, data=data)
+
+
+def test_every_data_set_has_its_epochs(tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must have each"):
+        start(tmp_path, epochs={"pydocs": 1})
 
 
 def test_a_fresh_run_deletes_the_old_state_and_nothing_else(tmp_path):
@@ -922,6 +952,35 @@ def test_a_model_begins_again_as_a_new_one(name):
     fresh.fit(x, y, epochs=2, verbose=0)
     for again, new in zip(model.get_weights(), fresh.get_weights()):
         np.testing.assert_allclose(again, new, atol=1e-6)
+
+
+def test_it_begins_again_with_the_seeds_of_the_new_one():
+    def network():
+        layers = [keras.Input((23,)), keras.layers.Dropout(0.5)]
+        return keras.Sequential(layers)
+
+    x = np.ones((1, 23), "float32")
+    model, fresh = network(), network()
+    model.compile("sgd", "mse")
+    model(x, training=True)
+    training.begin_again(model, fresh)
+    found, wanted = (
+        keras.ops.convert_to_numpy(each(x, training=True))
+        for each in (model, fresh)
+    )
+    assert np.array_equal(found, wanted)
+
+
+def test_frozen_after_it_was_compiled_it_cannot_begin_again():
+    model, fresh = small_network(), small_network()
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.layers[0].trainable = False
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="`model` must be compiled anew"):
+        training.begin_again(model, fresh)
+    for a, b in zip(before, model.get_weights()):
+        assert np.array_equal(a, b)
 
 
 def test_what_cannot_begin_again_is_refused():

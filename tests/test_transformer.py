@@ -239,6 +239,42 @@ def test_norm_is_as_precise_as_its_policy(dtype, near):
     np.testing.assert_allclose(found, theirs, atol=near)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_norm_trains_in_a_graph_in_other_precisions(dtype):
+    if keras.backend.backend() == "jax" and dtype == "float64":
+        pytest.skip("JAX has no float64 unless it is told to")
+    x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
+    model = keras.Sequential([LayerNormalization(1e-6, dtype=dtype)])
+    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
+    found = keras.ops.cast(model.predict(x, verbose=0), "float32")
+    np.testing.assert_allclose(found, theirs, atol=1e-2)
+    model.compile("sgd", "mse", jit_compile=False)
+    model.fit(x, x, verbose=0)
+    assert np.isfinite(numbers(model.layers[0].gamma)).all()
+
+
+def test_norm_keeps_what_keras_lets_it_have():
+    norm = LayerNormalization(gamma_regularizer="l2", beta_initializer="ones")
+    again = LayerNormalization.from_config(norm.get_config())
+    assert again.gamma_regularizer is not None
+    assert isinstance(again.beta_initializer, keras.initializers.Ones)
+    assert again.get_config() == norm.get_config()
+
+
+@pytest.mark.parametrize("kind", ["learned", "sinusoidal"])
+def test_only_rows_of_vectors_have_positions(kind):
+    with pytest.raises(ValueError, match=r"`x` must be \(B, T, D\)"):
+        PositionalEncoding(kind, 7)(np.ones((3, 5), "float32"))
+
+
+def test_a_position_that_was_not_learned_is_no_number():
+    layer = PositionalEncoding("learned", 7)
+    positions = np.array([[-7, -1, 0, 6, 7]])
+    found = numbers(layer(np.ones((1, 5, 3), "float32"), positions))
+    lost = np.isnan(found).all(axis=-1)
+    assert lost.tolist() == [[True, True, False, False, True]]
+
+
 @pytest.mark.parametrize("units", [6, 7])
 def test_waves_are_those_of_the_paper(units):
     expected = np.zeros((11, units))

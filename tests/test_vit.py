@@ -185,6 +185,11 @@ def test_an_image_of_another_size_is_refused(shape):
         vit()(np.zeros(shape, "float32"))
 
 
+def test_it_cannot_be_built_for_images_of_another_size():
+    with pytest.raises(ValueError, match=r"`images`.*\(6, 15, 2\)"):
+        ViT(**SMALL_VIT).build((None, 9, 9, 5))
+
+
 def test_waves_and_means_save_and_load(tmp_path):
     model = vit(positions="sinusoidal", pooling="mean", stochastic_depth=0.5)
     model.save(tmp_path / "model.keras")
@@ -227,7 +232,7 @@ def test_stochastic_depth_trains_in_a_compiled_step():
 # Positions.
 
 
-def test_waves_in_two_directions_are_those_of_moco_v3():
+def test_waves_in_two_directions_are_those_of_big_vision():
     rows, columns, D = 3, 5, 28
     omega = 1 / 10000 ** (np.arange(D // 4) / (D // 4 - 1))
     wanted = [
@@ -325,6 +330,19 @@ def test_resized_keeps_its_precision():
     for dtype in ("mixed_bfloat16", "bfloat16"):
         model = vit(dtype=dtype).resized((9, 20))
         assert model.dtype_policy.name == dtype
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="has no float64 unless told to"
+)
+def test_in_double_precision_it_is_resized_and_predicts():
+    model = vit(dtype="float64")
+    same = model.resized((6, 15))
+    for a, b in zip(model.get_weights(), same.get_weights()):
+        assert a.dtype == b.dtype == "float64" and np.array_equal(a, b)
+    found = same.predict(images(), verbose=0)
+    assert found.dtype == "float64"
+    np.testing.assert_allclose(found, numbers(model(images())), atol=1e-6)
 
 
 def test_what_cannot_be_resized_is_refused():

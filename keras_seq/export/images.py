@@ -152,6 +152,7 @@ def export_image_classifier(
     spec = keras.InputSpec(
         shape=(None, None, None, channels), dtype="uint8", name="images"
     )
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     reader.export(
         str(path), format=format, input_signature=[spec], verbose=False
     )
@@ -191,7 +192,10 @@ def run_images_alone(path, images):
 
 def _check_scale(channels, **both):
     for name, value in both.items():
-        each = np.array(value)
+        try:
+            each = np.array(value)
+        except ValueError:  # rows of several lengths
+            each = np.array(None)
         numbers = each.dtype.kind in "iuf" and np.isfinite(each).all()
         if not numbers or each.shape not in ((), (channels,)):
             raise ValueError(
@@ -203,19 +207,29 @@ def _check_scale(channels, **both):
 
 
 def _check_float32_on_tensorflow(model, format):
-    backend, policy = keras.backend.backend(), model.dtype_policy
+    backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ValueError(
             f"The Keras backend must be tensorflow for format={format!r}. "
             f"Received backend={backend!r}."
         )
-    if policy.compute_dtype != "float32":
+    other = _not_in_float32(model)
+    if other:
         raise ValueError(
             f"`model` must compute in float32 for format={format!r}, whose "
             "ops in half precision are not those of TensorFlow: make it anew "
             'with dtype="float32" and give it the weights. Received '
-            f"dtype={policy.name!r}."
+            f"dtype={other[0]!r}."
         )
+
+
+def _not_in_float32(layer):
+    """List the other precisions in a model and in the models within."""
+    other = layer.weights and layer.compute_dtype != "float32"
+    found = [layer.dtype_policy.name] if other else []
+    for part in getattr(layer, "layers", []):
+        found += _not_in_float32(part)
+    return found
 
 
 def _write_saved_model(reader, path, labels, channels):

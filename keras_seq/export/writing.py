@@ -213,11 +213,7 @@ def _check_target(model, tokenizer):
 
 def check_labels(labels, shape=None):
     """Give the names of the classes as a list; refuse what is none."""
-    labels = list(labels or ())
-    if not labels or not all(isinstance(name, str) for name in labels):
-        raise ValueError(
-            f"`labels` must be a str for each class. Received {labels!r}."
-        )
+    labels = checks.strings(labels=labels)
     if shape is not None and tuple(shape) != (len(labels),):
         raise ValueError(
             "`labels` must be one for each class of the model. Received "

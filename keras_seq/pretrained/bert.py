@@ -155,11 +155,11 @@ def _head_arguments(read, ours, theirs):
     read.require("architectures", [theirs], None)
     if ours is BERTSpanQA:
         return {}
-    labels, dropout = read.config.get("id2label"), "classifier_dropout"
+    dropout = "classifier_dropout"
     if read.config.get(dropout) is None:
         dropout = "hidden_dropout_prob"
     return {
-        "num_classes": 2 if labels is None else len(labels),
+        "num_classes": read.count_labels(),
         "dropout": read.real(dropout, 0.1, 0.0, 1.0),
     }
 

@@ -128,6 +128,16 @@ class Folder:
         checks.within(least, most, **{option: value})
         return value
 
+    def count_labels(self):
+        """Count the classes that are named; where none is, there are two."""
+        labels = self.config.get("id2label")
+        if labels is not None and not isinstance(labels, dict):
+            raise ValueError(
+                "`id2label` in config.json must name the classes. Received "
+                f"id2label={labels!r}."
+            )
+        return 2 if labels is None else len(labels)
+
     def rename(self, change):
         """Change the name of each tensor; drop those that `change` calls None.
 
@@ -177,9 +187,8 @@ class Folder:
 def classes(count, labels=None):
     """Name the classes of a head, as a folder does; refuse other names."""
     usual = [f"LABEL_{c}" for c in range(count)]
-    names = usual if labels is None else list(labels)
-    strings = all(isinstance(name, str) for name in names)
-    if not strings or not len(names) == len(set(names)) == count:
+    names = usual if labels is None else checks.strings(labels=labels)
+    if not len(names) == len(set(names)) == count:
         raise ValueError(
             f"`labels` must be {count} names, no two alike. Received "
             f"labels={labels!r}."

@@ -54,7 +54,11 @@ def load_vit(make, folder, **options):
             continue
         weight.assign(read.take(weight.name, *weight.shape))
     read.finish()
-    return model if size is None else model.resized(size)
+    if size is None:
+        return model
+    resized = model.resized(size)
+    resized.trainable = model.trainable
+    return resized
 
 
 def save_vit(model, folder, labels=None):
@@ -125,8 +129,7 @@ def _classes(read):
     head = any(name.startswith("classifier.") for name in read.tensors)
     if kind == ["ViTModel"] or (kind is None and not head):
         return None
-    labels = read.config.get("id2label")
-    return 2 if labels is None else len(labels) or None
+    return read.count_labels() or None
 
 
 def _weights(model):

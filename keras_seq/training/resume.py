@@ -43,7 +43,7 @@ class Progress:
         self.start = time.perf_counter()
         if not (folder / "run.json").exists():
             return
-        past = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        past = _read(folder / "run.json")
         if not resume:
             forget(folder, past["stages"])
         elif past["options"] != options:
@@ -62,7 +62,11 @@ class Progress:
     def callbacks(self, stage, every=1):
         """Return the callbacks that make a `fit` resumable."""
         checks.positive_int(every=every)
-        if not isinstance(stage, str) or Path(stage).name != stage:
+        if (
+            not isinstance(stage, str)
+            or Path(stage).name != stage
+            or (stage in ("", ".."))
+        ):
             raise ValueError(
                 f"`stage` must be a file name. Received stage={stage!r}."
             )
@@ -91,7 +95,12 @@ class Progress:
 
     def history(self, stage):
         """Return the curves of a stage, each epoch once, in order."""
-        with open(self.folder / f"{stage}.csv", newline="") as file:
+        log = self.folder / f"{stage}.csv"
+        if not log.exists():
+            raise ValueError(
+                f"`stage` must have begun. Received stage={stage!r}."
+            )
+        with open(log, newline="") as file:
             rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
         rows = [rows[epoch] for epoch in sorted(rows)]
         # CSVLogger invents val_ columns, full of "NA", where there are none.
@@ -109,6 +118,19 @@ class Progress:
         page = json.dumps({**self.page, "seconds": self.seconds})
         (self.folder / "run.tmp").write_text(page, encoding="utf-8")
         (self.folder / "run.tmp").replace(self.folder / "run.json")
+
+
+def _read(page):
+    """Read what `Progress.write` wrote; name the file if it is damaged."""
+    try:
+        past = json.loads(page.read_text(encoding="utf-8"))
+        past["options"], past["stages"], past["seconds"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{page} must hold the state of a run. Received a damaged one: "
+            f"{error!r}. Delete it to begin anew."
+        ) from error
+    return past
 
 
 class Backup(keras.callbacks.BackupAndRestore):

@@ -25,7 +25,7 @@ from keras_seq.training.resume import Progress
 RESERVED = (
     *("quick", "data", "epochs", "seed", "out", "dtype", "resume"),
     *("tutorial", "backend", "seconds", "params", "versions"),
-    *("metrics", "baselines"),
+    *("metrics", "baselines", "help"),
 )
 
 
@@ -59,10 +59,15 @@ class Run:
     """
 
     def __init__(self, name, data, *, epochs=1, arguments=None, argv=None):
-        if isinstance(data, str) or not data:
+        if not checks.strings(data=data):
             raise ValueError(f"`data` must be names. Received data={data!r}.")
         if not isinstance(epochs, dict):
             epochs = dict.fromkeys(data, epochs)
+        if not epochs.keys() >= set(data):
+            raise ValueError(
+                f"`epochs` must have each of {tuple(data)}. Received "
+                f"epochs={epochs!r}."
+            )
         for each in epochs.values():
             checks.positive_int(epochs=each)
         arguments = arguments or {}
