@@ -284,7 +284,7 @@ class ViT(keras.Model):
         new.build()
         learned = getattr(self.positions, "embeddings", None)
         for old, copy in zip(self.weights, new.weights, strict=True):
-            wide = keras.backend.result_type(old.dtype, "float32")
+            wide = "float64" if old.dtype == "float64" else "float32"
             x = ops.convert_to_numpy(ops.cast(old, wide))
             if old is learned:
                 x = interpolated_positions(x, self.grid, new.grid)

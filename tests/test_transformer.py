@@ -245,9 +245,10 @@ def test_norm_trains_in_a_graph_in_other_precisions(dtype):
         pytest.skip("JAX has no float64 unless it is told to")
     x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
     model = keras.Sequential([LayerNormalization(1e-6, dtype=dtype)])
-    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
-    found = keras.ops.cast(model.predict(x, verbose=0), "float32")
-    np.testing.assert_allclose(found, theirs, atol=1e-2)
+    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float32")(x)
+    found = model.predict(x, verbose=0)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, numbers(theirs), atol=1e-2)
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(x, x, verbose=0)
     assert np.isfinite(numbers(model.layers[0].gamma)).all()

@@ -49,7 +49,7 @@ def begin_again(model, fresh):
         )
     for mine, theirs in ((model, fresh), (old, new)):
         for variable, other in zip(mine.variables, theirs.variables):
-            variable.assign(other.value)
+            variable.assign(keras.ops.convert_to_numpy(other))
 
 
 def _shapes(it):
