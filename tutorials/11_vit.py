@@ -86,13 +86,17 @@ run.save(plots.patches(*pictures), "patches")
 # with every second pixel.
 
 # %%
-looks = [keras.layers.RandomTranslation(SHIFT, SHIFT, "constant", BETWEEN)]
-if run.data != "digits":
-    looks.append(keras.layers.RandomFlip("horizontal"))
-usual = keras.layers.Pipeline(looks)
-unusual = keras.layers.Pipeline([*looks, keras.layers.CutMix(1.0)])
-if run.data != "digits":
-    usual, unusual = unusual, usual
+PHOTOS = run.data != "digits"
+
+
+def augmentation(mixed):
+    """Make anew what shows an image otherwise each time: with new seeds."""
+    layers = [keras.layers.RandomTranslation(SHIFT, SHIFT, "constant", BETWEEN)]
+    if PHOTOS:
+        layers.append(keras.layers.RandomFlip("horizontal"))
+    if mixed:
+        layers.append(keras.layers.CutMix(1.0))
+    return keras.layers.Pipeline(layers)
 
 
 def make(kind, **options):
@@ -119,19 +123,19 @@ def compiled(model):
     return model
 
 
-def batches(count, augment):
+def batches(count, mixed):
     """Read the first images again and again, in another order and place."""
     some = {
         "images": x[:count],
         "labels": np.eye(K, dtype="float32")[y[:count]],
     }
     rows = tf.data.Dataset.from_tensor_slices(some).shuffle(count).repeat()
-    rows = rows.batch(BATCH).map(augment, tf.data.AUTOTUNE)
+    rows = rows.batch(BATCH).map(augmentation(mixed))
     rows = rows.map(lambda row: (row["images"], row["labels"]))
     return untuned(rows.prefetch(4))  # else `fit` may end late
 
 
-def train(stage, model, fresh, percent, augment=usual, longer=1):
+def train(stage, model, fresh, percent, mixed=PHOTOS, longer=1):
     """Train from new weights; give the accuracy on what was held out.
 
     The rate rises for a tenth of the epochs, and falls along a cosine; who
@@ -149,7 +153,7 @@ def train(stage, model, fresh, percent, augment=usual, longer=1):
     count = len(x) * percent // 100
     print(f"\n{stage}: {model.count_params():,} weights")
     model.fit(
-        batches(count, augment),
+        batches(count, mixed),
         epochs=epochs,
         steps_per_epoch=-(-count // BATCH),
         callbacks=[
@@ -259,12 +263,12 @@ puzzle = keras.ops.convert_to_numpy(puzzle)
 metrics["vit_accuracy_permuted"] = accuracy(vit, puzzle)
 baselines["vit_accuracy_permuted"] = accuracy(vit, test_x)
 others = {}
-mixing = "mixed" if run.data == "digits" else "not_mixed"
-for name, options, augment in (
-    ("no_positions", {"positions": "none"}, usual),
-    (OTHER, {"positions": OTHER}, usual),
-    ("mean", {"pooling": "mean"}, usual),
-    (mixing, {}, unusual),
+mixing = "not_mixed" if PHOTOS else "mixed"
+for name, options, mixed in (
+    ("no_positions", {"positions": "none"}, PHOTOS),
+    (OTHER, {"positions": OTHER}, PHOTOS),
+    ("mean", {"pooling": "mean"}, PHOTOS),
+    (mixing, {}, not PHOTOS),
 ):
     keras.utils.set_random_seed(run.seed)
     others[name] = compiled(make("vit", **options))
@@ -273,7 +277,7 @@ for name, options, augment in (
         others[name],
         make("vit", **options),
         percent,
-        augment=augment,
+        mixed=mixed,
     )
     baselines[f"vit_accuracy_{name}"] = usually
 metrics["vit_accuracy_no_positions_permuted"] = accuracy(
