@@ -40,6 +40,13 @@ class Attention(keras.layers.Layer):
     arguments, returns and paper stand with each of them.
     """
 
+    def _check_built(self):
+        if not self.built:
+            raise ValueError(
+                "`keys` needs a layer that has its weights: call it or build "
+                f"it first. Received {self!r}."
+            )
+
     def call(
         self,
         query,
@@ -91,6 +98,7 @@ class AdditiveAttention(Attention):
 
     def keys(self, memory):
         """Compute m_s U: float (B, S, D) -> (B, S, units)."""
+        self._check_built()
         return self.memory_dense(memory)
 
     def score(self, query, keys):
@@ -276,7 +284,9 @@ class BahdanauSeq2Seq(AttentionSeq2Seq):
 
     @property
     def bridge_width(self):
-        return self.config["units"]  # of the reader that ends at token 1
+        # Of the reader that goes backwards, and so ends at token 1; with
+        # `reverse_source` at the last.
+        return self.config["units"]
 
     def cell_width(self):
         return self.config["units"] + self.encoder.width

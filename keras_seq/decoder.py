@@ -61,6 +61,7 @@ class ScheduledSampling:
     def __post_init__(self):
         checks.one_of(DECAYS, decay=self.decay)
         checks.fraction(floor=self.floor)
+        checks.positive(k=self.k)
         sigmoid = self.decay == "inverse_sigmoid"
         if not (self.k > 1 if sigmoid else 0 < self.k <= 1):
             rule = "> 1" if sigmoid else "in (0, 1]"
@@ -122,6 +123,12 @@ class Decoder(RecurrentLM):
     ):
         super().__init__(vocab_size, units, **kwargs)
         self.feed_context = feed_context
+        if feed_context and self.config["stateful"]:
+            raise ValueError(
+                "`feed_context` reads the state that a call begins at, which "
+                "a stateful decoder keeps to itself. Received "
+                "feed_context=True, stateful=True."
+            )
         if feed_context:
             self.maxout = keras.layers.Dense(2 * units, dtype=self.dtype_policy)
         self.scheduled_sampling = scheduled_sampling

@@ -90,6 +90,7 @@ class LuongAttention(Attention):
 
     def keys(self, memory):
         """Compute what does not depend on the query: float (B, S, Q)."""
+        self._check_built()
         if self.kind == "concat":
             return self.concat.keys(memory)
         return memory if self.kind == "dot" else self.general(memory)

@@ -144,7 +144,9 @@ class _TracedCell(keras.layers.Layer):
 
     def first(self, states):
         # JAX repeats states[0] at a masked step where TensorFlow repeats the
-        # output: with the output as first state, both do the same.
+        # output: with the output as first state, both do the same. (But for
+        # masked steps in front: there the output is still 0 on TensorFlow
+        # and PyTorch, as in Keras, and on JAX it is the initial state.)
         known = dict(zip(self.cell.state_names, states))
         zeros = ops.zeros_like(states[0])
         values = [known.get(name, zeros) for name in self.names]

@@ -82,6 +82,7 @@ class Encoder(keras.layers.Layer):
         }
         policy = self.dtype_policy
         width = units if embedding_dim is None else embedding_dim
+        checks.positive_int(units=units, embedding_dim=width)
         self.embedding = input_embedding(vocab_size, width, pad_id, policy)
         self.recurrent = [
             CELLS[cell](
@@ -178,6 +179,8 @@ class EncoderDecoder(keras.Model):
             target_vocab_size=target_vocab_size,
         )
         checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
+        if pad_id is not None:
+            checks.id_below(target_vocab_size, pad_id=pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
         shared = {  # by encoder and decoder

@@ -755,6 +755,13 @@ def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
     assert spans.tolist() == [[3, 3], [5, 5], [4, 6], [6, 8]]
 
 
+def test_no_white_space_of_any_script_is_around_an_answer(letters):
+    text = "\u3000a\xa0b "
+    packed = Packer(letters)(["c"], [text], offsets=True)
+    packed["offsets"][0, 3:5] = [[0, 2], [2, 5]]
+    assert tokens_to_text(packed, [text], [[3, 4]]) == ["a\xa0b"]
+
+
 def test_an_answer_in_the_first_text_is_found_there(letters):
     packed = Packer(letters)(["a b", "c d"], offsets=True)
     spans = span_to_tokens(packed, [2, 0], [3, 3], segment=0)

@@ -59,6 +59,13 @@ def test_a_seed_gives_the_same_set_again(name):
     assert same(SEEDED[name](13), SEEDED[name](13))
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", None])
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_seed_is_no_other_thing(name, seed):
+    with pytest.raises(ValueError, match="`seed` must be an int >= 0"):
+        SEEDED[name](seed)
+
+
 @pytest.mark.parametrize("name", SEEDED)
 def test_another_seed_gives_another_set(name):
     assert not same(SEEDED[name](13), SEEDED[name](17))
@@ -93,6 +100,8 @@ def test_every_public_name_is_there_and_explained(name):
         ("labels", lambda: data.digit_captions([-1])),
         ("language", lambda: data.digit_captions([1], "xx")),
         ("languages", lambda: data.names("train", ["de", "xx"])),
+        ("languages", lambda: data.names("train", ["de", "de"])),
+        ("languages", lambda: data.names("train", [])),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(refused, call):

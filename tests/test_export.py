@@ -13,6 +13,7 @@ import pytest
 
 import keras_seq
 from keras_seq import BeamSearch, Greedy, Sampling, export
+from keras_seq.export.reading import check_texts
 from keras_seq.text import CharTokenizer, SentencePieceTokenizer
 
 BACKEND = keras.backend.backend()
@@ -470,6 +471,16 @@ def test_labels_must_be_one_for_each_class(tmp_path):
             )
     with pytest.raises(ValueError, match="`labels` must be one for each"):
         export.export_text_classifier(model, tmp_path, labels=[], **options)
+
+
+@pytest.mark.parametrize("texts", [None, 5, "a", iter(["a"]), [1], {"a": 1}])
+def test_texts_to_be_answered_are_lists_of_them(texts):
+    with pytest.raises(ValueError, match="`texts` must be a list of str"):
+        check_texts(texts)
+
+
+def test_half_a_letter_is_asked_as_none():
+    assert check_texts(["a\ud800", b"b"]) == {"text": ["a\ufffd", b"b"]}
 
 
 def test_a_damaged_export_is_named(tmp_path):

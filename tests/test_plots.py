@@ -182,7 +182,29 @@ def test_lines_differ_in_colour_dashes_and_marker():
 def test_baselines_close_together_keep_their_names_apart():
     figure = plots.curves({"rnn": [3, 1]}, baselines={"a": 2, "b": 2.001})
     low, high = (text.get_position()[1] for text in figure.axes[0].texts)
-    assert high - low > 0.1
+    assert high - low > 0.05  # of the axis
+
+
+def test_baselines_have_their_names_beside_them_on_a_log_axis():
+    levels = {"a": 0.01, "b": 1.0}
+    lines = {"rnn": [10.0, 1.0, 0.001]}
+    (axes,) = plots.curves(lines, baselines=levels, log=True).axes
+    for text, value in zip(axes.texts, levels.values()):
+        at = axes.transAxes.transform((0, text.get_position()[1]))
+        assert np.isclose(axes.transData.inverted().transform(at)[1], value)
+
+
+def test_a_dollar_is_a_letter_and_powers_are_none():
+    for figure in (
+        plots.bars({"a": 1.0}, {}, "$5 $6 {", "제목 $5 $6 {"),
+        plots.curves({"$a$": [1, 2]}, baselines={"$\\frac$": 1.5}),
+    ):
+        draw(figure)
+    assert not figure.axes[0].texts[0].get_parse_math()
+    figure = plots.curves({"a": [0.001, 1000]}, log=True)
+    draw(figure)
+    ticks = figure.axes[0].get_yticklabels(which="both")
+    assert all(t.get_parse_math() for t in ticks if "$" in t.get_text())
 
 
 def test_a_training_that_blew_up_still_gives_a_curve():
@@ -273,6 +295,8 @@ def test_confusion_shows_the_shares_of_each_class_that_occurs():
         ("`said` must", lambda: plots.confusion([0, 1], [0], "ab")),
         ("`said` must", lambda: plots.confusion([0, 1], [0, 2], "ab")),
         ("`true` must", lambda: plots.confusion([0, -1], [0, 1], "ab")),
+        ("`true` must", lambda: plots.confusion([], [], "ab")),
+        ("`true` must", lambda: plots.confusion([0.0, 1.0], [0, 1], "ab")),
         ("`images` must", lambda: plots.captions([[1.0]], "a", "a")),
         ("`true` must", lambda: plots.captions(np.zeros((2, 3, 5)), "ab", "a")),
     ],

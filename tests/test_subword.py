@@ -236,6 +236,18 @@ def test_a_model_that_holds_a_tokenizer_still_trains(tokenizer):
     model.fit(np.ones((3, 2)), np.ones((3, 1)), verbose=0)
 
 
+@pytest.mark.parametrize(
+    "texts", [["zz\u2585 top"] * 50 + ["q"], ["가", "나"], ["a"], ["  "]]
+)
+def test_every_text_is_learned_from(tf, texts):
+    pytest.importorskip("sentencepiece")
+    tokenizer = SentencePieceTokenizer.train(texts, 300)
+    letters = set("".join(texts)) - {"\u2585", " "}
+    pieces = {tokenizer.tokens(tokenizer.tokenize(c))[-1] for c in letters}
+    assert not any(piece.startswith("<0x") for piece in pieces)
+    assert tokenizer.detokenize(tokenizer.tokenize(texts)) == texts
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_twice_gives_the_same_vocabulary(kind):
     first, second = make(kind), make(kind, iter(CORPUS))
@@ -417,6 +429,19 @@ def test_lower_case_leaves_hangul_whole(tf):
     ids = tokenizer.tokenize("강아지가 CAFÉ Ångström が")
     assert tokenizer.detokenize(ids) == "강아지가 cafe angstrom が"
     assert tokenizer.get_config()["lower_case"]
+
+
+@pytest.mark.parametrize("lower_case", [False, True])
+def test_nothing_is_lost_behind_a_zero(tf, lower_case):
+    tokenizer = WordPieceTokenizer(["a", "b"], lower_case=lower_case)
+    texts = ["a\0 b", "\0 a b", "a b\0"]
+    assert tokenizer.tokenize(texts).tolist() == [[5, 6]] * 3
+    _, offsets = tokenizer.tokenize_with_offsets(texts)
+    assert offsets[2].tolist() == [[0, 1], [2, 3]]
+    learned = WordPieceTokenizer.train(
+        ["ab\0 cd"] * 5, 100, lower_case=lower_case
+    )
+    assert {"ab", "cd"} <= set(learned.get_config()["vocabulary"])
 
 
 @pytest.mark.parametrize("vocab_size", [7, 53, 127, 499])

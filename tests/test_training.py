@@ -708,6 +708,23 @@ def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
     )
 
 
+def test_a_resumed_run_draws_what_it_would_have_drawn(tmp_path):
+    def noisy():
+        inner = tiny_model()
+        layers = [*inner.layers, keras.layers.GaussianNoise(1.0, seed=5)]
+        model = keras.Sequential([keras.Input((None,), dtype="int32"), *layers])
+        model.compile("sgd", training.TokenCrossEntropy())
+        return model
+
+    model = train(start(tmp_path / "whole"), model=noisy())
+    with pytest.raises(KeyboardInterrupt):
+        train(start(tmp_path / "parts"), Kill(), model=noisy())
+    parts = start(tmp_path / "parts", "--resume")
+    resumed = train(parts, model=noisy())
+    for a, b in zip(resumed.get_weights(), model.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
 def test_between_backups_a_killed_run_goes_on_from_the_last(tmp_path):
     model = train(start(tmp_path / "whole"), every=2)
     with pytest.raises(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from cases import BATCH, VOCAB, sentences
 from keras import ops
 
 from keras_seq import (
+    AdditiveAttention,
     BahdanauSeq2Seq,
     BeamSearch,
     Decoder,
@@ -251,6 +252,7 @@ def test_the_schedule_counts_the_steps_and_is_saved(tmp_path):
     [
         {"decay": "cosine", "k": 1.0},
         {"decay": "linear", "k": 1.1},
+        {"decay": "linear", "k": "a"},
         {"decay": "inverse_sigmoid", "k": 1.0},
         {"decay": "linear", "k": 1.0, "slope": -1},
         {"decay": "linear", "k": 1.0, "floor": 1.0},
@@ -260,6 +262,43 @@ def test_bad_schedule_is_refused_by_name(arguments):
     name = "decay" if arguments["decay"] == "cosine" else list(arguments)[-1]
     with pytest.raises(ValueError, match=f"`{name}`"):
         ScheduledSampling(**arguments)
+
+
+def test_a_stateful_decoder_has_no_context_to_feed():
+    with pytest.raises(ValueError, match="`feed_context`.*stateful=True"):
+        Decoder(VOCAB, 7, feed_context=True, stateful=True)
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+@pytest.mark.parametrize(
+    "bad, name",
+    [
+        ({"embedding_dim": 0}, "embedding_dim"),
+        ({"pad_id": VOCAB}, "pad_id"),
+        ({"dropout": 1.5}, "dropout"),
+    ],
+)
+def test_a_translator_refuses_by_name(cls, bad, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        cls(2 * VOCAB, VOCAB, 7, **bad)
+
+
+@pytest.mark.parametrize(
+    "cls, score",
+    [
+        (AdditiveAttention, 7),
+        (LuongAttention, "general"),
+        (LuongAttention, "concat"),
+    ],
+)
+def test_keys_need_weights(cls, score):
+    memory, query = (np.ones((2, T, 7), "float32") for T in (5, 3))
+    layer = cls(score)
+    with pytest.raises(ValueError, match="`keys` needs a layer"):
+        layer.keys(memory)
+    found = layer(query, memory)  # and it is none the worse for it
+    again = layer(query, memory, keys=layer.keys(memory))
+    np.testing.assert_allclose(numbers(again), numbers(found), atol=1e-6)
 
 
 @pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])

@@ -36,9 +36,15 @@ def names(split="train", languages=LANGUAGES):
         labels: int32 (N,), the place of the name's language in `languages`.
     Raises:
         ImportError: if Babel is not installed.
-        ValueError: if `split` or one of `languages` is unknown.
+        ValueError: if `split` or one of `languages` is unknown, or one of
+            them is given twice.
     """
     one_of(SPLITS, split=split)
+    if not languages or len(set(languages)) < len(languages):
+        raise ValueError(
+            "`languages` must be one or more, each once. Received "
+            f"languages={languages!r}."
+        )
     known = [_names_of(language) for language in languages]
     uses = Counter(name for own in known for name in own)
     labelled = sorted(

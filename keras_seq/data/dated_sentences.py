@@ -10,7 +10,7 @@ Shapes: N sentences.
 
 import numpy as np
 
-from keras_seq.checks import one_of
+from keras_seq.checks import not_negative_int, one_of
 from keras_seq.data.splits import SPLITS
 from keras_seq.data.written_dates import dates
 
@@ -38,7 +38,7 @@ def dated_sentences(count, seed=0, split="train"):
     Args:
         count: int > 0, number of sentences N; at most ten for each date of
             the split.
-        seed: int, which dates and sentences are drawn, others for each
+        seed: int >= 0, which dates and sentences are drawn, others for each
             split. Default 0.
         split: "train" or "test", the dates of which none is in both. Default
             "train".
@@ -51,6 +51,7 @@ def dated_sentences(count, seed=0, split="train"):
         ValueError: if an argument is out of range.
     """
     one_of(SPLITS, split=split)
+    not_negative_int(seed=seed)
     draw = np.random.default_rng([seed, SPLITS.index(split)])
     written, _, spans = dates(count, int(draw.integers(2**31)), split)
     chosen = draw.integers(len(FRAMES), size=count)

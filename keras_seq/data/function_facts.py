@@ -17,7 +17,7 @@ import re
 
 import numpy as np
 
-from keras_seq.checks import one_of, positive_int
+from keras_seq.checks import not_negative_int, one_of, positive_int
 from keras_seq.data.splits import SPLITS, held_out
 
 VERBS = (
@@ -59,7 +59,7 @@ def function_facts(count, seed=0, split="train"):
 
     Args:
         count: int > 0, number of questions N.
-        seed: int, what is drawn, other things for each split. Default 0.
+        seed: int >= 0, what is drawn, other things for each split. Default 0.
         split: "train" or "test". Default "train".
     Returns:
         questions: list of N str.
@@ -70,6 +70,7 @@ def function_facts(count, seed=0, split="train"):
         ValueError: if an argument is out of range.
     """
     positive_int(count=count)
+    not_negative_int(seed=seed)
     one_of(SPLITS, split=split)
     every = map("_".join, itertools.product(VERBS, NOUNS))
     names = [name for name in every if SPLITS[held_out(name)] == split]

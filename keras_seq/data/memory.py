@@ -18,7 +18,7 @@ import string
 
 import numpy as np
 
-from keras_seq.checks import one_of, positive_int
+from keras_seq.checks import not_negative_int, one_of, positive_int
 
 RECALL_VOCABULARY = "?" + string.digits + string.ascii_lowercase
 
@@ -33,14 +33,15 @@ def adding(count, length, seed=0):
     Args:
         count: int > 0, number of rows N.
         length: int > 1, length T of a row.
-        seed: int, which rows are drawn. Default 0.
+        seed: int >= 0, which rows are drawn. Default 0.
     Returns:
         x: float32 (N, T, 2), a number in [0, 1) and its mark, 0 or 1.
         y: float32 (N, 1), the sum of the two marked numbers.
     Raises:
-        ValueError: if `count` or `length` is out of range.
+        ValueError: if an argument is out of range.
     """
     positive_int(count=count, length=length)
+    not_negative_int(seed=seed)
     if length < 2:
         raise ValueError(f"`length` must be > 1. Received length={length}.")
     rng = np.random.default_rng(seed)
@@ -69,14 +70,15 @@ def copying(count, delay, symbols=8, length=10, seed=0):
         delay: int > 0, steps from the last symbol to the delimiter.
         symbols: int > 0, number of different symbols. Default 8.
         length: int > 0, number of symbols to remember. Default 10.
-        seed: int, which rows are drawn. Default 0.
+        seed: int >= 0, which rows are drawn. Default 0.
     Returns:
         x: int32 (N, T), ids in 0..symbols + 1.
         y: int32 (N, T), blank, but the symbols at the last `length` steps.
     Raises:
-        ValueError: if an argument is no int > 0.
+        ValueError: if an argument is out of range.
     """
     positive_int(count=count, delay=delay, symbols=symbols, length=length)
+    not_negative_int(seed=seed)
     rng = np.random.default_rng(seed)
     remembered = rng.integers(1, symbols + 1, (count, length))
     x = np.zeros((count, delay + 2 * length), dtype="int32")
@@ -96,14 +98,15 @@ def recall(count, pairs, seed=0):
     Args:
         count: int > 0, number of rows N.
         pairs: int in 1..26, letters with a digit; T = 2 * pairs + 3.
-        seed: int, which rows are drawn. Default 0.
+        seed: int >= 0, which rows are drawn. Default 0.
     Returns:
         x: int32 (N, T), places in `RECALL_VOCABULARY`, where "?" is 0.
         y: int32 (N,), the digit itself, 0 to 9.
     Raises:
-        ValueError: if `count` or `pairs` is out of range.
+        ValueError: if an argument is out of range.
     """
     positive_int(count=count)
+    not_negative_int(seed=seed)
     one_of(range(1, 27), pairs=pairs)
     rng = np.random.default_rng(seed)
     alphabet = np.tile(np.arange(26), (count, 1))

@@ -9,7 +9,7 @@ Shapes: N clips, T frames, S pixels a side.
 
 import numpy as np
 
-from keras_seq.checks import fraction, positive_int
+from keras_seq.checks import fraction, not_negative_int, positive_int
 from keras_seq.data.digit_images import digits
 
 SIDE = 8  # pixels of a digit
@@ -34,7 +34,7 @@ def moving_digits(count, frames, split="train", seed=0, size=16, hidden=0.3):
         count: int > 0, number of clips N.
         frames: int > 2, number of frames T of a clip.
         split: "train" or "test", whose images are used. Default "train".
-        seed: int, which clips are drawn. Default 0.
+        seed: int >= 0, which clips are drawn. Default 0.
         size: int > 8, side S of a frame in pixels. Default 16.
         hidden: float in [0, 1), chance that such a frame is covered.
             Default 0.3.
@@ -46,6 +46,7 @@ def moving_digits(count, frames, split="train", seed=0, size=16, hidden=0.3):
         ValueError: if an argument is out of range.
     """
     positive_int(count=count, frames=frames, size=size)
+    not_negative_int(seed=seed)
     fraction(hidden=hidden)
     for name, value, least in [("frames", frames, 2), ("size", size, SIDE)]:
         if value <= least:

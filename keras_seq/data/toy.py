@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement, islice
 
 import numpy as np
 
-from keras_seq.checks import one_of, positive_int
+from keras_seq.checks import not_negative_int, one_of, positive_int
 from keras_seq.data.splits import SPLITS, held_out
 
 HELLO_VOCABULARY = "helo"
@@ -43,7 +43,7 @@ def addition(count, digits=3, seed=0, split="train"):
     Args:
         count: int > 0, number of problems.
         digits: int in 1..9, most digits of a number. Default 3.
-        seed: int, which problems are drawn. Default 0.
+        seed: int >= 0, which problems are drawn. Default 0.
         split: "train" or "test". Default "train".
     Returns:
         problems: list of `count` different str, as "535+61".
@@ -53,6 +53,7 @@ def addition(count, digits=3, seed=0, split="train"):
             than `count` problems.
     """
     positive_int(count=count)
+    not_negative_int(seed=seed)
     one_of(range(1, 10), digits=digits)
     one_of(SPLITS, split=split)
     _refuse_more_than_exist(count, digits, split)

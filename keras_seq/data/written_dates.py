@@ -26,7 +26,7 @@ from itertools import islice
 
 import numpy as np
 
-from keras_seq.checks import one_of, positive_int
+from keras_seq.checks import not_negative_int, one_of, positive_int
 from keras_seq.data.cldr_names import LANGUAGES
 from keras_seq.data.splits import SPLITS, held_out
 
@@ -61,7 +61,7 @@ def dates(count, seed=0, split="train"):
     Args:
         count: int > 0, number of dates N; at most ten for each date of the
             split.
-        seed: int, which dates and formats are drawn. Default 0.
+        seed: int >= 0, which dates and formats are drawn. Default 0.
         split: "train" or "test". Default "train".
     Returns:
         texts: list of N different str in Unicode NFC, as "5. März 1950".
@@ -74,6 +74,7 @@ def dates(count, seed=0, split="train"):
         ValueError: if an argument is out of range.
     """
     positive_int(count=count)
+    not_negative_int(seed=seed)
     one_of(SPLITS, split=split)
     days, formats = _days(split), _formats()
     if count > 10 * len(days):

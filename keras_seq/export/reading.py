@@ -7,8 +7,9 @@ import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sized
 
-from keras_seq.text.unicode import import_tensorflow_text
+from keras_seq.text.unicode import import_tensorflow_text, utf8
 
 ENDPOINT = "serving_default"
 ROWS = 64  # texts that `run` answers at a time
@@ -156,11 +157,16 @@ def check_texts(texts):
     columns = texts if isinstance(texts, dict) else {"text": texts}
     for column in columns.values():
         single = isinstance(column, (str, bytes))
-        if single or not all(isinstance(t, (str, bytes)) for t in column):
+        several = isinstance(column, Sized) and not single
+        if not several or not all(isinstance(t, (str, bytes)) for t in column):
             raise ValueError(
                 "`texts` must be a list of str, or a dict of such. "
                 f"Received texts={texts!r}."
             )
+    columns = {
+        name: [t if isinstance(t, bytes) else utf8(t, None).decode() for t in c]
+        for name, c in columns.items()
+    }
     if len(set(map(len, columns.values()))) != 1:
         raise ValueError(
             "`texts` must have as many of each. Received "

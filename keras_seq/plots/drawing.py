@@ -34,8 +34,7 @@ HANGUL_FONTS = (
     "AppleGothic",
     "UnDotum",
 )
-# "$" would start a formula.
-VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "↵", "$": r"\$"}
+VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "↵"}
 
 
 def hangul_font():
@@ -77,11 +76,22 @@ def font_family(text):
 
 
 def dress(figure):
-    """Give every text of a finished figure a font that has its letters."""
+    """Give every text of a finished figure a font that has its letters.
+
+    A "$" is a letter, too, but where matplotlib writes powers of ten.
+    """
     texts = figure.findobj(Text)
     family = font_family("".join(text.get_text() for text in texts))
+    powers = {
+        text
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if axis.get_scale() == "log"
+        for text in axis.get_ticklabels(which="both")
+    }
     for text in texts:
         text.set_fontfamily(family)
+        text.set_parse_math(text in powers)
     return figure
 
 

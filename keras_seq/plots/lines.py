@@ -120,15 +120,16 @@ def _level_lines(axes, baselines):
     """Dashed lines, named at the right edge, no name over another."""
     for value in baselines.values():
         axes.axhline(value, color=GREY, linestyle="--", linewidth=1)
-    low, high = axes.get_ylim()
-    place = low
+    place = -1.0
     for label, value in sorted(baselines.items(), key=lambda item: item[1]):
-        place = max(value, place + (high - low) / 18)
+        at = axes.transData.transform((0, value))[1]  # also of a log axis
+        at = axes.transAxes.inverted().transform((0, at))[1]
+        place = max(at, place + 1 / 18)
         axes.text(
             1.01,
             place,
             f"{label} {value:.3g}",
-            transform=axes.get_yaxis_transform(),
+            transform=axes.transAxes,
             verticalalignment="center",
             color=GREY,
             fontsize=MEDIUM,

@@ -82,14 +82,17 @@ def confusion(true, said, labels):
         that got each answer, in [0, 1], the commonest framed.
     """
     check_length(len(true), said=said)
+    true, said = np.asarray(true), np.asarray(said)
     counts = np.zeros((len(labels), len(labels)))
     for name, values in (("true", true), ("said", said)):
-        if not set(np.unique(values)) <= set(range(len(labels))):
+        found = np.unique(values)
+        known = set(found) <= set(range(len(labels)))
+        if not len(found) or not known or values.dtype.kind not in "iu":
             raise ValueError(
-                f"`{name}` must be classes in [0, {len(labels)}). "
-                f"Received values from {np.min(values)} to {np.max(values)}."
+                f"`{name}` must be one class or more, int in [0, "
+                f"{len(labels)}). Received {values.dtype} {found[:5]}."
             )
-    np.add.at(counts, (np.asarray(true), np.asarray(said)), 1)
+    np.add.at(counts, (true, said), 1)
     seen = np.flatnonzero(counts.sum(axis=1))
     shares = counts[seen] / counts[seen].sum(axis=1, keepdims=True)
     figure, axes = one_axes(
@@ -190,7 +193,7 @@ def alignment(weights, source, target, spans=None, title=""):
     figure, axes = one_axes(
         max(width, 4.5), height, xlabel="source", ylabel="written"
     )
-    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=LARGE)
+    axes.set_title(title, loc="left", fontsize=LARGE)
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source)
     _stand(axes.get_xticklabels())

@@ -201,7 +201,8 @@ class SentencePieceTokenizer(Tokenizer):
                 "`character_coverage` must be in (0, 1]. "
                 f"Received character_coverage={character_coverage!r}."
             )
-        texts = [utf8(text).decode() for text in texts]
+        # U+2585 is SentencePiece's own: a text that has it would be left out.
+        texts = [utf8(text).decode().replace("\u2585", " ") for text in texts]
         if not any(texts):
             raise ValueError("`texts` must hold a character. Received none.")
         model = io.BytesIO()
@@ -220,7 +221,7 @@ class SentencePieceTokenizer(Tokenizer):
                 remove_extra_whitespaces=False,
                 add_dummy_prefix=False,
                 # Longer lines would be dropped without a word.
-                max_sentence_length=4 * max(map(len, texts)) + 1,
+                max_sentence_length=max(10, 4 * max(map(len, texts)) + 1),
                 # Control symbols are never found in a text.
                 control_symbols=[SPECIALS[MASK]],
                 pad_id=PAD,

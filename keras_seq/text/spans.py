@@ -18,6 +18,8 @@ import numpy as np
 
 from keras_seq.text.unicode import is_tf_tensor, text_tensor
 
+ENDS = r"^[\s\p{Z}]+|[\s\p{Z}]+$"  # white space at either end
+
 
 def span_to_tokens(packed, starts, ends, segment=1):
     """Find the tokens that cover a span of characters.
@@ -192,7 +194,7 @@ def tokens_to_text(packed, texts, spans):
             "`spans` must be the first and the last token of a part of one "
             f"of `texts`, which are B. Received {error.message}"
         ) from error
-    parts = tf.strings.strip(parts)
+    parts = tf.strings.regex_replace(parts, ENDS, "")
     if is_tf_tensor(texts):
         return parts
     return [part.decode() for part in parts.numpy()]

@@ -52,6 +52,8 @@ def lower(texts):
     """Lower-case letters without their accents: tf string (B,) to (B,)."""
     import tensorflow as tf
 
+    # To the splitter NUL is white space, to what lowers letters the end.
+    texts = tf.strings.regex_replace(texts, r"\x00", " ")
     texts = tf.strings.lower(texts, encoding="utf-8")
     texts = import_tensorflow_text().normalize_utf8(texts, "NFD")
     return normalise_tensor(
@@ -88,7 +90,8 @@ def learn(texts, vocab_size, lower_case=False):
     what = "the special ids and a character, at and after a word's start"
     check_vocab_size(vocab_size, least, what)
     # The learner knows no white space but ASCII's.
-    texts = [" ".join(utf8(text, None).decode().split()) for text in texts]
+    texts = [utf8(text, None).decode().replace("\0", " ") for text in texts]
+    texts = [" ".join(text.split()) for text in texts]
     if not any(texts):
         raise ValueError("`texts` must hold a word. Received none.")
     room = vocab_size - len(SPECIALS)

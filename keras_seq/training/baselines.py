@@ -47,6 +47,7 @@ def ngram_probabilities(train_ids, test_ids, n, vocab_size):
         ValueError: if ids are empty or not in [0, V), or V^n is too large.
     """
     checks.positive_int(n=n, vocab_size=vocab_size)
+    vocab_size = int(vocab_size)  # NumPy's would overflow below
     if vocab_size**n >= 2**63:
         raise ValueError(
             "`vocab_size` ** `n` must be below 2**63. "

@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seq import checks
+
 
 def gradient_by_lag(layer, x, seed=0):
     """Measure how strongly the last state depends on each earlier input.
@@ -38,6 +40,7 @@ def gradient_by_lag(layer, x, seed=0):
     x = np.asarray(ops.convert_to_numpy(x), "float32")
     if x.ndim != 3 or 0 in x.shape:
         raise ValueError(f"`x` must be (B, T, D). Received shape={x.shape}.")
+    checks.not_negative_int(seed=seed)
     shape = tuple(layer(ops.convert_to_tensor(x)).shape)
     if len(shape) != 2 or shape[0] != len(x):
         raise ValueError(

@@ -1,11 +1,12 @@
 """What a stopped run needs to go on: its log, its weights, its clock.
 
-    folder/run.json       options, seconds so far, the stages begun
+    folder/run.json       options, seconds so far, the stages begun, their seeds
     folder/STAGE.csv      a line per finished epoch
     folder/STAGE/         weights, optimizer and epoch (Keras's backup)
 
 A stage is one `fit`. Keras's BackupAndRestore does the work; this file adds
-what it lacks: curves and clock over all parts, several fits in one script.
+what it lacks: curves and clock over all parts, several fits in one script, and
+what dropout would have drawn.
 """
 
 import csv
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_seq import checks
 
@@ -39,6 +41,7 @@ class Progress:
             "stages": [],
             "done": {},  # stage -> epochs asked for
             "fitted": {},  # stage -> seconds in its fit
+            "seeds": {},  # stage -> epochs done, the states of what draws
         }
         self.start = time.perf_counter()
         if not (folder / "run.json").exists():
@@ -52,7 +55,7 @@ class Progress:
                 f"{options}, but {folder} holds {past['options']}."
             )
         else:
-            self.page = past
+            self.page |= past
 
     @property
     def seconds(self):
@@ -133,6 +136,12 @@ def _read(page):
     return past
 
 
+def _drawers(model):
+    """List the states of what draws: Keras's backup leaves them out."""
+    kept = {id(weight) for weight in model.weights}
+    return [v for v in model.variables if id(v) not in kept]
+
+
 class Backup(keras.callbacks.BackupAndRestore):
     """Save the state of a fit every few epochs, and the run's clock."""
 
@@ -155,6 +164,10 @@ class Backup(keras.callbacks.BackupAndRestore):
         # and a Transformer's takes longer to trace than some epochs.
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
+        done, seeds = self.progress.page["seeds"].get(self.stage, (0, ()))
+        if done and done == self.progress.epochs_done(self.stage):
+            for variable, state in zip(_drawers(self.model), seeds):
+                variable.assign(np.array(state, variable.dtype))
         epochs = self.params["epochs"]
         if self.progress.page["done"].get(self.stage) == epochs:
             self.model._initial_epoch = epochs  # it had stopped early
@@ -173,6 +186,11 @@ class Backup(keras.callbacks.BackupAndRestore):
         fitted = self.progress.page["fitted"]
         spent = fitted.get(self.stage, 0.0) + self.clock - before
         fitted[self.stage] = spent
+        seeds = [
+            keras.ops.convert_to_numpy(variable).tolist()
+            for variable in _drawers(self.model)
+        ]
+        self.progress.page["seeds"][self.stage] = epoch + 1, seeds
         self.progress.write()
 
     def on_train_end(self, logs=None):

@@ -140,7 +140,9 @@ class Run:
 
     def seconds(self, stage):
         """Return the seconds of a stage's `fit`, over all parts of the run."""
-        return self.progress.page["fitted"][stage]
+        fitted = self.progress.page["fitted"]
+        checks.one_of(tuple(fitted), stage=stage)
+        return fitted[stage]
 
     def save(self, figure, name):
         """Write a matplotlib figure to NAME.png in the run's folder."""
