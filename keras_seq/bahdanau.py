@@ -28,6 +28,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import attend, padding_mask
+from keras_seq.freezing import keeps_frozen
 from keras_seq.language_model import CELLS, input_embedding
 from keras_seq.seq2seq import EncoderDecoder
 
@@ -89,6 +90,7 @@ class AdditiveAttention(Attention):
         self.query_dense = keras.layers.Dense(units, **options)
         self.memory_dense = keras.layers.Dense(units, **options)
 
+    @keeps_frozen
     def build(self, query_shape, memory_shape):
         self.query_dense.build(query_shape)
         self.memory_dense.build(memory_shape)
@@ -216,6 +218,7 @@ class AttentionSeq2Seq(EncoderDecoder):
             cell, return_sequences=True, dtype=self.dtype_policy
         )
 
+    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         self.embedding.build(inputs_shape["target"])
@@ -294,6 +297,7 @@ class BahdanauSeq2Seq(AttentionSeq2Seq):
     def extra_width(self):
         return self.encoder.width
 
+    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         width = self.cell_width() + self.embedding.units

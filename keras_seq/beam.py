@@ -22,6 +22,7 @@ Differs from the paper: the length penalty also takes part in the search; no
 """
 
 import dataclasses
+import math
 import numbers
 
 from keras import ops
@@ -59,9 +60,11 @@ class BeamSearch(Greedy):
         checks.positive_int(width=self.width)
         for name in ("length_penalty", "coverage_penalty"):
             value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or not value >= 0:
+            number = isinstance(value, numbers.Real) and math.isfinite(value)
+            if not number or value < 0:
                 raise ValueError(
-                    f"`{name}` must be >= 0. Received {name}={value!r}."
+                    f"`{name}` must be a finite number >= 0. Received "
+                    f"{name}={value!r}."
                 )
 
     def begin(self, ids):

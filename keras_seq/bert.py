@@ -29,6 +29,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock, activation_of
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
 from keras_seq.positions import PositionalEncoding
 
@@ -202,6 +203,7 @@ class BERT(Published, keras.Model):
                 units, "tanh", kernel_initializer=small(), **policy
             )
 
+    @keeps_frozen
     def build(self, inputs_shape=None):
         self.embedding.build()
         self.segments.build()
@@ -210,9 +212,6 @@ class BERT(Published, keras.Model):
             layer.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, shape[-1]))
-        if not self.trainable:  # said before there were layers: say it anew
-            self.trainable = True  # (TensorFlow skips what changes nothing)
-            self.trainable = False
 
     def call(self, inputs, training=False, return_attention_scores=False):
         ids = ids_of(inputs)
@@ -233,7 +232,7 @@ class BERT(Published, keras.Model):
             seen.append(weights)
         found = {"hidden": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
-            first = take(x, self._first(mask)) if asked is None else x
+            first = take(x, self.first_real(mask)) if asked is None else x
             found["pooled"] = self.pooler(first[:, 0])
         return (found, seen) if return_attention_scores else found
 
@@ -249,10 +248,10 @@ class BERT(Published, keras.Model):
         places = inputs.get("places") if isinstance(inputs, dict) else None
         if places is None:
             return None
-        first = self._first(mask)
+        first = self.first_real(mask)
         return ops.concatenate([first, ops.cast(places, first.dtype)], axis=1)
 
-    def _first(self, mask):
+    def first_real(self, mask):
         """Find the first real token: int (B, 1)."""
         return ops.argmax(ops.cast(mask, "int32"), axis=1)[:, None]
 
@@ -271,7 +270,7 @@ class BERT(Published, keras.Model):
         texts = texts_of(inputs)
         mask = padding_mask(texts["ids"], self.pad_id)
         if pooling == "cls":
-            texts["places"] = self._first(mask)
+            texts["places"] = self.first_real(mask)
             return self(texts)["hidden"][:, 0]
         return mean_of(self(texts)["hidden"], mask)
 
@@ -311,8 +310,9 @@ def take(x, places):
 class OnBERT(Published, keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
-    A pooler that is not used is not trained, nor by other models of this BERT;
-    one of a BERT that is frozen stays so.
+    A pooler that is not used is not trained, nor by other models of this BERT
+    (until a BERT that was frozen is freed); one of a BERT that is frozen stays
+    so.
     """
 
     pools = True
@@ -339,6 +339,7 @@ class OnBERT(Published, keras.Model):
             dtype=self.dtype_policy,
         )
 
+    @keeps_frozen
     def build_on(self, *layers):
         """Build the BERT, if it is new, and layers as wide as it is."""
         if not self.bert.built:
@@ -348,6 +349,7 @@ class OnBERT(Published, keras.Model):
 
     def get_config(self):
         bert = keras.saving.serialize_keras_object(self.bert)
+        bert["shared_object_id"] = id(self.bert)  # so that two find one again
         return {**super().get_config(), "bert": bert}
 
     @classmethod

@@ -28,6 +28,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.freezing import keeps_frozen
 from keras_seq.multihead import MultiHeadAttention, cloned
 from keras_seq.norm import LayerNormalization
 
@@ -113,6 +114,7 @@ class FeedForward(keras.layers.Layer):
             for width, function in ((hidden, activation), (units, None))
         )
 
+    @keeps_frozen
     def build(self, x_shape):
         self.inner.build(x_shape)
         self.outer.build((*x_shape[:-1], self.inner.units))
@@ -239,6 +241,7 @@ class _Block(keras.layers.Layer):
         ]
         self.supports_masking = True
 
+    @keeps_frozen
     def build_parts(self, x_shape, memory_shape=None):
         shape = (*x_shape[:-1], self.config["units"])
         if x_shape[-1] != shape[-1]:

@@ -36,7 +36,8 @@ def fraction(**arguments):
 def id_below(vocab_size, **arguments):
     """Raise a ValueError for the first argument that is no id of a token."""
     for name, value in arguments.items():
-        if value not in range(vocab_size):
+        whole = isinstance(value, numbers.Integral)
+        if not whole or isinstance(value, bool) or not 0 <= value < vocab_size:
             raise ValueError(
                 f"`{name}` must be an id below the vocabulary's size. Received "
                 f"{name}={value!r}, {vocab_size} tokens."

@@ -19,6 +19,7 @@ Differs from the paper: the repetition penalty multiplies a negative logit,
 """
 
 import dataclasses
+import numbers
 
 import keras
 from keras import ops
@@ -53,7 +54,8 @@ class Greedy:
         checks.not_negative_int(
             min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram
         )
-        if not self.repetition_penalty >= 1:
+        penalty = self.repetition_penalty
+        if not isinstance(penalty, numbers.Real) or not penalty >= 1:
             raise ValueError(
                 "`repetition_penalty` must be >= 1. Received "
                 f"repetition_penalty={self.repetition_penalty!r}."
@@ -69,7 +71,7 @@ class Greedy:
         """Rule tokens out: logits (R, V), said int (R, L) up to step t."""
         size = logits.shape[-1]
         if self.repetition_penalty != 1:
-            keep = ops.arange(said.shape[1])[None] < t
+            keep = ops.arange(said.shape[1], dtype="int32")[None] < t
             keep = ops.broadcast_to(keep, ops.shape(said))
             rate = self.repetition_penalty
             less = ops.where(logits > 0, logits / rate, logits * rate)
@@ -145,7 +147,8 @@ class Sampling(Greedy):
             checks.within(1e-9, 1, top_p=self.top_p)
 
     def noise(self, shape):
-        return keras.random.uniform(shape, dtype="float32", seed=self.seed)
+        seed = None if self.seed is None else int(self.seed)
+        return keras.random.uniform(shape, dtype="float32", seed=seed)
 
     def choose(self, logits, noise):
         """Pick by inverse transform: logits (B, V), noise (B,) in [0, 1)."""
@@ -179,7 +182,7 @@ def _completing(said, t, n, size):
     windows = said.shape[1] - n + 1
     if windows < 1:  # no room for n tokens
         return ops.zeros((1, size), dtype="bool")
-    again = ops.arange(windows)[None] + n - 1 < t
+    again = ops.arange(windows, dtype="int32")[None] + n - 1 < t
     for k in range(n - 1):  # the last n - 1 tokens against every window
         last = ops.take(said, ops.maximum(t - n + 1 + k, 0), axis=1)[:, None]
         again = ops.logical_and(again, said[:, k : k + windows] == last)

@@ -23,6 +23,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.freezing import keeps_frozen
 
 
 class ConvNorm(keras.layers.Layer):
@@ -182,6 +183,7 @@ class ConvNet(keras.Model):
         F = min(F, F + 1, key=lambda F: abs(missed(F)))
         return cls(num_classes, stages(F), **options, **kwargs)
 
+    @keeps_frozen
     def build(self, images_shape=None):
         F = self.config["channels"]
         for layer in (self.first, *self.blocks):
@@ -197,8 +199,6 @@ class ConvNet(keras.Model):
                 f"of shape {tuple(images.shape)}."
             )
         x = ops.cast(images, self.compute_dtype)  # of whole numbers, too
-        # Frozen, its norms are, too, which may be younger than the word.
-        training = training and self.trainable
         x = ops.relu(self.first(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)

@@ -31,6 +31,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.freezing import keeps_frozen
 from keras_seq.language_model import RecurrentLM
 
 DECAYS = ("constant", "linear", "exponential", "inverse_sigmoid")
@@ -147,6 +148,7 @@ class Decoder(RecurrentLM):
         more = self.config["units"] if self.feed_context else 0
         return super().input_width + more
 
+    @keeps_frozen
     def build(self, ids_shape):
         super().build(ids_shape)
         if self.feed_context:

@@ -19,7 +19,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.bert import OnBERT, ids_of, mean_of, segments_of, texts_of
+from keras_seq.bert import OnBERT, ids_of, mean_of, segments_of, take, texts_of
 
 NEVER = -1e9  # a float32 score: half precision has no such number
 
@@ -142,12 +142,15 @@ class BERTSpanQA(OnBERT):
             )
         found = self.bert(texts_of(inputs), training=training)
         logits, ids = self.head(found["hidden"]), ids_of(inputs)
-        text = ops.equal(segments_of(inputs), 1)
-        text = ops.logical_and(text, padding_mask(ids, self.bert.pad_id))
+        real = padding_mask(ids, self.bert.pad_id)
+        text = ops.logical_and(ops.equal(segments_of(inputs), 1), real)
         goes_on = ops.pad(text[:, 1:], ((0, 0), (0, 1)))
         text = ops.logical_and(text, goes_on)  # the last one is its [SEP]
         first = ops.equal(ops.arange(ops.shape(ids)[1]), 0)
         allowed = ops.logical_or(text, first)[..., None]
+        # What the first token says stands there, be there padding before it.
+        none = take(logits, self.bert.first_real(real))
+        logits = ops.where(first[:, None], none, logits)
         logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
         return {"start": logits[..., 0], "end": logits[..., 1]}
 

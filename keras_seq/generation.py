@@ -78,24 +78,44 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
     checks.positive_int(max_length=max_length)
     check_speaker(model, method, end_id)
     if isinstance(inputs, (list, tuple)):
+        widths = {np.shape(row) for row in inputs}
+        if len(widths) != 1:
+            raise ValueError(
+                "`inputs` must be rows of one length: pad them. Received rows "
+                f"of shapes {sorted(widths)}."
+            )
         inputs = np.asarray(inputs)
     inputs = keras.tree.map_structure(np.asarray, inputs)
-    for ids in keras.tree.flatten(inputs):
-        if ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"`inputs` must be int ids. Received {ids.dtype} of shape "
-                f"{ids.shape}."
-            )
+    check_input_ids(model, keras.tree.flatten(inputs))
     if np.ndim(inputs) == 2:  # a compiled loop may not know the length
         check_input_length(model, inputs.shape[1], max_length)
     batch = len(keras.tree.flatten(inputs)[0])
     noise = ops.convert_to_numpy(method.noise((batch, max_length)))
     if isinstance(method, Sampling):  # compile once for all seeds
         method = dataclasses.replace(method, seed=None)
-    speaker = _compiled(model, method, max_length, end_id)
+    count = len(model.variables)  # other ones: another trace
+    speaker = _compiled(model, count, method, max_length, end_id)
     return Generated(
         *speaker.predict_on_batch({"inputs": inputs, "noise": noise})
     )
+
+
+def check_input_ids(model, inputs):
+    """Refuse what is no id, or none of the model's, where it says how many."""
+    config = getattr(model, "config", None) or {}
+    size = config.get("source_vocab_size", config.get("vocab_size"))
+    for ids in inputs:
+        if ids.dtype.kind not in "iu" or not ids.ndim or not len(ids):
+            raise ValueError(
+                "`inputs` must be int ids, one row or more. Received "
+                f"{ids.dtype} of shape {ids.shape}."
+            )
+        low, high = ids.min(initial=0), ids.max(initial=0)
+        if low < 0 or (size is not None and high >= size):
+            below = "" if size is None else f", below {size}"
+            raise ValueError(
+                f"`inputs` must be ids >= 0{below}. Received {low} to {high}."
+            )
 
 
 def check_speaker(model, method, end_id):
@@ -187,7 +207,8 @@ def _begin(model, inputs, method, max_length, fill):
     }
     if isinstance(state, dict) and "attention" in state:
         size = ops.shape(state["attention"])[1]
-        search["attention"] = ops.zeros((rows, max_length, size))
+        shape = (rows, max_length, size)
+        search["attention"] = ops.zeros(shape, dtype="float32")
     return search
 
 
@@ -281,5 +302,5 @@ class _Speaker(keras.Model):
 # The last few are kept, so that a sample after each epoch compiles once; and
 # so are their models, until others take their places.
 @functools.lru_cache(maxsize=8)
-def _compiled(model, *settings):
+def _compiled(model, count, *settings):
     return _Speaker(model, *settings)

@@ -26,6 +26,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.freezing import keeps_frozen
 from keras_seq.generation import check_input_length, split_prompt
 from keras_seq.norm import LayerNormalization
 from keras_seq.positions import PositionalEncoding
@@ -131,6 +132,7 @@ class GPT(keras.Model):
         ]
         self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
 
+    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build()
         shape = (*ids_shape, self.config["units"])
@@ -176,11 +178,11 @@ class GPT(keras.Model):
         if isinstance(T, int):
             steps = max(1, steps) if max_length is None else steps
             check_input_length(self, T, steps)
-        t = ops.arange(T)
+        t = ops.arange(T, dtype="int32")
         rows, room = ops.shape(prompt)[0], T + steps
         seen = ops.pad(before, ((0, 0), (0, steps)), constant_values=False)
         visible = ops.logical_and(
-            seen[:, None, None], ops.arange(room) <= t[:, None]
+            seen[:, None, None], ops.arange(room, dtype="int32") <= t[:, None]
         )  # (B, 1, T, N)
         x = self._embed(prompt, padding_mask(prompt, self.pad_id))
         memories = []
@@ -209,7 +211,8 @@ class GPT(keras.Model):
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slots = state["slot"]
-        now = ops.arange(ops.shape(state["seen"])[1]) == slots[0]
+        room = ops.shape(state["seen"])[1]
+        now = ops.arange(room, dtype="int32") == slots[0]
         seen, memories = ops.logical_or(state["seen"], now), []
         x = self.positions(
             self.embedding(ids[:, None]), state["count"][:, None]

@@ -21,6 +21,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.freezing import keeps_frozen
 from keras_seq.generation import split_prompt
 from keras_seq.gru import GRU
 from keras_seq.lstm import LSTM
@@ -134,6 +135,7 @@ class RecurrentLM(keras.Model):
     def input_width(self):
         return self.embedding.units
 
+    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
         shape = (*ids_shape, self.input_width)

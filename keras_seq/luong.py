@@ -35,6 +35,7 @@ from keras_seq.bahdanau import (
     Attention,
     AttentionSeq2Seq,
 )
+from keras_seq.freezing import keeps_frozen
 
 SCORES = ("dot", "general", "concat")
 
@@ -74,6 +75,7 @@ class LuongAttention(Attention):
         self.kind, self.scaled = score, scaled
         self.general = self.concat = None
 
+    @keeps_frozen
     def build(self, query_shape, memory_shape):
         width, options = query_shape[-1], {"dtype": self.dtype_policy}
         if self.kind == "dot" and memory_shape[-1] != width:

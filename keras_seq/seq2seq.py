@@ -20,6 +20,7 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.decoder import Decoder, with_schedule
+from keras_seq.freezing import keeps_frozen
 from keras_seq.language_model import CELLS, input_embedding
 
 
@@ -102,6 +103,7 @@ class Encoder(keras.layers.Layer):
         self.bidirectional = bidirectional
         self.return_state = return_state
 
+    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
         width = self.embedding.units
@@ -224,6 +226,7 @@ class EncoderDecoder(keras.Model):
         """How much of the encoder's state the bridge reads; 0: no bridge."""
         return 2 * self.config["units"] if self.config["bidirectional"] else 0
 
+    @keeps_frozen
     def build(self, inputs_shape):
         self.encoder.build(inputs_shape["source"])
         for dense in self.bridge or ():
@@ -282,6 +285,7 @@ class Seq2Seq(EncoderDecoder):
             **self.shared,
         )
 
+    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         self.decoder.build(inputs_shape["target"])

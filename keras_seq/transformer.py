@@ -27,6 +27,7 @@ from keras_seq import checks
 from keras_seq.attention import padding_mask
 from keras_seq.blocks import DecoderBlock, EncoderBlock
 from keras_seq.embedding import TokenEmbedding
+from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
 from keras_seq.positions import POSITIONS, PositionalEncoding
 
@@ -169,6 +170,7 @@ class Transformer(keras.Model):
         if not tied:
             self.head = keras.layers.Dense(target_vocab_size, dtype=policy)
 
+    @keeps_frozen
     def build(self, inputs_shape):
         self.source_embedding.build()
         if self.target_embedding is not self.source_embedding:
@@ -262,7 +264,7 @@ class Transformer(keras.Model):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slots, source = state["slot"], state["source"]
         room = ops.shape(state["own"][0][0])[2]
-        mask = ops.arange(room) <= slots[0]
+        mask = ops.arange(room, dtype="int32") <= slots[0]
         x = self.target_embedding(ids[:, None])
         x, own = self.target_positions(x, slots[:, None]), []
         for block, before, memory in zip(

@@ -30,6 +30,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.blocks import EncoderBlock
+from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
 from keras_seq.patches import PatchDropout, Patches
 from keras_seq.positions import (
@@ -196,6 +197,7 @@ class ViT(keras.Model):
         """T, the patches and the token in front of them, where one is."""
         return math.prod(self.grid) + (self.config["pooling"] == "token")
 
+    @keeps_frozen
     def build(self, images_shape=None):
         D, size = self.config["units"], self.config["image_size"]
         wanted = (None, *size, self.config["channels"])
@@ -211,9 +213,6 @@ class ViT(keras.Model):
             layer.build((None, None, D))
         if self.head is not None:
             self.head.build((None, D))
-        if not self.trainable:  # said before there were layers: say it anew
-            self.trainable = True  # (TensorFlow skips what changes nothing)
-            self.trainable = False
 
     def call(self, images, training=False, return_attention_scores=False):
         token = self.config["pooling"] == "token"

@@ -269,6 +269,31 @@ def test_questions_and_padding_hold_no_answer():
         model(ids)
 
 
+def test_padding_in_front_changes_no_answer():
+    model = BERTSpanQA(BERT(**BIG))
+    ids = np.array([[2, 5, 3, 6, 7, 3]])
+    segments = np.array([[0, 0, 0, 1, 1, 1]])
+    plain = model({"ids": ids, "segments": segments})
+    before = {"ids": ids, "segments": segments}
+    before = {k: np.pad(x, ((0, 0), (2, 0))) for k, x in before.items()}
+    padded = model(before)
+    for name in ("start", "end"):
+        one, other = numbers(plain[name])[0], numbers(padded[name])[0]
+        np.testing.assert_allclose(other[[0, 5, 6]], one[[0, 3, 4]], atol=1e-5)
+
+
+def test_two_heads_of_one_bert_find_it_again(tmp_path):
+    bert, inputs = BERT(**BIG), keras.Input((5,), dtype="int32")
+    heads = [BERTClassifier(bert, 3)(inputs), BERTTagger(bert, 2)(inputs)]
+    model = keras.Model(inputs, heads)
+    model.save(tmp_path / "two.keras")
+    again = keras.models.load_model(tmp_path / "two.keras")
+    assert again.count_params() == model.count_params()
+    ids = np.array([[2, 5, 3, 6, 0]])
+    for a, b in zip(again(ids), model(ids)):
+        assert np.array_equal(numbers(a), numbers(b))
+
+
 def test_the_best_span_is_the_best_of_all():
     rng = np.random.default_rng(0)
     start, end = rng.normal(size=(2, 7, 11)).astype("float32")

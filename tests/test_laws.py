@@ -211,6 +211,7 @@ def test_tokens_are_drawn_by_their_share(method, expected):
         {"top_p": 0.0},
         {"top_p": 1.1},
         {"seed": -1},
+        {"repetition_penalty": "a"},
     ],
 )
 def test_bad_sampling_is_refused_by_name(arguments):
@@ -307,7 +308,10 @@ def test_open_gates_remember_for_as_long_as_was_asked():
     assert np.array_equal(i, -f) and not g.any() and not o.any()
 
 
-@pytest.mark.parametrize("inputs", [[["a"]], [[1.5, 2.0]]])
+@pytest.mark.parametrize(
+    "inputs",
+    [[["a"]], [[1.5, 2.0]], [[1, 2], [3]], [[1, -3]], [[1, 1000]], [[]]],
+)
 def test_a_prompt_that_is_no_ids_is_refused(model, inputs):
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, inputs, max_length=1)

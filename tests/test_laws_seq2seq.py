@@ -205,6 +205,7 @@ def test_a_repetition_penalty_makes_repeating_rarer(model):
     [
         {"width": 0},
         {"width": 2, "length_penalty": -1},
+        {"width": 2, "length_penalty": float("inf")},
         {"width": 2, "coverage_penalty": -1},
         {"width": 2, "min_length": -1},
         {"width": 2, "repetition_penalty": 0.5},

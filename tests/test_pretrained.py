@@ -48,6 +48,12 @@ def test_logits_are_those_of_transformers(published):
     np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-4)
 
 
+def test_gpt_is_read_with_another_dropout(published):
+    assert GPT.from_huggingface(published[1], dropout=0.0).dropout.rate == 0
+    with pytest.raises(ValueError, match="`epsilon` must be left out"):
+        GPT.from_huggingface(published[1], epsilon=0.1)
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_rows_of_several_lengths_are_those_of_transformers(published, side):
     """Padding is the id 0; positions count what is real."""

@@ -171,6 +171,13 @@ def test_token_f1_counts_each_token_once_in_any_order():
     assert training.token_f1(["학교에"], ["학교"], tokens="characters") == 0.8
 
 
+def test_words_keep_the_marks_on_their_letters():
+    for text in ("हिन्दी में", "cafe\u0301 가\u0301", "강아지 don't"):
+        assert training.token_f1([text], [text]) == 1.0
+    assert training.token_f1(["हिन्दी"], ["हनद"]) == 0.0
+    assert training.token_f1(["cafe\u0301"], ["caf\xe9"]) == 1.0
+
+
 def test_rouge_l_by_hand_with_different_lengths():
     # 3 of 3 words found among 5: P = 3/5, R = 1, F1 = 6/8.
     assert training.rouge_l(["a b c"], ["a x b y c"]) == 0.75

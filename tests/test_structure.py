@@ -47,7 +47,7 @@ def test_chapter_imports_only_keras_numpy_and_chapters_above(chapter):
     above = CHAPTERS[: CHAPTERS.index(chapter)]
     # `from_huggingface` stands on the model and hands over to `pretrained`.
     more = {"pretrained"} if chapter in ("gpt", "bert", "vit") else set()
-    assert ours(path) <= {"checks", *more, *above}
+    assert ours(path) <= {"checks", "freezing", *more, *above}
     packages = {name.split(".")[0] for name in imported(path)}
     packages -= set(sys.stdlib_module_names)
     assert packages <= {"keras", "numpy", "keras_seq"}
@@ -73,7 +73,7 @@ def test_library_never_imports_tutorials_or_keras_internals(path):
 
 
 def test_every_file_of_the_house_is_in_the_syllabus_or_a_support_room():
-    rooms = {room(path) for path in FILES} - {"__init__", "checks"}
+    rooms = {room(path) for path in FILES} - {"__init__", "checks", "freezing"}
     assert rooms <= {*CHAPTERS, *SUPPORT, *FREE}
     assert set(CHAPTERS) <= rooms
 

@@ -7,7 +7,7 @@ Shapes: V vocabulary, P positions, D width, L layers, H heads, F inner width.
 
 import numpy as np
 
-from keras_seq.pretrained.folder import Folder
+from keras_seq.pretrained.folder import Folder, with_options
 
 
 def load_gpt(make, folder, pad_id=None, **options):
@@ -42,19 +42,19 @@ def load_gpt(make, folder, pad_id=None, **options):
     V, P, L = map(read.number, ("vocab_size", "n_positions", "n_layer"))
     D, H = read.width("n_embd", "n_head")
     F = 4 * D if read.config.get("n_inner") is None else read.number("n_inner")
-    model = make(
-        V,
-        D,
-        num_heads=H,
-        num_layers=L,
-        max_length=P,
-        hidden=F,
-        dropout=dropout,
-        activation=activations[activation],
-        epsilon=read.real("layer_norm_epsilon", 1e-5, 1e-12, 1.0),
-        pad_id=pad_id,
-        **options,
-    )
+    arguments = {
+        "vocab_size": V,
+        "units": D,
+        "num_heads": H,
+        "num_layers": L,
+        "max_length": P,
+        "hidden": F,
+        "dropout": dropout,
+        "activation": activations[activation],
+        "epsilon": read.real("layer_norm_epsilon", 1e-5, 1e-12, 1.0),
+        "pad_id": pad_id,
+    }
+    model = make(**with_options(arguments, options))
     model.build((None, None))
     read.rename(_gpt_name)
     model.embedding.embeddings.assign(read.take("wte.weight", V, D))

@@ -113,7 +113,8 @@ class TokenCrossEntropy(keras.losses.Loss):
     Args:
         pad_id: int label that is not counted, default 0; None counts all.
         label_smoothing: float in [0, 1), e: the share of each label that is
-            spread evenly over the vocabulary. Default 0.
+            spread evenly over the vocabulary; not where logits rule a place
+            out, as `BERTSpanQA`'s do. Default 0.
         name: str.
     Call arguments:
         y_true: int (B, T) or (B,), labels.

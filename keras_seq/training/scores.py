@@ -21,8 +21,8 @@ Differs from the paper: ROUGE-L is the plain F1 (beta = 1), as everywhere today;
 """
 
 import itertools
-import re
 import typing
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -283,7 +283,10 @@ def longest_common(a, b):
 
 
 def _tokens(text, kind):
-    words = re.findall(r"\w+", text.lower())
+    text = unicodedata.normalize("NFC", text.lower())
+    # Letters, numbers, and the marks on them, which r"\w" leaves out.
+    kinds = [unicodedata.category(c)[0] in "LNM" for c in text]
+    words = "".join(c if kind else " " for c, kind in zip(text, kinds)).split()
     return words if kind == "words" else list("".join(words))
 
 
