@@ -108,7 +108,7 @@ def export_image_classifier(
         model: a built model, images float (B, H, W, C) -> logits float
             (B, K): a `ViT` or a `ConvNet`, say.
         path: str or Path: a folder; for "onnx" and "litert" a file, .onnx and
-            .tflite. What it holds is replaced.
+            .tflite. What was written there before is replaced.
         labels: list of K str, the names of the classes.
         image_size: int > 0, or two: height and width that the model reads.
         channels: int > 0, C. Default 3.

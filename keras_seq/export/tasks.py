@@ -33,7 +33,7 @@ def export_bert_classifier(model, path, *, packer, labels, pairs=False):
 
     Args:
         model: a built `BERTClassifier`.
-        path: str or Path, a folder; what it holds is replaced.
+        path: str or Path, a folder; a SavedModel in it is replaced.
         packer: `Packer`, that of the training.
         labels: list of C str, the names of the classes.
         pairs: bool, read two texts. Default False.
@@ -66,7 +66,7 @@ def export_bert_tagger(model, path, *, packer, labels):
 
     Args:
         model: a built `BERTTagger`.
-        path: str or Path, a folder; what it holds is replaced.
+        path: str or Path, a folder; a SavedModel in it is replaced.
         packer: `Packer`, that of the training.
         labels: list of C str, the names of the tags.
     Returns:
@@ -106,7 +106,7 @@ def export_bert_span_qa(model, path, *, packer, most=30):
 
     Args:
         model: a built `BERTSpanQA`.
-        path: str or Path, a folder; what it holds is replaced.
+        path: str or Path, a folder; a SavedModel in it is replaced.
         packer: `Packer`, that of the training.
         most: int > 0, tokens of an answer. Default 30.
     Returns:

@@ -47,7 +47,7 @@ def export_text_model(
 
     Args:
         model: a built model with `start`, `step` and the tokenizers' `pad_id`.
-        path: str or Path, a folder; what it holds is replaced.
+        path: str or Path, a folder; a SavedModel in it is replaced.
         source_tokenizer: `Tokenizer` of what the model reads.
         target_tokenizer: optional `Tokenizer` of what it says. Default: the
             `source_tokenizer`.
@@ -138,7 +138,7 @@ def export_text_classifier(
 
     Args:
         model: a built model, ids int (B, S) -> logits float (B, C).
-        path: str or Path, a folder; what it holds is replaced.
+        path: str or Path, a folder; a SavedModel in it is replaced.
         tokenizer: `Tokenizer` of the texts.
         labels: list of C str, the names of the classes.
         start, end: bool, the marks put around a text, which must be those of
