@@ -303,7 +303,7 @@ def tiny(**options):
 def test_a_draw_without_a_seed_is_another_in_each_server(tmp_path):
     model, options = tiny()
     export.export_text_model(model, tmp_path, method=Sampling(), **options)
-    first, second = (export.run(tmp_path, ["a"] * 3) for _ in range(2))
+    first, second = (export.run(tmp_path, ["a"] * 31) for _ in range(2))
     assert first != second
     assert len({answer["text"] for answer in first}) > 1
 
