@@ -377,6 +377,16 @@ def test_every_row_comes_once_an_epoch():
         data.on_epoch_end()
 
 
+def test_a_stopped_fit_goes_on_with_the_epochs_it_would_have_had():
+    one, two = (training.BatchByLength(ROWS, ROWS, 7) for _ in "ab")
+    one.on_epoch_end(), one.on_epoch_end()
+    two.start_at(2)
+    for (a, _), (b, _) in zip(one, two, strict=True):
+        assert np.array_equal(a, b)
+    with pytest.raises(ValueError, match="`epoch` must be an int >= 0"):
+        one.start_at(-1)
+
+
 def test_the_same_seed_gives_the_same_epochs():
     one, two = (training.BatchByLength(ROWS, ROWS, 7, seed=3) for _ in "ab")
     first = served(one)

@@ -136,6 +136,7 @@ for kind in chosen:
         jit_compile="auto",  # XLA would compile longer than we train
     )
     callbacks = run.callbacks(kind)
+    batches.start_at(run.epochs_done(kind))
     model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=2)
     found = generate(model, source_test, max_length=longest)
     ids[kind], weights[kind] = found.ids, found.attention

@@ -153,6 +153,7 @@ def train(
         jit_compile="auto",
     )
     callbacks = run.callbacks(stage)
+    training.start_at(run.epochs_done(stage))
     model.fit(training, epochs=epochs, callbacks=callbacks, verbose=2)
 
 

@@ -157,6 +157,7 @@ for kind, model in models.items():
         lambda model=model: answers_of(model, greetings),
         every=max(1, run.epochs // 4),
     )
+    training.start_at(run.epochs_done(kind))
     model.fit(
         training,
         validation_data=held_out,

@@ -188,6 +188,7 @@ for rung in chosen:
     look = SampleEachEpoch(
         lambda model=model: answer(model, validation[0][:3], Greedy())
     )
+    training.start_at(run.epochs_done(rung))
     model.fit(
         training,
         validation_data=held_out,

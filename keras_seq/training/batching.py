@@ -135,7 +135,17 @@ class BatchByLength(keras.utils.PyDataset):
         return found if self.named else found["inputs"], targets
 
     def on_epoch_end(self):
-        self.epoch += 1
+        self.start_at(self.epoch + 1)
+
+    def start_at(self, epoch):
+        """Serve this epoch next, with its own batches in its own order.
+
+        Args:
+            epoch: int >= 0: 0 for a new `fit`, or as many as one that was
+                stopped has done (`Run.epochs_done`).
+        """
+        checks.not_negative_int(epoch=epoch)
+        self.epoch = epoch
         self.batches = self.plan()
 
 
