@@ -101,7 +101,13 @@ def train(stage, model):
     print(f"\n{stage}: {model.count_params():,} parameters")
     callbacks = run.callbacks(stage)
     training.start_at(run.epochs_done(stage))  # 0, if it was not stopped
-    model.fit(training, epochs=run.epochs, callbacks=callbacks, verbose=2)
+    model.fit(
+        training,
+        epochs=run.epochs,
+        shuffle=False,  # the batches are, each epoch anew
+        callbacks=callbacks,
+        verbose=2,
+    )
     said = generate(model, source_test, max_length=11).ids
     return np.array(digits.detokenize(said)) == answers_test
 

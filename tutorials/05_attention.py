@@ -137,7 +137,13 @@ for kind in chosen:
     )
     callbacks = run.callbacks(kind)
     batches.start_at(run.epochs_done(kind))
-    model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=2)
+    model.fit(
+        batches,
+        epochs=run.epochs,
+        shuffle=False,  # the batches are, each epoch anew
+        callbacks=callbacks,
+        verbose=2,
+    )
     found = generate(model, source_test, max_length=longest)
     ids[kind], weights[kind] = found.ids, found.attention
     said[kind] = write.detokenize(found.ids)

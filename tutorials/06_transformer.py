@@ -154,7 +154,13 @@ def train(
     )
     callbacks = run.callbacks(stage)
     training.start_at(run.epochs_done(stage))
-    model.fit(training, epochs=epochs, callbacks=callbacks, verbose=2)
+    model.fit(
+        training,
+        epochs=epochs,
+        shuffle=False,  # the batches are, each epoch anew
+        callbacks=callbacks,
+        verbose=2,
+    )
 
 
 def answer(model):

@@ -162,6 +162,7 @@ for kind, model in models.items():
         training,
         validation_data=held_out,
         epochs=run.epochs,
+        shuffle=False,  # the batches are, each epoch anew
         callbacks=[*run.callbacks(kind), sample],
         verbose=2,
     )

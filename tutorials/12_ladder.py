@@ -193,6 +193,7 @@ for rung in chosen:
         training,
         validation_data=held_out,
         epochs=epochs,
+        shuffle=False,  # the batches are, each epoch anew
         callbacks=[*run.callbacks(rung), look],
         verbose=2,
     )
