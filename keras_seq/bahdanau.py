@@ -41,13 +41,6 @@ class Attention(keras.layers.Layer):
     arguments, returns and paper stand with each of them.
     """
 
-    def _check_built(self):
-        if not self.built:
-            raise ValueError(
-                "`keys` needs a layer that has its weights: call it or build "
-                f"it first. Received {self!r}."
-            )
-
     def call(
         self,
         query,
@@ -100,7 +93,7 @@ class AdditiveAttention(Attention):
 
     def keys(self, memory):
         """Compute m_s U: float (B, S, D) -> (B, S, units)."""
-        self._check_built()
+        checks.built(self, "layer")
         return self.memory_dense(memory)
 
     def score(self, query, keys):

@@ -110,10 +110,10 @@ def size(**argument):
     return tuple(int(side) for side in both)
 
 
-def built(model):
+def built(model, name="model"):
     """Raise a ValueError for a model that has no weights yet."""
     if isinstance(model, type) or not getattr(model, "built", False):
         raise ValueError(
-            "`model` must have weights: call it, fit it or load it first. "
-            f"Received model={model!r}, which is not built."
+            f"`{name}` must have weights: call it, fit it or load it first. "
+            f"Received {name}={model!r}, which is not built."
         )

@@ -100,10 +100,15 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
     )
 
 
+def vocabulary(model, name):
+    """Find out how many ids a model knows; None where it does not say."""
+    config = getattr(model, "config", None) or {}
+    return config.get(name, config.get("vocab_size"))
+
+
 def check_input_ids(model, inputs):
     """Refuse what is no id, or none of the model's, where it says how many."""
-    config = getattr(model, "config", None) or {}
-    size = config.get("source_vocab_size", config.get("vocab_size"))
+    size = vocabulary(model, "source_vocab_size")
     for ids in inputs:
         if ids.dtype.kind not in "iu" or not ids.ndim or not len(ids):
             raise ValueError(

@@ -92,7 +92,7 @@ class LuongAttention(Attention):
 
     def keys(self, memory):
         """Compute what does not depend on the query: float (B, S, Q)."""
-        self._check_built()
+        checks.built(self, "layer")
         if self.kind == "concat":
             return self.concat.keys(memory)
         return memory if self.kind == "dot" else self.general(memory)

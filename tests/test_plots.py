@@ -204,7 +204,8 @@ def test_a_dollar_is_a_letter_and_powers_are_none():
     figure = plots.curves({"a": [0.001, 1000]}, log=True)
     draw(figure)
     ticks = figure.axes[0].get_yticklabels(which="both")
-    assert all(t.get_parse_math() for t in ticks if "$" in t.get_text())
+    powers = [text for text in ticks if "$" in text.get_text()]
+    assert powers and all(text.get_parse_math() for text in powers)
 
 
 def test_a_training_that_blew_up_still_gives_a_curve():

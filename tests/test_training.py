@@ -815,6 +815,8 @@ def test_a_stage_has_the_name_of_a_file(tmp_path, stage):
 def test_a_stage_that_has_not_begun_has_no_history(tmp_path):
     with pytest.raises(ValueError, match="`stage` must have begun"):
         start(tmp_path).history("one")
+    with pytest.raises(ValueError, match="`stage` must be one of"):
+        start(tmp_path).seconds("one")
 
 
 @pytest.mark.parametrize("data", ["names", 5, [3], ()])

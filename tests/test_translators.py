@@ -294,7 +294,7 @@ def test_a_translator_refuses_by_name(cls, bad, name):
 def test_keys_need_weights(cls, score):
     memory, query = (np.ones((2, T, 7), "float32") for T in (5, 3))
     layer = cls(score)
-    with pytest.raises(ValueError, match="`keys` needs a layer"):
+    with pytest.raises(ValueError, match="`layer` must have weights"):
         layer.keys(memory)
     found = layer(query, memory)  # and it is none the worse for it
     again = layer(query, memory, keys=layer.keys(memory))

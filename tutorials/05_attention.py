@@ -101,7 +101,7 @@ source_test = read.tokenize(texts_test, end=True)
 #     general    h_t . (m_s W)
 #     concat     v . tanh([h_t ; m_s] W)
 #
-# All with the same width, the same batches and the same number of steps, and
+# All have the same width, the same batches and the same number of steps, and
 # so has the plain model of chapter 04 beside them. All encoders read from both
 # ends but that of `dot`, which wants vectors as wide as the decoder's state; so
 # it has fewer weights, and knows less of what comes next.

@@ -16,6 +16,7 @@ from keras_seq.generation import (
     GREEDY,
     check_speaker,
     decode,
+    vocabulary,
 )
 from keras_seq.text import Tokenizer
 from keras_seq.text.unicode import import_tensorflow_text
@@ -192,7 +193,7 @@ def check_source(model, name, tokenizer):
             "texts of a batch would be read with their padding. Received "
             f"pad_id={model.pad_id}, and {tokenizer.pad_id} there."
         )
-    size = _vocabulary(model, "source_vocab_size")
+    size = vocabulary(model, "source_vocab_size")
     if size is not None and tokenizer.vocab_size > size:
         raise ValueError(
             f"`{name}` must give no id that the model does not know. Received "
@@ -203,7 +204,7 @@ def check_source(model, name, tokenizer):
 def _check_target(model, tokenizer):
     """Refuse a tokenizer that cannot write all that the model may say."""
     _check_tokenizer("target_tokenizer", tokenizer)
-    size = _vocabulary(model, "target_vocab_size")
+    size = vocabulary(model, "target_vocab_size")
     if size is not None and tokenizer.vocab_size < size:
         raise ValueError(
             "`target_tokenizer` must know every id that the model may say. "
@@ -227,12 +228,6 @@ def _check_tokenizer(name, tokenizer):
         raise ValueError(
             f"`{name}` must be a Tokenizer. Received {name}={tokenizer!r}."
         )
-
-
-def _vocabulary(model, name):
-    """Find out how many ids a model knows; None where it does not say."""
-    config = getattr(model, "config", None) or {}
-    return config.get(name, config.get("vocab_size"))
 
 
 def in_tensorflow(model, function, *signature):

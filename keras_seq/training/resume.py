@@ -68,7 +68,7 @@ class Progress:
         if (
             not isinstance(stage, str)
             or Path(stage).name != stage
-            or (stage in ("", ".."))
+            or stage in ("", "..")
         ):
             raise ValueError(
                 f"`stage` must be a file name. Received stage={stage!r}."
