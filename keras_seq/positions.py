@@ -140,9 +140,10 @@ class PositionalEncoding(keras.layers.Layer):
     Returns:
         float (B, T, D).
     Raises:
-        ValueError: if an argument is outside its range, or x is longer than
-            what was learned. (Where a compiled function does not know the
-            length, places beyond it become NaN, and so do those below 0.)
+        ValueError: if an argument is outside its range, or x is no (B, T, D),
+            or longer than what was learned. (Where a compiled function does
+            not know the length, places beyond it become NaN, and so do those
+            below 0.)
     """
 
     def __init__(self, kind="sinusoidal", max_length=512, **kwargs):

@@ -565,6 +565,8 @@ def test_a_longer_context_pays_on_a_periodic_text():
 def test_bad_ngrams_are_refused_by_name():
     with pytest.raises(ValueError, match="`test_ids`"):
         training.ngram_loss([0, 1], [2], 1, 2)
+    with pytest.raises(ValueError, match="must be below 2..63"):
+        training.ngram_loss([0, 1], [1], 4, np.int64(2**16))
     with pytest.raises(ValueError, match="`vocab_size`"):
         training.ngram_loss([0, 1], [1], 5, 30_000)
     with pytest.raises(ValueError, match="`n`"):

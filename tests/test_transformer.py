@@ -637,3 +637,17 @@ def test_kernels_begin_as_is_said_and_no_two_alike():
         x = [keras.ops.convert_to_numpy(w).ravel() for w in kernels]
         assert len(x) == 6 and all(0.015 < k.std() < 0.02 for k in x)
         assert len({k[0] for k in x}) == 6
+
+
+def test_a_layer_that_gets_other_weights_is_traced_anew():
+    x = sentences()["source"]
+    sizes = {"num_heads": 1, "num_layers": 1}
+    model = Transformer(VOCAB, VOCAB, 6, **sizes)
+    model(sentences())
+    before = generate(model, x, max_length=3).scores
+    model.head.enable_lora(2)
+    assert np.allclose(generate(model, x, max_length=3).scores, before)
+    model.head.lora_kernel_b.assign(
+        np.random.default_rng(0).normal(size=model.head.lora_kernel_b.shape)
+    )
+    assert not np.allclose(generate(model, x, max_length=3).scores, before)

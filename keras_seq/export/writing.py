@@ -270,7 +270,7 @@ def _noise(method, shape):
     if not isinstance(method, Sampling):
         return tf.zeros(shape)
     if method.seed is not None:
-        seed = method.seed % (2**31 - 1)  # as Keras folds it
+        seed = method.seed % (2**31 - 2)  # as Keras folds it
         return tf.random.stateless_uniform(shape, [seed, 0])
     # tf.random.uniform would keep the seed that is set while exporting, and
     # every server would begin with the same draws.
