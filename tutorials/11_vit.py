@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from keras_seq import ConvNet, Patches, ViT, data, export, plots
 from keras_seq.training import Run, attention_rollout, begin_again, untuned
 
-EPOCHS = {"digits": 15, "cifar10-10k": 50}
+EPOCHS = {"digits": 15, "cifar10-10k": 65}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 if run.data == "digits":
