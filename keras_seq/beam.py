@@ -70,12 +70,13 @@ class BeamSearch(Greedy):
     def begin(self, ids):
         """Let one beam of each row begin: all begin alike."""
         first = ops.arange(ops.shape(ids)[0]) % self.width == 0
-        return ops.where(first, 0.0, NEVER)
+        return ops.cast(ops.where(first, 0.0, NEVER), "float32")
 
     def pick(self, search, log_p, noise, fill):
         """Choose the W best of all continuations of a row's beams."""
         size, ended = log_p.shape[-1], search["ended"]
         stay = ops.where(ops.arange(size) == fill, 0.0, NEVER)
+        stay = ops.cast(stay, log_p.dtype)  # Keras's floatx, until here
         log_p = ops.where(ended[:, None], stay, log_p)
         score = search["score"][:, None] + log_p  # (R, V)
         going = ops.logical_not(ended)

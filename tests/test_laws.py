@@ -10,6 +10,7 @@ from keras_seq import (
     GPT,
     GRU,
     LSTM,
+    BeamSearch,
     ChronoInitializer,
     Greedy,
     RecurrentLM,
@@ -271,6 +272,27 @@ def test_sampling_under_a_global_half_precision_policy():
     model(ids())
     said = generate(model, ids(), Sampling(seed=0), max_length=5)
     assert (said.ids > 0).all() and np.isfinite(said.scores).all()
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="has no float64 unless told to"
+)
+@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
+@pytest.mark.parametrize("method", [Sampling(seed=0), BeamSearch(width=2)])
+def test_speaking_where_all_floats_are_double(request, kind, method):
+    cls, options = LANGUAGE_MODELS[kind]
+    narrow = cls(VOCAB, **options)
+    narrow(ids())
+    said = generate(narrow, ids(), method, max_length=4)
+    request.addfinalizer(lambda: keras.config.set_floatx("float32"))
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    wide = cls(VOCAB, **options)
+    wide(ids())
+    wide.set_weights(narrow.get_weights())
+    found = generate(wide, ids(), method, max_length=4)
+    assert np.array_equal(said.ids, found.ids)
+    np.testing.assert_allclose(said.scores, found.scores, rtol=1e-4)
 
 
 def test_a_prompt_may_be_a_list(model):
