@@ -8,12 +8,13 @@ from keras_seq import text, training
 from keras_seq.attention import attend, causal_mask, padding_mask
 from keras_seq.bahdanau import AdditiveAttention, BahdanauSeq2Seq
 from keras_seq.beam import BeamSearch
-from keras_seq.bert import BERT, BERTPretrainer
-from keras_seq.blocks import DecoderBlock, EncoderBlock, FeedForward
+from keras_seq.bert import BERT
+from keras_seq.blocks import DecoderBlock, EncoderBlock
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.cnn import ConvNet
 from keras_seq.decoder import Decoder, ScheduledSampling
 from keras_seq.embedding import OneHot, TokenEmbedding
+from keras_seq.feedforward import FeedForward
 from keras_seq.fine_tuning import (
     BERTClassifier,
     BERTSpanQA,
@@ -34,6 +35,7 @@ from keras_seq.positions import (
     sinusoidal_positions,
     sinusoidal_positions_2d,
 )
+from keras_seq.pretraining import BERTPretrainer
 from keras_seq.rnn import SimpleRNN, SimpleRNNCell
 from keras_seq.seq2seq import Encoder, Seq2Seq
 from keras_seq.transformer import Transformer
@@ -59,7 +61,8 @@ READING_ORDER = {
     "beam": ("BeamSearch",),
     "multihead": ("MultiHeadAttention",),
     "norm": ("LayerNormalization",),
-    "blocks": ("FeedForward", "EncoderBlock", "DecoderBlock"),
+    "feedforward": ("FeedForward",),
+    "blocks": ("EncoderBlock", "DecoderBlock"),
     "positions": (
         "PositionalEncoding",
         "sinusoidal_positions",
@@ -67,7 +70,8 @@ READING_ORDER = {
     ),
     "transformer": ("Transformer",),
     "gpt": ("GPT",),
-    "bert": ("BERT", "BERTPretrainer"),
+    "bert": ("BERT",),
+    "pretraining": ("BERTPretrainer",),
     "fine_tuning": (
         "BERTClassifier",
         "BERTTagger",

@@ -1,20 +1,17 @@
 """BERT: a Transformer that only reads, both ways.
 
 GPT never sees the words to the right: it could not learn to predict them.
-Who only wants to understand a text need not give them up. BERT hides some of
-the words and asks for them, so that both sides help; and it asks whether the
-second of two texts followed the first. What it then knows of language is the
-start for tasks with few labels.
+Who only wants to understand a text need not give them up: BERT looks to both
+sides of every word. How it learns, when it is not to predict the next one, is
+the next chapter.
 
     x      = dropout(norm(E[ids] + G[segments] + P[0 ... T-1]))
     x      = blocks(x)                        # post-norm, looks everywhere
     pooled = tanh(x_0 W + b)                  # of the first token, [CLS]
-    masked = norm(gelu(x_p W + b)) E^T + c    # p: the hidden places; tied
-    next   = pooled W + b                     # 0 it followed, 1 it did not
 
-Shapes: B batch, T length, D width, H heads, V vocabulary, M places asked for.
-Paper: Devlin et al. (2019), arXiv:1810.04805, sections 3 and 3.1, figure 2,
-    appendix A; small sizes: Turc et al. (2019), arXiv:1908.08962.
+Shapes: B batch, T length, D width, H heads, M places asked for.
+Paper: Devlin et al. (2019), arXiv:1810.04805, section 3, figure 2, appendix A;
+    small sizes: Turc et al. (2019), arXiv:1908.08962.
 Differs from the paper: positions count a row's real tokens, so that padding
     may stand on either side.
 """
@@ -22,12 +19,11 @@ Differs from the paper: positions count a row's real tokens, so that padding
 import typing
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_seq import checks
 from keras_seq.attention import padding_mask
-from keras_seq.blocks import EncoderBlock, activation_of
+from keras_seq.blocks import EncoderBlock
 from keras_seq.embedding import TokenEmbedding
 from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
@@ -305,137 +301,3 @@ def mean_of(x, mask):
 def take(x, places):
     """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D)."""
     return ops.take_along_axis(x, places[..., None], axis=1)
-
-
-class OnBERT(Published, keras.Model):
-    """What every model on top of a BERT shares: it, and whether it pools.
-
-    A pooler that is not used is not trained, nor by other models of this BERT
-    (until a BERT that was frozen is freed); one of a BERT that is frozen stays
-    so.
-    """
-
-    pools = True
-
-    def __init__(self, bert, **kwargs):
-        kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))
-        super().__init__(**kwargs)
-        if not isinstance(bert, BERT):
-            raise ValueError(f"`bert` must be a BERT. Received bert={bert!r}.")
-        if self.pools and bert.pooler is None:
-            raise ValueError(
-                "`bert` must have a pooler. Received one with pooler=False."
-            )
-        if bert.pooler is not None:
-            bert.pooler.trainable = self.pools and bert.trainable
-        self.bert = bert
-
-    def dense(self, units, activation=None):
-        """Make a layer of a head."""
-        return keras.layers.Dense(
-            units,
-            activation_of(activation),
-            kernel_initializer=small(),
-            dtype=self.dtype_policy,
-        )
-
-    @keeps_frozen
-    def build_on(self, *layers):
-        """Build the BERT, if it is new, and layers as wide as it is."""
-        if not self.bert.built:
-            self.bert.build()
-        for layer in layers:
-            layer.build((None, self.bert.config["units"]))
-
-    def get_config(self):
-        bert = keras.saving.serialize_keras_object(self.bert)
-        bert["shared_object_id"] = id(self.bert)  # so that two find one again
-        return {**super().get_config(), "bert": bert}
-
-    @classmethod
-    def from_config(cls, config):
-        bert = keras.saving.deserialize_keras_object(config["bert"])
-        return cls(**{**config, "bert": bert})
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class BERTPretrainer(OnBERT):
-    """Ask a BERT for hidden words, and whether one text followed the other.
-
-    Compile with a `TokenCrossEntropy()` for `masked`, where label 0 is no
-    question, and a `TokenCrossEntropy(pad_id=None)` for `next`.
-
-    Args:
-        bert: `BERT`, which learns.
-        next_sentence: bool, ask whether the second text followed the first.
-            Default True.
-    Call arguments:
-        inputs: as of `BERT`; its `places` are the hidden places. Without,
-            all T are asked.
-    Returns:
-        dict of logits: `masked`, float (B, M, V), and, if asked, `next`,
-        float (B, 2): 0, it followed; 1, it did not.
-    Raises:
-        ValueError: if `bert` is none, or has no pooler where the next
-            sentence is asked for.
-    """
-
-    def __init__(self, bert, *, next_sentence=True, **kwargs):
-        self.pools = next_sentence
-        super().__init__(bert, **kwargs)
-        self.next_sentence = next_sentence
-        self.transform = self.dense(
-            bert.config["units"], bert.config["activation"]
-        )
-        self.norm = LayerNormalization(
-            epsilon=bert.config["epsilon"], dtype=self.dtype_policy
-        )
-        self.next = self.dense(2) if next_sentence else None
-
-    def build(self, inputs_shape=None):
-        heads = [self.transform, self.norm, *[self.next] * self.next_sentence]
-        self.build_on(*heads)
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(self.bert.config["vocab_size"],),
-            initializer="zeros",
-        )
-
-    def call(self, inputs, training=False):
-        found = self.bert(inputs, training=training)
-        x = self.norm(self.transform(found["hidden"]))
-        masked = self.bert.embedding.logits(x)
-        logits = {"masked": masked + ops.cast(self.bias, masked.dtype)}
-        if self.next_sentence:
-            logits["next"] = self.next(found["pooled"])
-        return logits
-
-    def fill_mask(self, inputs, mask_id=4, top=5):
-        """Guess the hidden words.
-
-        Args:
-            inputs: as in a call, NumPy arrays; `places` are not looked at.
-            mask_id: int, the id that hides a word. Default 4.
-            top: int > 0, guesses for each, at most V. Default 5.
-        Returns:
-            int (N, top), ids, the likeliest first, and float (N, top), their
-            probabilities, for each of the N places hidden, row by row.
-        Raises:
-            ValueError: if `top` is no int > 0, or more than V.
-        """
-        checks.positive_int(top=top)
-        V = self.bert.config["vocab_size"]
-        if top > V:
-            raise ValueError(
-                f"`top` must be at most {V} tokens. Received top={top}."
-            )
-        texts = dict(inputs) if isinstance(inputs, dict) else {"ids": inputs}
-        texts.pop("places", None)
-        logits = self(texts)["masked"]
-        p = ops.softmax(ops.cast(logits, "float32"))
-        p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))
-        hidden = np.asarray(texts["ids"]) == mask_id
-        return ids[hidden], p[hidden]
-
-    def get_config(self):
-        return {**super().get_config(), "next_sentence": self.next_sentence}

@@ -7,7 +7,6 @@ makes of it. The norm keeps the sum in bounds: behind it, as in the paper, or
 on the way into the function, which leaves a straight path from top to bottom
 and so learns without a warm-up.
 
-    FFN(x)    = relu(x W_1 + b_1) W_2 + b_2
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
     encoder:    f = look at oneself, FFN
@@ -17,121 +16,17 @@ Shapes: B batch, T length, N positions asked for, S length of the memory, D
     width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
-    et al. (2016), arXiv:1603.09382, section 3; GELU: Hendrycks & Gimpel
-    (2016), arXiv:1606.08415, section 2.
+    et al. (2016), arXiv:1603.09382, section 3.
 Differs from the paper: dropout on the attention weights too, as in its code.
 """
 
-import math
-
 import keras
-from keras import ops
 
 from keras_seq import checks
+from keras_seq.feedforward import FeedForward
 from keras_seq.freezing import keeps_frozen
-from keras_seq.multihead import MultiHeadAttention, cloned
+from keras_seq.multihead import MultiHeadAttention
 from keras_seq.norm import LayerNormalization
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-def gelu(x):
-    """Compute GELU, x times the share of a normal distribution below x.
-
-    On TensorFlow with a short gradient, as of the norm, and as it in float32
-    at least: in half precision 1 + erf would lose what is left of it.
-    """
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    ours = keras.backend.backend() == "tensorflow" and "float" in dtype
-    if not ours or isinstance(x, keras.KerasTensor):
-        return keras.activations.gelu(x, approximate=False)
-    wide = keras.backend.result_type(dtype, "float32")
-    return ops.cast(_gelu(ops.cast(x, wide)), dtype)
-
-
-@ops.custom_gradient
-def _gelu(x):
-    s = x * 2**-0.5
-    twice = 1.0 + ops.erf(s)
-
-    def gradient(dy):
-        slope = s * ops.exp(-0.5 * math.log(math.pi) - s * s)  # x density(x)
-        return dy * (0.5 * twice + slope)
-
-    return 0.5 * x * twice, gradient  # LiteRT knows it written so, as one op
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-def gelu_tanh(x):
-    """Compute GELU by a tanh, as GPT-2 does: within 0.0005 of the exact one."""
-    return keras.activations.gelu(x, approximate=True)
-
-
-def activation_of(name):
-    """Find an activation as Keras does, and the two GELUs by their names."""
-    if name in ("gelu", "gelu_tanh"):
-        return gelu if name == "gelu" else gelu_tanh
-    return keras.activations.get(name)
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class FeedForward(keras.layers.Layer):
-    """Change each position by the same small network of two layers.
-
-    Args:
-        units: int > 0, width D of the output.
-        hidden: int > 0, width of the layer between.
-        activation: of the layer between, as in Keras, or "gelu_tanh", GELU
-            by tanh. Default "relu".
-        kernel_initializer: default "glorot_uniform".
-    Call arguments:
-        x: float (..., D).
-    Returns:
-        float (..., units).
-    Raises:
-        ValueError: if a width is no int > 0.
-    """
-
-    def __init__(
-        self,
-        units,
-        hidden,
-        *,
-        activation="relu",
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        checks.positive_int(units=units, hidden=hidden)
-        activation = activation_of(activation)
-        self.supports_masking = True
-        self.inner, self.outer = (
-            keras.layers.Dense(
-                width,
-                function,
-                kernel_initializer=cloned(kernel_initializer),
-                dtype=self.dtype_policy,
-            )
-            for width, function in ((hidden, activation), (units, None))
-        )
-
-    @keeps_frozen
-    def build(self, x_shape):
-        self.inner.build(x_shape)
-        self.outer.build((*x_shape[:-1], self.inner.units))
-
-    def call(self, x):
-        return self.outer(self.inner(x))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.outer.units,
-            "hidden": self.inner.units,
-            "activation": keras.activations.serialize(self.inner.activation),
-            "kernel_initializer": keras.initializers.serialize(
-                self.inner.kernel_initializer
-            ),
-        }
 
 
 class _Residual(keras.layers.Layer):

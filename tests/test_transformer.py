@@ -26,7 +26,8 @@ from keras_seq import (
     sinusoidal_positions,
     training,
 )
-from keras_seq.blocks import _Residual, gelu, gelu_tanh
+from keras_seq.blocks import _Residual
+from keras_seq.feedforward import gelu, gelu_tanh
 from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {

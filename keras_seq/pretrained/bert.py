@@ -8,7 +8,7 @@ it stands in a folder once, or twice alike. Which tensor is which weight says
 import numpy as np
 
 from keras_seq import checks
-from keras_seq.bert import BERT, BERTPretrainer
+from keras_seq.bert import BERT
 from keras_seq.fine_tuning import BERTClassifier, BERTSpanQA, BERTTagger
 from keras_seq.pretrained.bert_weights import bert_weights, head_weights
 from keras_seq.pretrained.folder import (
@@ -19,6 +19,7 @@ from keras_seq.pretrained.folder import (
     with_options,
     write,
 )
+from keras_seq.pretraining import BERTPretrainer
 from keras_seq.text import BERTTokenizer
 
 KINDS = (  # ours, theirs, and how the names of the head's tensors begin
