@@ -3,13 +3,15 @@
     python -m benchmarks.results keep runs/03_gates   # into results/
     python -m benchmarks.results pages                # the tables alone
 
-A kept file is a tutorial's results.json with the machine and the date. The
-tables are made from the files in results/, never typed.
+A kept file is a tutorial's results.json with the machine and the date, and of
+some tutorials a picture. The tables are made from the files in results/, never
+typed.
 """
 
 import argparse
 import json
 import pathlib
+import shutil
 
 from benchmarks import report
 
@@ -95,6 +97,8 @@ SHOWN = {
         "cnn_accuracy_10": "the same, ConvNet",
     },
 }
+# What is kept of a tutorial's pictures, beside its results.
+PICTURES = {"11_vit": ("accuracy",)}
 # The rungs, each with the figure that is to be beaten and how it decodes.
 LADDER = {
     "lstm": ("LSTM, one context", 13.76),
@@ -108,6 +112,8 @@ LADDER = {
 def keep(folder):
     """Copy a run's results.json into results/, with machine and date.
 
+    So are its `PICTURES`.
+
     Raises:
         ValueError: if it was a trial run.
     """
@@ -120,6 +126,9 @@ def keep(folder):
     rung = f"-{run['rung']}" if run.get("rung") else ""
     path = RESULTS / f"{run['tutorial']}-{run['data']}{rung}{seed}.json"
     report.write(path, **run)
+    for name in PICTURES.get(run["tutorial"], ()):
+        picture = RESULTS / f"{path.stem}-{name}.png"
+        shutil.copyfile(pathlib.Path(folder) / f"{name}.png", picture)
     return path
 
 

@@ -316,3 +316,14 @@ def test_what_vit_took_becomes_lines_of_the_page(monkeypatch):
     assert list(results.image_rows("")) == [
         "| CIFAR, training step, float32 | 200 ms | 0.67 |  |"
     ]
+
+
+def test_a_kept_run_brings_its_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    run = {"tutorial": "11_vit", "data": "digits", "seed": 0, "quick": False}
+    (tmp_path / "results.json").write_text(json.dumps(run))
+    (tmp_path / "accuracy.png").write_bytes(b"curve")
+    path = results.keep(tmp_path)
+    assert json.loads(path.read_text("utf-8"))["data"] == "digits"
+    picture = path.with_name("11_vit-digits-accuracy.png")
+    assert picture.read_bytes() == b"curve"
