@@ -9,7 +9,7 @@ and so learns without a warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
-    encoder:    f = look at oneself, FFN
+    encoder:    f = look at oneself, FFN     # see the chapter above
     decoder:    f = look at oneself and not ahead, look at a memory, FFN
 
 Shapes: B batch, T length, N positions asked for, S length of the memory, D
