@@ -65,8 +65,8 @@ class AdditiveAttention(Attention):
         query: float (B, T, Q).
         memory: float (B, S, D).
         memory_mask: optional bool (B, S), True where memory is real.
-        keys: optional float (B, S, units), `layer.keys(memory)`, for who asks
-            the same memory many times.
+        keys: optional float (B, S, units), `layer.keys(memory)`, to reuse
+            where the same memory is asked many times.
         return_attention_scores: bool, give the weights as well.
     Returns:
         context, float (B, T, D), or context and weights, float (B, T, S).

@@ -17,7 +17,9 @@ Shapes: B batch, T length, N positions asked for, S length of the memory, D
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
-Differs from the paper: dropout on the attention weights too, as in its code.
+Differs from the paper: dropout on the attention weights too, as in its code;
+    stochastic depth draws for each row and each function, not for a batch and
+    a block, and scales what stays in training, not what is there at test.
 """
 
 import keras
@@ -186,8 +188,8 @@ class EncoderBlock(_Block):
         norm_first: bool, pre-norm instead of the paper's post-norm. Default
             False.
         epsilon: float > 0, of the norms. Default 1e-5.
-        stochastic_depth: float in [0, 1), how often a row goes around a
-            function in training, instead of through it. Default 0.
+        stochastic_depth: float in [0, 1), how often a row of the batch
+            skips a function in training. Default 0.
         kernel_initializer: of all kernels. Default "glorot_uniform".
     Call arguments:
         x: float (B, T, D).

@@ -49,7 +49,8 @@ class ScheduledSampling:
         k: float > 0; at most 1 but for the inverse sigmoid, which wants
             more than 1.
         slope: float >= 0, of the linear decay, per step. Default 0.
-        floor: float in [0, 1), the least the linear decay falls to.
+        floor: float in [0, 1), the least the linear decay falls to. Default
+            0.
     Raises:
         ValueError: if an argument is outside its range.
     """
@@ -100,7 +101,7 @@ class Decoder(RecurrentLM):
     Args: those of `RecurrentLM`, and
         scheduled_sampling: optional `ScheduledSampling`; in training the
             decoder is then fed its own likeliest token in place of a true one
-            as often as it says.
+            as often as it says. Default None.
         feed_context: bool, let every step and its logits (a maxout of two)
             read the state it begins at, h of the top layer. Default False.
     Call arguments:

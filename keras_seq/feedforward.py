@@ -29,8 +29,9 @@ from keras_seq.multihead import cloned
 def gelu(x):
     """Compute GELU, x times the share of a normal distribution below x.
 
-    On TensorFlow with a short gradient, as of the norm, and as it in float32
-    at least: in half precision 1 + erf would lose what is left of it.
+    On TensorFlow the gradient is written out, which makes it short, and both
+    are computed in float32 at least: in half precision, 1 + erf loses what is
+    left of it where x is far below 0.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
     ours = keras.backend.backend() == "tensorflow" and "float" in dtype

@@ -149,7 +149,8 @@ class BERTSpanQA(OnBERT):
         text = ops.logical_and(text, goes_on)  # the last one is its [SEP]
         first = ops.equal(ops.arange(ops.shape(ids)[1]), 0)
         allowed = ops.logical_or(text, first)[..., None]
-        # What the first token says stands there, be there padding before it.
+        # "No answer" is scored by the first real token, and stands at place 0
+        # even where that is padding.
         none = take(logits, self.bert.first_real(real))
         logits = ops.where(first[:, None], none, logits)
         logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)

@@ -62,7 +62,7 @@ class RecurrentLM(keras.Model):
             2017). Default False.
         stateful: bool, each batch begins where the last one ended, row by
             row, until `reset_states()`; the batch size is then fixed. Call
-            `build((B, T))` before the first `fit`.
+            `build((B, T))` before the first `fit`. Default False.
         pad_id: optional int, the id that means padding. Default 0; None
             where every id is a real token.
     Call arguments:

@@ -45,7 +45,8 @@ class ChronoInitializer(keras.initializers.Initializer):
         seed: optional int, of the spans.
     Raises:
         ValueError: if `max_steps` is no int > 2.
-    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 3.
+    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
+        on gate initialization.
     """
 
     def __init__(self, max_steps, seed=None):

@@ -17,9 +17,9 @@ back in (input feeding), or else no step knows what was looked at before.
 
 Shapes: B batch, T target length, S source length, U units, D memory width,
     Q query width, V vocabulary.
-Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, eq. (5)-(8), section
-    3.1 (global attention), 3.3 (input feeding).
-Differs from the paper: no local attention; biases in the last two products;
+Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, eq. (5)-(7) and the
+    scores after them, section 3.1 (global attention), 3.3 (input feeding).
+Differs from the paper: no location-based score (8), no local attention; biases in the last two products;
     products may be scaled, as in Vaswani et al. (2017), section 3.2.1. A sum
     over Q = 256 numbers is large, the softmax of it saturates, and what is
     almost one or zero learns slowly where else to look.
@@ -54,8 +54,8 @@ class LuongAttention(Attention):
         query: float (B, T, Q).
         memory: float (B, S, D).
         memory_mask: optional bool (B, S), True where memory is real.
-        keys: optional, `layer.keys(memory)`, for who asks the same memory
-            many times: float (B, S, Q).
+        keys: optional float (B, S, Q), `layer.keys(memory)`, to reuse where
+            the same memory is asked many times.
         return_attention_scores: bool, give the weights as well.
     Returns:
         context, float (B, T, D), or context and weights, float (B, T, S).

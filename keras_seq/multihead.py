@@ -56,8 +56,8 @@ class MultiHeadAttention(keras.layers.Layer):
         value: optional float (B, S, D'). Default: `query`, self-attention.
         key: optional float (B, S, D''). Default: `value`.
         query_mask, value_mask, key_mask: optional bool (B, T), (B, S), (B,
-            S), True where a token is real. Of oneself, the query's counts
-            for the values too.
+            S), True where a token is real. In self-attention, `query_mask`
+            hides values too.
         attention_mask: optional bool (T, S), (B, T, S) or (B, H, T, S), each
             axis its size or 1: True where the query may look.
         return_attention_scores: bool, give the weights as well.

@@ -131,7 +131,7 @@ class PositionalEncoding(keras.layers.Layer):
 
     Args:
         kind: "sinusoidal", waves; "learned", a vector for each place; "none",
-            nothing, for who wants to see what is then lost.
+            nothing, to see what is then lost.
         max_length: int > 0, how many places can be learned; the waves have no
             end. Default 512.
     Call arguments:

@@ -27,9 +27,8 @@ from keras_seq.norm import LayerNormalization
 class OnBERT(Published, keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
-    A pooler that is not used is not trained, nor by other models of this BERT
-    (until a BERT that was frozen is freed); one of a BERT that is frozen stays
-    so.
+    A head that does not use the pooler freezes it, for other models that share
+    this BERT too (until a BERT that was frozen is freed).
     """
 
     pools = True
@@ -110,7 +109,9 @@ class BERTPretrainer(OnBERT):
         self.next = self.dense(2) if next_sentence else None
 
     def build(self, inputs_shape=None):
-        heads = [self.transform, self.norm, *[self.next] * self.next_sentence]
+        heads = [self.transform, self.norm]
+        if self.next_sentence:
+            heads.append(self.next)
         self.build_on(*heads)
         self.bias = self.add_weight(
             name="bias",

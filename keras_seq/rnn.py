@@ -165,7 +165,7 @@ class Recurrent(keras.layers.RNN):
     the layer too, each can be read as an attribute (`layer.units`), and
     `help(layer)` lists them: they are written once, in the cell.
 
-    Args: the cell's, then those of `keras.layers.RNN`:
+    Args: the cell's, then those of `keras.layers.RNN`, all False by default:
         return_sequences: bool, give every step, not only the last.
         return_state: bool, give the final state(s) as well.
         go_backwards: bool, read from the end (outputs in reading order).

@@ -37,7 +37,8 @@ class Encoder(keras.layers.Layer):
         bidirectional: bool, read from both ends. Default False.
         dropout: float in [0, 1), before every layer. Default 0.
         reverse_source: bool, read the tokens of each row last to first, which
-            puts the first words of both languages near each other.
+            puts the first words of both languages near each other. Default
+            False.
         return_state: bool, give the final states as well. Default False.
         pad_id: optional int, the id that means padding. Default 0.
     Call arguments:
@@ -260,6 +261,7 @@ class Seq2Seq(EncoderDecoder):
         dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
         and
         scheduled_sampling: optional `ScheduledSampling`, used in training.
+            Default None.
         feed_context: bool, let every step and its logits read the context, as
             in Cho et al. (2014), not only the first state. Default False.
     Call arguments:

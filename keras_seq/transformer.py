@@ -36,7 +36,8 @@ from keras_seq.positions import POSITIONS, PositionalEncoding
 class Transformer(keras.Model):
     """Translate with attention alone.
 
-    `Transformer(8000, 8000, **Transformer.sizes["base"])` has the paper's size.
+    `Transformer(37000, 37000, **Transformer.sizes["base"], shared=True,
+    tied=True)` is the paper's base model: 63,082,496 weights.
 
     Args:
         source_vocab_size: int > 0, number of source tokens.

@@ -63,9 +63,9 @@ class ViT(keras.Model):
         dropout: float in [0, 1). Default 0.
         attention_dropout: optional float in [0, 1), of the attention weights.
             Default: `dropout`.
-        stochastic_depth: float in [0, 1), how often an image goes around the
-            last block's functions in training; less below, in equal steps.
-            Default 0.
+        stochastic_depth: float in [0, 1), how often an image skips a function
+            of the last block in training; less below, in equal steps. Default
+            0.
         patch_dropout: float in [0, 1), the share of the patches of an image
             that is not read in training. Default 0.
         activation: of the blocks. Default "gelu", the exact one, by erf.

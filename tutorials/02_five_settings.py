@@ -16,6 +16,9 @@
 # Each part below asks a question, builds a model of at most ten lines, and
 # ends in one number on held-out data, beside a plain baseline.
 #
+# Expected, in this order: 0.98 right, 0.98, 0.85, 0.95 and 0.89, where the
+# baselines get 0.97, 0.97, 0.82, 0.36 and 0.70.
+#
 # Shapes: B batch, T input length, L output length, V letters, C classes.
 
 # %%

@@ -14,6 +14,9 @@
 # to what was read last. Here all three become numbers, and not all of them
 # need come out as the lectures say.
 #
+# Expected: of unseen dates 0.98 are right through 128 numbers, about a third
+# through 64, next to none through 32; long dates are no worse than short ones.
+#
 # Shapes: B batch, S source length, T target length, V letters, U units.
 
 # %%

@@ -17,9 +17,11 @@
 # 5,000 and 40,000 labels, by the mean of the tokens: no one has asked that BERT
 # for anything at [CLS].
 #
-# Expected: with few labels, it beats the same network from scratch by far. The
-# more labels, the harder TF-IDF is to beat: of docstrings it wins from 400 on;
-# of reviews it is behind by three texts in a hundred, and then by one.
+# Expected: with few labels, it beats the same network from scratch (0.49 to
+# 0.42 with 100 docstrings). The more labels, the less pretraining brings and
+# the harder plain baselines are to beat: of docstrings TF-IDF wins from 400 on,
+# and with 1,600 even a GRU from scratch is level; of reviews TF-IDF is behind
+# by three texts in a hundred, and then by one.
 #
 # Shapes: B batch, T length, C classes.
 

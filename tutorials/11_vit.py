@@ -336,6 +336,6 @@ expected = {name: "1.0" for name in metrics if name.startswith("exported")}
 if run.data == "digits":
     expected["vit_accuracy_longer"] = "0.97"
 else:
-    expected |= {"vit_accuracy_100": "0.60", "cnn_accuracy_100": "0.70"}
+    expected |= {"vit_accuracy_100": "0.62", "cnn_accuracy_100": "0.75"}
     expected["pair_100_minutes"] = "30 at most"
 run.finish(vit, metrics, baselines, expected)
