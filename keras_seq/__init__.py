@@ -5,7 +5,7 @@ Importing the package registers every layer, so that a saved model loads.
 """
 
 from keras_seq import text, training
-from keras_seq.attention import attend, causal_mask, padding_mask
+from keras_seq.attention import attend, causal_mask
 from keras_seq.bahdanau import AdditiveAttention, BahdanauSeq2Seq
 from keras_seq.beam import BeamSearch
 from keras_seq.bert import BERT
@@ -13,7 +13,7 @@ from keras_seq.blocks import DecoderBlock, EncoderBlock
 from keras_seq.choosing import Greedy, Sampling
 from keras_seq.cnn import ConvNet
 from keras_seq.decoder import Decoder, ScheduledSampling
-from keras_seq.embedding import OneHot, TokenEmbedding
+from keras_seq.embedding import OneHot, TokenEmbedding, padding_mask
 from keras_seq.feedforward import FeedForward
 from keras_seq.fine_tuning import (
     BERTClassifier,
@@ -45,20 +45,21 @@ from keras_seq.vit import ViT
 __version__ = "0.1.0"
 
 READING_ORDER = {
-    "embedding": ("OneHot", "TokenEmbedding"),
+    "embedding": ("OneHot", "TokenEmbedding", "padding_mask"),
     "rnn": ("SimpleRNNCell", "SimpleRNN"),
     "lstm": ("LSTMCell", "LSTM", "ChronoInitializer"),
     "gru": ("GRUCell", "GRU"),
     "choosing": ("Greedy", "Sampling"),
+    "beam": ("BeamSearch",),
     "generation": ("generate", "Generated"),
     "uncached": ("Uncached",),
     "language_model": ("RecurrentLM",),
-    "attention": ("attend", "padding_mask", "causal_mask"),
     "decoder": ("Decoder", "ScheduledSampling"),
     "seq2seq": ("Encoder", "Seq2Seq"),
+    "attention": ("attend", "causal_mask"),
+    "attending": (),
     "bahdanau": ("AdditiveAttention", "BahdanauSeq2Seq"),
     "luong": ("LuongAttention", "LuongSeq2Seq"),
-    "beam": ("BeamSearch",),
     "multihead": ("MultiHeadAttention",),
     "norm": ("LayerNormalization",),
     "feedforward": ("FeedForward",),

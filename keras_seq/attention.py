@@ -9,9 +9,9 @@ and stands here, with no weights of its own.
     a_ts = exp(e_ts) / sum_s' exp(e_ts')     # over the s' that mask keeps
     c_t  = sum_s a_ts v_s
 
-Masks are bool, True where a token is kept. They are made once, from the ids,
-and passed by name. Padding has weight 0 exactly; a query that may look at
-nothing gets a context of zeros.
+Masks are bool, True where a token is kept. They are made once, from the ids
+(`padding_mask`), and passed by name. Padding has weight 0 exactly; a query that
+may look at nothing gets a context of zeros.
 
 Shapes: B batch, T queries, S values, D width; ... any axes, such as B or B, H.
 Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6); in this
@@ -24,42 +24,22 @@ from keras import ops
 from keras_seq import checks
 
 
-def padding_mask(ids, pad_id=0):
-    """Tell the real tokens from padding.
-
-    Args:
-        ids: int (B, S).
-        pad_id: int, the id that means padding, default 0; None where every
-            id is a real token.
-    Returns:
-        bool (B, S), True where a token is real. For scores of (B, H, T, S),
-        take `mask[:, None, None, :]`.
-    Raises:
-        ValueError: if `ids` are not of rank 2.
-    """
-    if len(ids.shape) != 2:
-        raise ValueError(
-            f"`ids` must have shape (B, S). Received {tuple(ids.shape)}."
-        )
-    if pad_id is None:
-        return ops.ones_like(ids, dtype="bool")
-    return ops.not_equal(ids, pad_id)
-
-
-def causal_mask(length):
+def causal_mask(length, values=None):
     """Let each step see itself and what came before.
 
     Args:
         length: int > 0 or scalar int tensor, T.
+        values: optional, likewise, S. Default T.
     Returns:
-        bool (T, T), True where column <= row.
+        bool (T, S), True where column <= row.
     Raises:
-        ValueError: if `length` is a number but no int > 0.
+        ValueError: if a length is a number but no int > 0.
     """
-    if isinstance(length, (int, float)):
-        checks.positive_int(length=length)
-    t = ops.arange(length)
-    return t[None, :] <= t[:, None]
+    values = length if values is None else values
+    for name, size in (("length", length), ("values", values)):
+        if isinstance(size, (int, float)):
+            checks.positive_int(**{name: size})
+    return ops.arange(values)[None, :] <= ops.arange(length)[:, None]
 
 
 def attend(scores, values, mask=None, dropout=None):

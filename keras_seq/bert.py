@@ -22,12 +22,11 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import padding_mask
 from keras_seq.blocks import EncoderBlock
-from keras_seq.embedding import TokenEmbedding
+from keras_seq.embedding import TokenEmbedding, padding_mask
 from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding
+from keras_seq.positions import PositionalEncoding, position_ids
 
 
 def small():
@@ -211,11 +210,13 @@ class BERT(Published, keras.Model):
 
     def call(self, inputs, training=False, return_attention_scores=False):
         ids = ids_of(inputs)
-        mask, seen = padding_mask(ids, self.pad_id), []
+        mask = padding_mask(ids, self.pad_id)
         asked = self._asked(inputs, mask)
         x = self.embedding(ids) + self.segments(segments_of(inputs))
-        x = self.norm(self.positions(x, self._counted(mask)))
+        places = None if self.pad_id is None else position_ids(mask)
+        x = self.norm(self.positions(x, places))
         x = self.dropout(x, training=training)
+        all_weights = []
         for block in self.blocks:
             last = block is self.blocks[-1]
             x, weights = block(
@@ -225,19 +226,12 @@ class BERT(Published, keras.Model):
                 return_attention_scores=True,
                 training=training,
             )
-            seen.append(weights)
+            all_weights.append(weights)
         found = {"hidden": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
             first = take(x, self.first_real(mask)) if asked is None else x
             found["pooled"] = self.pooler(first[:, 0])
-        return (found, seen) if return_attention_scores else found
-
-    def _counted(self, mask):
-        """Count the real tokens: int (B, T), or None for 0 to T - 1."""
-        if self.pad_id is None:
-            return None
-        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
-        return ops.maximum(count - 1, 0)
+        return (found, all_weights) if return_attention_scores else found
 
     def _asked(self, inputs, mask):
         """Give the first place and those asked for: int (B, 1 + M), or None."""

@@ -53,13 +53,14 @@ class _Residual(keras.layers.Layer):
         """Give what the function reads."""
         return self.norm(x) if self.norm_first else x
 
-    def leave(self, x, y, training):
-        """Put together what went around it and what it gave."""
+    def around(self, x, function, training=False):
+        """Add to x the first thing that the function gives; give the rest."""
+        y, *more = function(self.enter(x))
         y = self.dropout(y, training=training)
         if self.skip is not None:
             y = self.skip(y, training=training)
         x = x + y
-        return x if self.norm_first else self.norm(x)
+        return x if self.norm_first else self.norm(x), *more
 
 
 class _Block(keras.layers.Layer):
@@ -68,7 +69,7 @@ class _Block(keras.layers.Layer):
     Args: see `EncoderBlock`.
     """
 
-    looks = 1  # how many attentions stand before the network
+    num_attentions = 1  # before the network
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class _Block(keras.layers.Layer):
                 kernel_initializer=self.kernel_initializer,
                 dtype=policy,
             )
-            for _ in range(self.looks)
+            for _ in range(self.num_attentions)
         ]
         self.network = FeedForward(
             units,
@@ -134,7 +135,7 @@ class _Block(keras.layers.Layer):
             _Residual(
                 dropout, norm_first, epsilon, stochastic_depth, dtype=policy
             )
-            for _ in range(self.looks + 1)
+            for _ in range(self.num_attentions + 1)
         ]
         self.supports_masking = True
 
@@ -153,16 +154,12 @@ class _Block(keras.layers.Layer):
         for residual in self.residuals:
             residual.build(shape)
 
-    def run(self, x, looks, training=False):
-        """Go through the block: `looks` give y and anything else of each."""
-        found = []
-        for look, residual in zip(looks, self.residuals):
-            y, *more = look(residual.enter(x))
-            x = residual.leave(x, y, training)
-            found.append(more)
-        last = self.residuals[-1]
-        y = self.network(last.enter(x))
-        return last.leave(x, y, training), found
+    def think(self, x, training=False):
+        """Go through the small network, the last part of the block."""
+        (x,) = self.residuals[-1].around(
+            x, lambda h: [self.network(h)], training
+        )
+        return x
 
     def get_config(self):
         kernel = keras.initializers.serialize(self.kernel_initializer)
@@ -232,10 +229,12 @@ class EncoderBlock(_Block):
                 "are not known. Received use_causal_mask=True."
             )
 
+        residual, attention = self.residuals[0], self.attentions[0]
+
         def look(h):
-            return self.attentions[0](
+            return attention(
                 h,
-                None if query is None else self.residuals[0].enter(x),
+                None if query is None else residual.enter(x),
                 value_mask=mask,
                 attention_mask=attention_mask,
                 use_causal_mask=use_causal_mask,
@@ -243,17 +242,17 @@ class EncoderBlock(_Block):
                 training=training,
             )
 
-        y, [[weights]] = self.run(
-            x if query is None else query, [look], training
-        )
+        y = x if query is None else query
+        y, weights = residual.around(y, look, training)
+        y = self.think(y, training)
         return (y, weights) if return_attention_scores else y
 
-    def step(self, x, memory, slot, mask):
-        """Go on, see `MultiHeadAttention.step`: x, memory, weights."""
-        x, [found] = self.run(
-            x, [lambda h: self.attentions[0].step(h, memory, slot, mask)]
+    def step(self, x, cache, slot, mask):
+        """Go on, see `MultiHeadAttention.step`: x, cache, weights."""
+        x, cache, weights = self.residuals[0].around(
+            x, lambda h: self.attentions[0].step(h, cache, slot, mask)
         )
-        return x, *found
+        return self.think(x), cache, weights
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -279,7 +278,7 @@ class DecoderBlock(_Block):
         ValueError: if an argument is outside its range.
     """
 
-    looks = 2
+    num_attentions = 2
 
     def build(self, x_shape, memory_shape=None):
         self.build_parts(x_shape, memory_shape)
@@ -296,26 +295,36 @@ class DecoderBlock(_Block):
     ):
         mask = x_mask if mask is None else mask
         scores = {"return_attention_scores": True, "training": training}
-        own, other = self.attentions
-        looks = [
-            lambda h: own(h, value_mask=mask, use_causal_mask=True, **scores),
-            lambda h: other(h, memory, value_mask=memory_mask, **scores),
-        ]
-        x, [[weights], [on_memory]] = self.run(x, looks, training)
+        to_self, to_memory = self.attentions
+        x, weights = self.residuals[0].around(
+            x,
+            lambda h: to_self(
+                h, value_mask=mask, use_causal_mask=True, **scores
+            ),
+            training,
+        )
+        x, on_memory = self.residuals[1].around(
+            x,
+            lambda h: to_memory(h, memory, value_mask=memory_mask, **scores),
+            training,
+        )
+        x = self.think(x, training)
         return (x, weights, on_memory) if return_attention_scores else x
 
-    def step(self, x, own, slot, mask, other, other_mask):
-        """Go on: x, what is remembered of oneself, weights on the memory.
+    def step(self, x, cache, slot, mask, memory, memory_mask):
+        """Go on: x, the cache with x in it, weights on the memory.
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            own, slot, mask: as in `MultiHeadAttention.step`.
-            other: what `remember` gave of the memory.
-            other_mask: bool, broadcasts to (B, H, T, S).
+            cache, slot, mask: as in `MultiHeadAttention.step`.
+            memory: keys and values, what `project` gave of it.
+            memory_mask: bool, broadcasts to (B, H, T, S).
         """
-        looks = [
-            lambda h: self.attentions[0].step(h, own, slot, mask),
-            lambda h: self.attentions[1].ask(h, other, other_mask),
-        ]
-        x, [[own, _], [weights]] = self.run(x, looks)
-        return x, own, weights
+        to_self, to_memory = self.attentions
+        x, cache, _ = self.residuals[0].around(
+            x, lambda h: to_self.step(h, cache, slot, mask)
+        )
+        x, weights = self.residuals[1].around(
+            x, lambda h: to_memory.ask(h, memory, memory_mask)
+        )
+        return self.think(x), cache, weights

@@ -158,7 +158,7 @@ class Decoder(RecurrentLM):
 
     def call(self, ids, initial_state=None, training=False):
         if initial_state is None and self.feed_context:
-            initial_state = self._zeros(ops.shape(ids)[0])
+            initial_state = self.zero_states(ops.shape(ids)[0])
         if training and self.scheduled_sampling is not None:
             x = self._speak(ids, initial_state)
         else:
@@ -175,10 +175,10 @@ class Decoder(RecurrentLM):
             c = ops.repeat(c[:, None], ops.shape(x)[1], axis=1)
         return ops.concatenate([x, c], axis=-1)
 
-    def readout(self, h, seen):
+    def readout(self, h, inputs):
         if not self.feed_context:
             return h
-        t = self.maxout(ops.concatenate([h, seen], axis=-1))
+        t = self.maxout(ops.concatenate([h, inputs], axis=-1))
         return ops.maximum(*ops.split(t, 2, axis=-1))
 
     def begin(self, states):
@@ -187,7 +187,7 @@ class Decoder(RecurrentLM):
 
     def start(self, prompt):
         ids, states = super().start(prompt)
-        nothing = self.begin(self._zeros(ops.shape(prompt)[0]))
+        nothing = self.begin(self.zero_states(ops.shape(prompt)[0]))
         return ids, states + nothing[len(states) :]
 
     def step(self, ids, state):
@@ -195,13 +195,10 @@ class Decoder(RecurrentLM):
         logits, states = super().step(ids, state)
         return logits, [*states, *state[len(states) :]]
 
-    def _zeros(self, rows):
-        return [layer.get_initial_state(rows) for layer in self.recurrent]
-
     def _speak(self, ids, states):
         """Read `ids`, but now and then hear oneself: float (B, T, U)."""
         rows = ops.shape(ids)[0]
-        states = self._zeros(rows) if states is None else states
+        states = self.zero_states(rows) if states is None else states
         ids = self.embedding.whole(ids)
         true = self.scheduled_sampling.epsilon(self.steps)
         self.steps.assign_add(1)
@@ -261,13 +258,13 @@ class _Speaking(keras.layers.Layer):
         count = sum(len(layer.cell.state_names) for layer in layers)
         before, said, kept = states[:count], states[count], states[count + 1 :]
         ids = ops.where(x[:, 1] == 1, ops.cast(said[:, 0], x.dtype), x[:, 0])
-        h = seen = decoder.input_to_layers(ids, [kept[-1:]])
+        h = inputs = decoder.input_to_layers(ids, [kept[-1:]])
         after = []
         for layer, keep in zip(layers, kept):
             own = before[len(after) :][: len(layer.cell.state_names)]
             h, new = layer.cell(h * ops.cast(keep, h.dtype), own)
             after += new
-        y = decoder.readout(h, seen)
+        y = decoder.readout(h, inputs)
         said = ops.argmax(decoder._score(y), axis=-1)[:, None]
         after = [ops.cast(state, "float32") for state in [*after, said]]
         return ops.cast(y, "float32"), [*after, *kept]

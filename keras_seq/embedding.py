@@ -3,7 +3,8 @@
 A network reads numbers, so a token id becomes a vector. One-hot vectors need
 no learning, but every two words are equally far apart and the width is the
 vocabulary. A learned table puts words that behave alike close together; it
-is the one-hot vector times a matrix, done by looking up a row.
+is the one-hot vector times a matrix, done by looking up a row. Texts in a
+batch are filled up to one length; which ids are such padding is told here.
 
     x_t = onehot(id_t)                       # OneHot
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
@@ -20,6 +21,28 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+
+
+def padding_mask(ids, pad_id=0):
+    """Tell the real tokens from padding.
+
+    Args:
+        ids: int (B, S).
+        pad_id: int, the id that means padding, default 0; None where every
+            id is a real token.
+    Returns:
+        bool (B, S), True where a token is real. For scores of (B, H, T, S),
+        take `mask[:, None, None, :]`.
+    Raises:
+        ValueError: if `ids` are not of rank 2.
+    """
+    if len(ids.shape) != 2:
+        raise ValueError(
+            f"`ids` must have shape (B, S). Received {tuple(ids.shape)}."
+        )
+    if pad_id is None:
+        return ops.ones_like(ids, dtype="bool")
+    return ops.not_equal(ids, pad_id)
 
 
 class _TokenLayer(keras.layers.Layer):

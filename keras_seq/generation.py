@@ -7,12 +7,15 @@ can be generated from offers two methods:
     start(inputs) -> (ids, state)       # what to feed first, and the memory
     step(ids, state) -> (logits, state) # one step: (B,) -> (B, V)
 
-and a `pad_id`, which is never picked. `state` is any nest of tensors whose
-first axis is the batch. Where it is a dict, "attention" is float (B, S), where
-the step has looked (zeros at the start), and "source" holds what no step
-changes, with its "mask", bool (B, S). The whole loop is compiled, writes into
-a buffer of fixed length, ends for each row at its own end token, and for all
-rows when the last has ended.
+and a `pad_id`, which is never picked. It may have an `end_id`, the default of
+`generate`; a `start(inputs, max_length=)`, to be told how often `step` will be
+called; `longest_input(max_length)`, the most tokens it reads, or None; and a
+`config` with "source_vocab_size" or "vocab_size", to refuse other ids. `state`
+is any nest of tensors whose first axis is the batch. Where it is a dict,
+"attention" is float (B, S), where the step has looked (zeros at the start), and
+"source" holds what no step changes, with its "mask", bool (B, S). The whole
+loop is compiled, writes into a buffer of fixed length, ends for each row at its
+own end token, and for all rows when the last has ended.
 
 Shapes: B batch, W beams of a row (1 but in beam search), R = B * W rows,
     L generated length, V vocabulary, S source length.
@@ -31,6 +34,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.choosing import NEVER, Greedy, Sampling, beam_rows
+from keras_seq.embedding import padding_mask
 
 GREEDY = Greedy()
 
@@ -229,19 +233,17 @@ def _reorder(search, parent):
     if parent is None:
         return search
     rows = beam_rows(parent, parent.shape[1])
+
+    def take(part):
+        return keras.tree.map_structure(lambda x: ops.take(x, rows, 0), part)
+
     state = search["state"]
-    fixed = {"t": search["t"]}
-    moving = {k: v for k, v in search.items() if k not in ("t", "state")}
-    if isinstance(state, dict) and "source" in state:  # the same in all beams
-        fixed["source"] = state["source"]
-        state = {k: v for k, v in state.items() if k != "source"}
-    moving["state"] = state
-    moved = keras.tree.map_structure(
-        lambda x: ops.take(x, rows, axis=0), moving
-    )
-    if "source" in fixed:
-        moved["state"]["source"] = fixed.pop("source")
-    return {**moved, **fixed}
+    if isinstance(state, dict):  # its source is the same in all beams
+        state = {k: v if k == "source" else take(v) for k, v in state.items()}
+    else:
+        state = take(state)
+    moved = {k: take(v) for k, v in search.items() if k not in ("t", "state")}
+    return {**moved, "t": search["t"], "state": state}
 
 
 def _write(search, t, end_id):
@@ -280,9 +282,7 @@ def split_prompt(prompt, pad_id):
             "`prompt` must be ids of shape (B, T), T > 0. "
             f"Received shape {tuple(prompt.shape)}."
         )
-    real = ops.ones_like(prompt, dtype="bool")
-    if pad_id is not None:
-        real = ops.not_equal(prompt, pad_id)
+    real = padding_mask(prompt, pad_id)
     t = ops.arange(ops.shape(prompt)[1])
     last = ops.max(ops.where(real, t, 0), axis=1, keepdims=True)  # (B, 1)
     before = ops.logical_and(real, t < last)

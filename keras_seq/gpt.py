@@ -23,13 +23,13 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import padding_mask
+from keras_seq.attention import causal_mask
 from keras_seq.blocks import EncoderBlock
-from keras_seq.embedding import TokenEmbedding
+from keras_seq.embedding import TokenEmbedding, padding_mask
 from keras_seq.freezing import keeps_frozen
 from keras_seq.generation import check_input_length, split_prompt
 from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding
+from keras_seq.positions import PositionalEncoding, position_ids
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -48,6 +48,8 @@ class GPT(keras.Model):
             together. Default 256.
         hidden: optional int > 0, inner width of the blocks. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
+        attention_dropout: optional float in [0, 1), of the attention weights.
+            Default: `dropout`.
         activation: of the blocks. Default "gelu_tanh", GELU by tanh, as the
             published weights want it; "gelu" is the exact one, by erf.
         epsilon: float > 0, of the norms. Default 1e-5.
@@ -89,6 +91,7 @@ class GPT(keras.Model):
         max_length=256,
         hidden=None,
         dropout=0.1,
+        attention_dropout=None,
         activation="gelu_tanh",
         epsilon=1e-5,
         pad_id=0,
@@ -104,6 +107,7 @@ class GPT(keras.Model):
             "num_heads": num_heads,
             "hidden": hidden,
             "dropout": dropout,
+            "attention_dropout": attention_dropout,
             "activation": activation,
             "epsilon": epsilon,
         }
@@ -141,8 +145,8 @@ class GPT(keras.Model):
 
     def call(self, ids, training=False, return_attention_scores=False):
         mask = padding_mask(ids, self.pad_id)
-        x, seen = self._embed(ids, mask), []
-        x = self.dropout(x, training=training)
+        x = self.dropout(self._embed(ids, mask), training=training)
+        all_weights = []
         for block in self.blocks:
             x, weights = block(
                 x,
@@ -151,16 +155,13 @@ class GPT(keras.Model):
                 return_attention_scores=True,
                 training=training,
             )
-            seen.append(weights)
+            all_weights.append(weights)
         logits = self.embedding.logits(self.norm(x))
-        return (logits, seen) if return_attention_scores else logits
+        return (logits, all_weights) if return_attention_scores else logits
 
     def _embed(self, ids, mask):
-        x = self.embedding(ids)
-        if self.pad_id is None:
-            return self.positions(x)
-        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
-        return self.positions(x, ops.maximum(count - 1, 0))
+        places = None if self.pad_id is None else position_ids(mask)
+        return self.positions(self.embedding(ids), places)
 
     def start(self, prompt, max_length=None):
         """Read all of a prompt but its last token, which `step` takes.
@@ -174,25 +175,23 @@ class GPT(keras.Model):
         """
         last, before = split_prompt(prompt, self.pad_id)
         T = ops.shape(prompt)[1]
-        steps = self.max_length - T + 1 if max_length is None else max_length
         if isinstance(T, int):
-            steps = max(1, steps) if max_length is None else steps
-            check_input_length(self, T, steps)
-        t = ops.arange(T, dtype="int32")
+            check_input_length(self, T, 1 if max_length is None else max_length)
+        steps = self.max_length - T + 1 if max_length is None else max_length
         rows, room = ops.shape(prompt)[0], T + steps
-        seen = ops.pad(before, ((0, 0), (0, steps)), constant_values=False)
-        visible = ops.logical_and(
-            seen[:, None, None], ops.arange(room, dtype="int32") <= t[:, None]
+        visible = ops.pad(before, ((0, 0), (0, steps)), constant_values=False)
+        mask = ops.logical_and(
+            visible[:, None, None], causal_mask(T, room)
         )  # (B, 1, T, N)
         x = self._embed(prompt, padding_mask(prompt, self.pad_id))
-        memories = []
+        caches = []
         for block in self.blocks:
-            empty = block.attentions[0].empty_memory(rows, room)
-            x, memory, _ = block.step(x, empty, 0, visible)
-            memories.append(memory)
+            empty = block.attentions[0].empty_cache(rows, room)
+            x, cache, _ = block.step(x, empty, 0, mask)
+            caches.append(cache)
         state = {
-            "memories": memories,
-            "seen": seen,
+            "caches": caches,
+            "visible": visible,
             "count": ops.sum(ops.cast(before, "int32"), axis=1),
             "slot": ops.full((rows,), T, dtype="int32"),
         }
@@ -211,19 +210,21 @@ class GPT(keras.Model):
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slots = state["slot"]
-        room = ops.shape(state["seen"])[1]
+        room = ops.shape(state["visible"])[1]
         now = ops.arange(room, dtype="int32") == slots[0]
-        seen, memories = ops.logical_or(state["seen"], now), []
+        visible = ops.logical_or(state["visible"], now)
+        mask = visible[:, None, None]
         x = self.positions(
             self.embedding(ids[:, None]), state["count"][:, None]
         )
-        for block, memory in zip(self.blocks, state["memories"]):
-            x, memory, _ = block.step(x, memory, slots[0], seen[:, None, None])
-            memories.append(memory)
+        caches = []
+        for block, cache in zip(self.blocks, state["caches"]):
+            x, cache, _ = block.step(x, cache, slots[0], mask)
+            caches.append(cache)
         logits = self.embedding.logits(self.norm(x))[:, 0]
         return logits, {
-            "memories": memories,
-            "seen": seen,
+            "caches": caches,
+            "visible": visible,
             "count": state["count"] + 1,
             "slot": slots + 1,
         }

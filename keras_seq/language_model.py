@@ -25,7 +25,7 @@ from keras_seq.freezing import keeps_frozen
 from keras_seq.generation import split_prompt
 from keras_seq.gru import GRU
 from keras_seq.lstm import LSTM
-from keras_seq.rnn import SimpleRNN
+from keras_seq.rnn import SimpleRNN, step_cells
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
@@ -150,9 +150,11 @@ class RecurrentLM(keras.Model):
         return self._score(self.dropout(x, training=training))
 
     def _read(self, ids, mask, training=False, states=None):
-        x = seen = self.input_to_layers(ids, states)
-        states, finals = states or [None] * len(self.recurrent), []
-        for layer, initial in zip(self.recurrent, states):
+        x = inputs = self.input_to_layers(ids, states)
+        finals = []
+        for layer, initial in zip(
+            self.recurrent, states or [None] * len(self.recurrent)
+        ):
             x = self.dropout(x, training=training)
             if initial is not None and layer.stateful:
                 layer = keras.layers.RNN(  # leaves the layer's own state be
@@ -165,14 +167,14 @@ class RecurrentLM(keras.Model):
                 x, initial_state=initial, mask=mask, training=training
             )
             finals.append(final)
-        return self.readout(x, seen), finals
+        return self.readout(x, inputs), finals
 
     def input_to_layers(self, ids, states):
         """Give what the first layer reads, float (B, ..., D)."""
         return self.embedding(ids)
 
-    def readout(self, h, seen):
-        """Give what is scored: the last layer's h, whatever the first saw."""
+    def readout(self, h, inputs):
+        """Give what is scored: the last layer's h, whatever the first read."""
         return h
 
     def _score(self, x):
@@ -187,21 +189,20 @@ class RecurrentLM(keras.Model):
             int (B,), the last token of each row, and the state before it.
         """
         last, before = split_prompt(prompt, self.embedding.pad_id)
-        zeros = [
-            layer.get_initial_state(ops.shape(prompt)[0])
-            for layer in self.recurrent
-        ]
+        zeros = self.zero_states(ops.shape(prompt)[0])
         _, state = self._read(prompt, before, states=zeros)
         return last, state
 
+    def zero_states(self, rows):
+        """Give states of zeros: a list for each layer, float (rows, U) each."""
+        return [layer.get_initial_state(rows) for layer in self.recurrent]
+
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
-        x = seen = self.input_to_layers(ids, state)
-        states = []
-        for layer, before in zip(self.recurrent, state):
-            x, after = layer.cell(x, before)
-            states.append(after)
-        return self._score(self.readout(x, seen)), states
+        x = self.input_to_layers(ids, state)
+        cells = [layer.cell for layer in self.recurrent]
+        h, states = step_cells(cells, x, state)
+        return self._score(self.readout(h, x)), states
 
     def reset_states(self):
         """Forget: a stateful model begins anew at the next batch."""

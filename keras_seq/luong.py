@@ -19,22 +19,19 @@ Shapes: B batch, T target length, S source length, U units, D memory width,
     Q query width, V vocabulary.
 Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, eq. (5)-(7) and the
     scores after them, section 3.1 (global attention), 3.3 (input feeding).
-Differs from the paper: no location-based score (8), no local attention; biases in the last two products;
-    products may be scaled, as in Vaswani et al. (2017), section 3.2.1. A sum
-    over Q = 256 numbers is large, the softmax of it saturates, and what is
-    almost one or zero learns slowly where else to look.
+Differs from the paper: no location-based score (8), no local attention; biases
+    in the last two products; products may be scaled, as in Vaswani et al.
+    (2017), section 3.2.1. A sum over Q = 256 numbers is large, the softmax of
+    it saturates, and what is almost one or zero learns slowly where else to
+    look.
 """
 
 import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.bahdanau import (
-    AdditiveAttention,
-    AttendingCell,
-    Attention,
-    AttentionSeq2Seq,
-)
+from keras_seq.attending import AttendingCell, Attention, AttentionSeq2Seq
+from keras_seq.bahdanau import AdditiveAttention
 from keras_seq.freezing import keeps_frozen
 
 SCORES = ("dot", "general", "concat")
@@ -177,9 +174,11 @@ class LuongSeq2Seq(AttentionSeq2Seq):
             _MoveThenLook, attention, input_feeding=input_feeding
         )
 
+    @property
     def cell_width(self):
         return self.config["units"]
 
+    @property
     def extra_width(self):
         return self.config["units"] if self.config["input_feeding"] else 0
 

@@ -25,7 +25,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import attend
+from keras_seq.attention import attend, causal_mask
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -160,7 +160,7 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             (q,) = self._project(query, "query")
             value = query if value is None else value
-            k, v = self.remember(value, key)
+            k, v = self.project(value, key)
         masks = [
             _along(query_mask, "query_mask", 2, (1, 3)),
             _along(value_mask, "value_mask", 2, (1, 2)),
@@ -168,8 +168,7 @@ class MultiHeadAttention(keras.layers.Layer):
             _along(attention_mask, "attention_mask", 4, ()),
         ]
         if use_causal_mask:
-            t, s = (ops.arange(ops.shape(x)[2]) for x in (q, k))
-            masks.append(s[None, :] <= t[:, None])
+            masks.append(causal_mask(ops.shape(q)[2], ops.shape(k)[2]))
         keep = None
         for one in masks:
             if one is not None:
@@ -177,8 +176,8 @@ class MultiHeadAttention(keras.layers.Layer):
         y, weights = self._look(q, k, v, keep, training)
         return (y, weights) if return_attention_scores else y
 
-    def remember(self, value, key=None):
-        """Project a memory, once for all who ask it.
+    def project(self, value, key=None):
+        """Compute a memory's keys and values, once for all queries.
 
         Args:
             value: float (B, S, D').
@@ -190,7 +189,7 @@ class MultiHeadAttention(keras.layers.Layer):
             return self._project(value, "key", "value")
         return self._project(key, "key") + self._project(value, "value")
 
-    def empty_memory(self, rows, room):
+    def empty_cache(self, rows, room):
         """Make a buffer for `step`: keys (B, H, S, K), values (B, H, S, V)."""
         return [
             ops.zeros((rows, self.num_heads, room, width), self.compute_dtype)
@@ -198,29 +197,29 @@ class MultiHeadAttention(keras.layers.Layer):
         ]
 
     def ask(self, query, memory, mask=None):
-        """Look at what `remember` gave: y (B, T, D), weights (B, H, T, S)."""
+        """Look at what `project` gave: y (B, T, D), weights (B, H, T, S)."""
         (q,) = self._project(query, "query")
         return self._look(q, *memory, mask)
 
-    def step(self, x, memory, slot, mask):
+    def step(self, x, cache, slot, mask):
         """Look at oneself, at tokens seen before and at these.
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            memory: keys and values of (B, H, S, K) and (B, H, S, V), a buffer
+            cache: keys and values of (B, H, S, K) and (B, H, S, V), a buffer
                 filled up to `slot`.
             slot: scalar int, where the first of x is to stand in it.
             mask: bool, broadcasts to (B, H, T, S).
         Returns:
-            y, float (B, T, D); the memory with x in it; weights (B, H, T, S).
+            y, float (B, T, D); the cache with x in it; weights (B, H, T, S).
         """
         q, k, v = self._project(x, "query", "key", "value")
-        memory = [
+        cache = [
             ops.slice_update(old, (0, 0, slot, 0), ops.cast(new, old.dtype))
-            for old, new in zip(memory, (k, v))
+            for old, new in zip(cache, (k, v))
         ]
-        y, weights = self._look(q, *memory, mask)
-        return y, memory, weights
+        y, weights = self._look(q, *cache, mask)
+        return y, cache, weights
 
     def _project(self, x, *names):
         """Multiply x by several kernels at once: a list of (B, H, T, .)."""

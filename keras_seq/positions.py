@@ -82,6 +82,18 @@ def sinusoidal_positions_2d(rows, columns, units):
     return ops.concatenate([ops.sin(x), ops.cos(x), ops.sin(y), ops.cos(y)], 1)
 
 
+def position_ids(mask):
+    """Number the real tokens of each row from 0.
+
+    Args:
+        mask: bool (B, T), True where a token is real.
+    Returns:
+        int (B, T); padding has the place of the token before it, or 0.
+    """
+    count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+    return ops.maximum(count - 1, 0)
+
+
 def interpolated_positions(table, old, new):
     """Interpolate what was learned for the places of a grid to another grid.
 

@@ -158,6 +158,23 @@ class _TracedCell(keras.layers.Layer):
         return output, [output, *[values[k] for k in self.cell.state_names]]
 
 
+def step_cells(cells, x, states):
+    """Take one step of cells on top of each other.
+
+    Args:
+        cells: list of cells.
+        x: float (B, D).
+        states: list for each cell of its states, float (B, U) each.
+    Returns:
+        float (B, U), what the top one gives, and the new `states`.
+    """
+    after = []
+    for cell, before in zip(cells, states):
+        x, new = cell(x, before)
+        after.append(new)
+    return x, after
+
+
 class Recurrent(keras.layers.RNN):
     """Run one kind of cell along time: the template of SimpleRNN, LSTM, GRU.
 
@@ -191,13 +208,12 @@ class Recurrent(keras.layers.RNN):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        loop, cell = _parameters(keras.layers.RNN), _parameters(cls.cell_class)
+        loop = parameters_of(keras.layers.RNN)
+        cell = parameters_of(cls.cell_class)
         cell = {name: p for name, p in cell.items() if name not in loop}
         del loop["cell"]
         cls.cell_arguments = tuple(cell)
-        everything = [*cell.values(), *loop.values()]
-        everything.sort(key=operator.attrgetter("kind"))  # positional first
-        cls.__signature__ = inspect.Signature(everything)
+        cls.__signature__ = signature_of([*cell.values(), *loop.values()])
         for name in cell:
             setattr(cls, name, property(operator.attrgetter(f"cell.{name}")))
 
@@ -258,7 +274,7 @@ class Recurrent(keras.layers.RNN):
         return super(keras.layers.RNN, cls).from_config(config)
 
 
-def _parameters(cls):
+def parameters_of(cls):
     """List the constructor's named parameters, the inherited ones too."""
     found = {}
     for owner in cls.__mro__[:-1]:  # all but `object`
@@ -267,6 +283,11 @@ def _parameters(cls):
                 found.setdefault(p.name, p)
     del found["self"]
     return found
+
+
+def signature_of(parameters):
+    """Make a signature, which wants the positional parameters first."""
+    return inspect.Signature(sorted(parameters, key=lambda p: p.kind))
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -18,10 +18,11 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import padding_mask
 from keras_seq.decoder import Decoder, with_schedule
+from keras_seq.embedding import padding_mask
 from keras_seq.freezing import keeps_frozen
 from keras_seq.language_model import CELLS, input_embedding
+from keras_seq.rnn import parameters_of, signature_of
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -116,7 +117,8 @@ class Encoder(keras.layers.Layer):
         # Padding then comes first; a masked step leaves the state alone.
         ids = ops.flip(ids, axis=1) if self.reverse_source else ids
         mask = padding_mask(ids, self.embedding.pad_id)
-        x, finals = self.embedding(ids), []
+        x = self.embedding(ids)
+        finals = []
         for layer in self.recurrent:
             x = self.dropout(x, training=training)
             x, *final = layer(x, mask=mask, training=training)
@@ -140,6 +142,8 @@ class Encoder(keras.layers.Layer):
 class EncoderDecoder(keras.Model):
     """Hold what all translators share: arguments, encoder, first state.
 
+    `help` of a subclass lists these arguments beside its own.
+
     Args:
         source_vocab_size: int > 0, number of source tokens.
         target_vocab_size: int > 0, number of target tokens V.
@@ -158,6 +162,10 @@ class EncoderDecoder(keras.Model):
         pad_id: optional int, the id that means padding in source and target,
             where it stands at the end. Default 0.
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = signature_of(parameters_of(cls).values())
 
     def __init__(
         self,

@@ -24,9 +24,8 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import padding_mask
 from keras_seq.blocks import DecoderBlock, EncoderBlock
-from keras_seq.embedding import TokenEmbedding
+from keras_seq.embedding import TokenEmbedding, padding_mask
 from keras_seq.freezing import keeps_frozen
 from keras_seq.norm import LayerNormalization
 from keras_seq.positions import POSITIONS, PositionalEncoding
@@ -186,12 +185,13 @@ class Transformer(keras.Model):
 
     def call(self, inputs, training=False, return_attention_scores=False):
         source, target = inputs["source"], inputs["target"]
-        memory, memory_mask, seen = self.encode(source, training)
+        memory, memory_mask, encoder = self.encode(source, training)
         mask = padding_mask(target, self.pad_id)
         x = self.target_positions(self.target_embedding(target))
-        x, own, cross = self.dropout(x, training=training), [], []
+        x = self.dropout(x, training=training)
+        decoder, cross = [], []
         for block in self.decoder:
-            x, *weights = block(
+            x, on_target, on_memory = block(
                 x,
                 memory,
                 mask=mask,
@@ -199,24 +199,25 @@ class Transformer(keras.Model):
                 return_attention_scores=True,
                 training=training,
             )
-            own.append(weights[0])
-            cross.append(weights[1])
+            decoder.append(on_target)
+            cross.append(on_memory)
         logits = self._score(x)
         if not return_attention_scores:
             return logits
-        return logits, {"encoder": seen, "decoder": own, "cross": cross}
+        return logits, {"encoder": encoder, "decoder": decoder, "cross": cross}
 
     def encode(self, source, training=False):
         """Read: int (B, S) -> memory (B, S, D), mask (B, S), weights."""
         mask = padding_mask(source, self.pad_id)
         x = self.source_positions(self.source_embedding(source))
-        x, seen = self.dropout(x, training=training), []
+        x = self.dropout(x, training=training)
+        all_weights = []
         for block in self.encoder:
             x, weights = block(
                 x, mask=mask, return_attention_scores=True, training=training
             )
-            seen.append(weights)
-        return self.encoder_norm(x), mask, seen
+            all_weights.append(weights)
+        return self.encoder_norm(x), mask, all_weights
 
     def _score(self, x):
         x = self.decoder_norm(x)
@@ -235,13 +236,15 @@ class Transformer(keras.Model):
         """
         most = self.config["max_length"]
         room = most if max_length is None else max_length
-        self.longest_input(room)
+        self._check_room(room)
         memory, mask, _ = self.encode(source)
         rows = ops.shape(source)[0]
-        memories = [b.attentions[1].remember(memory) for b in self.decoder]
-        looks = [block.attentions[0] for block in self.decoder]
+        memories = [b.attentions[1].project(memory) for b in self.decoder]
         state = {
-            "own": [look.empty_memory(rows, room) for look in looks],
+            "caches": [
+                block.attentions[0].empty_cache(rows, room)
+                for block in self.decoder
+            ],
             "slot": ops.zeros((rows,), dtype="int32"),
             "attention": ops.zeros_like(memory[:, :, 0]),
             "source": {"memories": memories, "mask": mask},
@@ -250,34 +253,37 @@ class Transformer(keras.Model):
 
     def longest_input(self, steps):
         """Say how long a source may be; None: as long as it likes."""
+        self._check_room(steps)
+        learned = self.config["positions"] == "learned"
+        return self.config["max_length"] if learned else None
+
+    def _check_room(self, steps):
         checks.positive_int(max_length=steps)
         most = self.config["max_length"]
-        if self.config["positions"] != "learned":
-            return None
-        if steps > most:
+        if self.config["positions"] == "learned" and steps > most:
             raise ValueError(
                 "`max_length` must be at most the places learned. Received "
                 f"max_length={steps}, where the model has {most}."
             )
-        return most
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slots, source = state["slot"], state["source"]
-        room = ops.shape(state["own"][0][0])[2]
+        room = ops.shape(state["caches"][0][0])[2]
         mask = ops.arange(room, dtype="int32") <= slots[0]
+        memory_mask = source["mask"][:, None, None]
         x = self.target_embedding(ids[:, None])
-        x, own = self.target_positions(x, slots[:, None]), []
-        for block, before, memory in zip(
-            self.decoder, state["own"], source["memories"]
+        x = self.target_positions(x, slots[:, None])
+        caches = []
+        for block, cache, memory in zip(
+            self.decoder, state["caches"], source["memories"]
         ):
-            other_mask = source["mask"][:, None, None]
-            x, after, weights = block.step(
-                x, before, slots[0], mask, memory, other_mask
+            x, cache, weights = block.step(
+                x, cache, slots[0], mask, memory, memory_mask
             )
-            own.append(after)
+            caches.append(cache)
         attention = ops.mean(weights[:, :, 0], axis=1)  # of the last layer
-        new = {"own": own, "slot": slots + 1, "attention": attention}
+        new = {"caches": caches, "slot": slots + 1, "attention": attention}
         return self._score(x)[:, 0], {**state, **new}
 
     def get_config(self):

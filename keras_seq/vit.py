@@ -229,13 +229,14 @@ class ViT(keras.Model):
         With `few`, only that many tokens, the first, go through the last block.
         """
         self._check_images(images.shape)
-        x, seen = self.embedding(self.patches(images)), []
+        x = self.embedding(self.patches(images))
         if self.config["pooling"] == "token":
             token = ops.cast(self.token, x.dtype)
             token = ops.broadcast_to(token, (ops.shape(x)[0], 1, x.shape[-1]))
             x = ops.concatenate([token, x], axis=1)
         x = self.dropout(self._place(x), training=training)
         x = self.patch_dropout(x, training=training)
+        all_weights = []
         for block in self.blocks:
             x, weights = block(
                 x,
@@ -243,8 +244,8 @@ class ViT(keras.Model):
                 return_attention_scores=True,
                 training=training,
             )
-            seen.append(weights)
-        return self.norm(x), seen
+            all_weights.append(weights)
+        return self.norm(x), all_weights
 
     def _check_images(self, shape):
         wanted = (*self.config["image_size"], self.config["channels"])

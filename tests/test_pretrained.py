@@ -146,7 +146,7 @@ def folder(published, tmp_path):
         ("n_layer", 0),
         ("n_head", 5),
         ("n_inner", 0),
-        ("attn_pdrop", 0.3),
+        ("embd_pdrop", 0.3),
         ("n_embd", None),
         ("resid_pdrop", None),
         ("layer_norm_epsilon", "x"),
@@ -159,6 +159,17 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=option):
         GPT.from_huggingface(folder)
+
+
+@pytest.mark.parametrize("published", HEADS[:1], indirect=True)
+def test_dropout_of_the_attention_weights_is_read(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["attn_pdrop"] = 0.3
+    (folder / "config.json").write_text(json.dumps(config))
+    model = GPT.from_huggingface(folder)
+    assert model.get_config()["attention_dropout"] == 0.3
+    assert model.blocks[0].attentions[0].dropout.rate == 0.3
+    assert model.get_config()["dropout"] == config["resid_pdrop"]
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)

@@ -545,6 +545,13 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
         np.testing.assert_allclose(numbers(weights).sum(-1), 1, atol=1e-5)
 
 
+def test_gpt_may_leave_its_attention_weights_whole():
+    config = GPT(13, 8, dropout=0.5, attention_dropout=0.0).get_config()
+    for block in GPT.from_config(config).blocks:
+        assert block.attentions[0].dropout.rate == 0.0
+        assert block.residuals[0].dropout.rate == 0.5
+
+
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_stochastic_depth_goes_around_whole_rows(norm_first):
     residual = _Residual(0.0, norm_first, 1e-5, skipped=0.25)
@@ -553,9 +560,10 @@ def test_stochastic_depth_goes_around_whole_rows(norm_first):
     x, y = draw.normal(size=(2, 997, 3, 7)).astype("float32")
 
     def left(y, training):
-        return numbers(
-            residual.leave(*map(ops.convert_to_tensor, (x, y)), training)
+        (found,) = residual.around(
+            ops.convert_to_tensor(x), lambda h: [ops.cast(y, h.dtype)], training
         )
+        return numbers(found)
 
     found = left(y, True)
     around, through = left(0 * y, False), left(y / 0.75, False)

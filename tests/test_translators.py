@@ -1,5 +1,6 @@
 """The translators against their papers; what each is told to do, it does."""
 
+import inspect
 import itertools
 
 import keras
@@ -317,6 +318,23 @@ def test_masks_tell_padding_and_future():
     assert found.tolist() == [[1, 0, 1]]
     assert numbers(padding_mask(np.array([[5, 0]]), None)).all()
     assert np.array_equal(numbers(causal_mask(5)), np.tri(5))
+    assert np.array_equal(numbers(causal_mask(3, 5)), np.tri(3, 5))
+    for lengths, name in (((0,), "length"), ((3, 0), "values")):
+        with pytest.raises(ValueError, match=name):
+            causal_mask(*lengths)
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+def test_help_lists_every_argument(cls):
+    found = inspect.signature(cls).parameters
+    config = cls(VOCAB, VOCAB, 7).get_config()
+    assert list(found)[:3] == [
+        "source_vocab_size",
+        "target_vocab_size",
+        "units",
+    ]
+    assert set(config) - {"name", "trainable", "dtype"} <= set(found)
+    assert not {"args", "kwargs"} & set(found)
 
 
 def test_attend_refuses_what_is_no_mask():

@@ -234,8 +234,8 @@ for side, names in (
 # Post-norm, as in the paper, or pre-norm; with the rate warmed up or at once.
 # The paper also averages the weights of its last checkpoints; Keras's
 # optimizers do so at every step. (In a training as short as this one, the
-# average lags behind and is worse.) Two blocks on each side, half the data once:
-# nats per letter of the test answers.
+# average lags behind and is worse.) Two blocks on each side, half the data
+# once: nats per letter of the test answers.
 
 # %%
 trials = (

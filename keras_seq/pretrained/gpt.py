@@ -35,8 +35,7 @@ def load_gpt(make, folder, pad_id=None, **options):
         ("scale_attn_by_inverse_layer_idx", False),
         ("add_cross_attention", False),
         ("tie_word_embeddings", True),
-        ("attn_pdrop", dropout),  # ours has one for all
-        ("embd_pdrop", dropout),
+        ("embd_pdrop", dropout),  # ours has one for both
     ):
         read.require(option, value, default=value)
     V, P, L = map(read.number, ("vocab_size", "n_positions", "n_layer"))
@@ -50,6 +49,7 @@ def load_gpt(make, folder, pad_id=None, **options):
         "max_length": P,
         "hidden": F,
         "dropout": dropout,
+        "attention_dropout": read.real("attn_pdrop", 0.1, 0.0, 1.0),
         "activation": activations[activation],
         "epsilon": read.real("layer_norm_epsilon", 1e-5, 1e-12, 1.0),
         "pad_id": pad_id,
