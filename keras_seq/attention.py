@@ -19,6 +19,7 @@ Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6); in this
 Differs from the paper: nothing.
 """
 
+import keras
 from keras import ops
 
 from keras_seq import checks
@@ -45,7 +46,7 @@ def causal_mask(length, values=None):
 def attend(scores, values, mask=None, dropout=None):
     """Turn scores into weights, and values into their weighted mean.
 
-    The softmax is taken in float32 whatever the precision policy.
+    The softmax is taken in float32 at least, whatever the precision policy.
 
     Args:
         scores: float (..., T, S), how well each value fits each query.
@@ -60,7 +61,8 @@ def attend(scores, values, mask=None, dropout=None):
     Raises:
         ValueError: if `mask` is no bool.
     """
-    weights = ops.cast(scores, "float32")
+    dtype = keras.backend.standardize_dtype(scores.dtype)
+    weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
     if mask is not None and not _is_bool(mask):
         raise ValueError(
             "`mask` must be bool, True where a value may be looked at. "

@@ -53,8 +53,7 @@ class AdditiveAttention(Attention):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        checks.positive_int(units=units)
-        self.units = units
+        self.units = units = checks.positive_int(units=units)
         options = {"use_bias": False, "dtype": self.dtype_policy}
         self.query_dense = keras.layers.Dense(units, **options)
         self.memory_dense = keras.layers.Dense(units, **options)

@@ -108,6 +108,7 @@ class BERT(Published, keras.Model):
             [0, num_segments). Without segments, all are 0. It may hold
             `places` too, int (B, M), of the tokens whose vectors are wanted,
             real ones: the last block then computes these and the first.
+            (Outside [0, T), they become NaN.)
         return_attention_scores: bool, give the weights as well.
     Returns:
         dict: `hidden`, float (B, T, D), of places (B, M, D), and with a pooler
@@ -149,7 +150,8 @@ class BERT(Published, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        units, num_layers, max_length, num_segments = checks.positive_int(
+            units=units,
             num_layers=num_layers,
             max_length=max_length,
             num_segments=num_segments,
@@ -293,5 +295,11 @@ def mean_of(x, mask):
 
 
 def take(x, places):
-    """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D)."""
-    return ops.take_along_axis(x, places[..., None], axis=1)
+    """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D).
+
+    Where x has no such place they are NaN.
+    """
+    T = ops.shape(x)[1]
+    known = ops.logical_and(places >= 0, places < T)[..., None]
+    found = ops.take_along_axis(x, ops.mod(places, T)[..., None], axis=1)
+    return ops.where(known, found, ops.cast(float("nan"), x.dtype))

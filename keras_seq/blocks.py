@@ -87,7 +87,7 @@ class _Block(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(units=units, num_heads=num_heads)
+        units, num_heads = checks.positive_int(units=units, num_heads=num_heads)
         checks.positive(epsilon=epsilon)
         if units % num_heads:
             raise ValueError(

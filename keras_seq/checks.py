@@ -5,13 +5,18 @@ from collections.abc import Iterable
 
 
 def positive_int(**arguments):
-    """Raise a ValueError for the first argument that is no int > 0."""
+    """Give ints > 0 as Python's own, one or a tuple; refuse what is none.
+
+    Keras wants no other: not those of NumPy, which a user may have counted.
+    """
     for name, value in arguments.items():
         whole = isinstance(value, numbers.Integral)
         if not whole or isinstance(value, bool) or value < 1:
             raise ValueError(
                 f"`{name}` must be an int > 0. Received {name}={value!r}."
             )
+    found = tuple(map(int, arguments.values()))
+    return found[0] if len(found) == 1 else found
 
 
 def not_negative_int(**arguments):
@@ -85,9 +90,10 @@ def one_of(choices, **arguments):
 
 
 def strings(**argument):
-    """Give several str as a list; refuse what is none, one str too."""
+    """Give several str as a list; refuse one str, and a set, of no order."""
     [(name, value)] = argument.items()
-    several = isinstance(value, Iterable) and not isinstance(value, str)
+    several = isinstance(value, Iterable)
+    several = several and not isinstance(value, (str, set, frozenset))
     found = list(value) if several else [None]
     if not all(isinstance(each, str) for each in found):
         raise ValueError(

@@ -125,15 +125,16 @@ class ConvNet(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        num_classes, num_blocks, first_stride, channels = checks.positive_int(
             num_classes=num_classes,
             num_blocks=num_blocks,
             first_stride=first_stride,
             channels=channels,
         )
+        filters = _rising(filters)
         self.config = {
             "num_classes": num_classes,
-            "filters": _rising(filters),
+            "filters": filters,
             "num_blocks": num_blocks,
             "first_stride": first_stride,
             "channels": channels,
@@ -229,4 +230,4 @@ def _rising(filters):
             "`filters` must be a list of int > 0, each at least as many as "
             f"the one before. Received filters={filters!r}."
         )
-    return tuple(stages)
+    return tuple(map(int, stages))

@@ -50,13 +50,10 @@ class _TokenLayer(keras.layers.Layer):
 
     def __init__(self, vocab_size, pad_id, **kwargs):
         super().__init__(**kwargs)
-        checks.positive_int(vocab_size=vocab_size)
-        whole = isinstance(pad_id, int) and not isinstance(pad_id, bool)
-        if pad_id is not None and not (whole and 0 <= pad_id < vocab_size):
-            raise ValueError(
-                "`pad_id` must be None or an id below vocab_size. Received "
-                f"pad_id={pad_id!r}, vocab_size={vocab_size}."
-            )
+        vocab_size = checks.positive_int(vocab_size=vocab_size)
+        if pad_id is not None:
+            checks.id_below(vocab_size, pad_id=pad_id)
+            pad_id = int(pad_id)
         self.vocab_size = vocab_size
         self.pad_id = pad_id
         self.autocast = False  # half precision would round the ids
@@ -150,8 +147,7 @@ class TokenEmbedding(_TokenLayer):
         **kwargs,
     ):
         super().__init__(vocab_size, pad_id, **kwargs)
-        checks.positive_int(units=units)
-        self.units = units
+        self.units = checks.positive_int(units=units)
         self.scale = scale
         self.initializer = keras.initializers.get(embeddings_initializer)
         self.regularizer = keras.regularizers.get(embeddings_regularizer)

@@ -94,7 +94,7 @@ class FeedForward(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(units=units, hidden=hidden)
+        units, hidden = checks.positive_int(units=units, hidden=hidden)
         activation = activation_of(activation)
         self.supports_masking = True
         self.inner, self.outer = (

@@ -30,7 +30,7 @@ class _Labels(OnBERT):
 
     def __init__(self, bert, num_classes, *, dropout=0.1, **kwargs):
         super().__init__(bert, **kwargs)
-        checks.positive_int(num_classes=num_classes)
+        num_classes = checks.positive_int(num_classes=num_classes)
         checks.fraction(dropout=dropout)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.head = self.dense(num_classes)

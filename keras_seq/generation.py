@@ -250,15 +250,16 @@ def _write(search, t, end_id):
     """Write the step's tokens into the buffers, and see who has ended."""
     going = ops.logical_not(search["ended"])
     ids, length = search["ids"], search["length"]
+    zero = ops.zeros_like(t)  # of the same type, which JAX asks for
     new = {
-        "said": ops.slice_update(search["said"], (0, t), ids[:, None]),
+        "said": ops.slice_update(search["said"], (zero, t), ids[:, None]),
         "length": length + ops.cast(going, length.dtype),
     }
     if "attention" in search:
         weights = ops.cast(search["state"]["attention"], "float32")
         weights = ops.where(going[:, None], weights, 0.0)[:, None]
         new["attention"] = ops.slice_update(
-            search["attention"], (0, t, 0), weights
+            search["attention"], (zero, t, zero), weights
         )
     if end_id is not None:
         new["ended"] = ops.logical_or(search["ended"], ids == end_id)

@@ -98,7 +98,7 @@ class GPT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        units, num_layers, max_length = checks.positive_int(
             units=units, num_layers=num_layers, max_length=max_length
         )
         checks.fraction(dropout=dropout)

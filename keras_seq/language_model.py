@@ -89,11 +89,14 @@ class RecurrentLM(keras.Model):
     ):
         super().__init__(**kwargs)
         checks.one_of(CELLS, cell=cell)
-        checks.positive_int(units=units, num_layers=num_layers)
-        if embedding_dim is not None:
-            checks.positive_int(embedding_dim=embedding_dim)
-        checks.fraction(dropout=dropout)
         width = units if embedding_dim is None else embedding_dim
+        vocab_size, units, width, num_layers = checks.positive_int(
+            vocab_size=vocab_size,
+            units=units,
+            embedding_dim=width,
+            num_layers=num_layers,
+        )
+        checks.fraction(dropout=dropout)
         if tied and width != units:
             raise ValueError(
                 "`tied` needs an embedding as wide as the layers. Received "

@@ -91,12 +91,12 @@ class MultiHeadAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         value_dim = key_dim if value_dim is None else value_dim
-        checks.positive_int(
+        num_heads, key_dim, value_dim = checks.positive_int(
             num_heads=num_heads, key_dim=key_dim, value_dim=value_dim
         )
         checks.fraction(dropout=dropout)
         if output_shape is not None:
-            checks.positive_int(output_shape=output_shape)
+            output_shape = checks.positive_int(output_shape=output_shape)
         self.supports_masking = True
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim, self.output_width = value_dim, output_shape
@@ -152,6 +152,13 @@ class MultiHeadAttention(keras.layers.Layer):
         use_causal_mask=False,
         mask=None,
     ):
+        given = {"query": query, "value": value, "key": key}
+        for name, x in given.items():
+            if x is not None and len(x.shape) != 3:
+                raise ValueError(
+                    f"`{name}` must be (B, T, D). Received {name} of shape "
+                    f"{tuple(x.shape)}."
+                )
         query_mask = mask if query_mask is None else query_mask
         if value is None and value_mask is None:
             value_mask = query_mask
@@ -214,8 +221,11 @@ class MultiHeadAttention(keras.layers.Layer):
             y, float (B, T, D); the cache with x in it; weights (B, H, T, S).
         """
         q, k, v = self._project(x, "query", "key", "value")
+        slot = ops.cast(slot, "int32")
+        zero = ops.zeros_like(slot)  # of the same type, which JAX asks for
+        at = (zero, zero, slot, zero)
         cache = [
-            ops.slice_update(old, (0, 0, slot, 0), ops.cast(new, old.dtype))
+            ops.slice_update(old, at, ops.cast(new, old.dtype))
             for old, new in zip(cache, (k, v))
         ]
         y, weights = self._look(q, *cache, mask)

@@ -72,6 +72,7 @@ class Patches(keras.layers.Layer):
 
     def call(self, images):
         self.compute_output_shape(tuple(images.shape))
+        images = ops.cast(images, self.compute_dtype)  # of uint8, too
         B, H, W, C = ops.shape(images)
         h, w = self.patch_size
         x = ops.reshape(images, (B, H // h, h, W // w, w, C))
@@ -93,12 +94,12 @@ class Patches(keras.layers.Layer):
         (rows, columns), (h, w) = self.grid((H, W)), self.patch_size
         x = ops.convert_to_tensor(patches)
         count = rows * columns
-        if len(x.shape) != 3 or x.shape[1] != count or x.shape[2] % (h * w):
+        C, rest = divmod(x.shape[-1], h * w) if len(x.shape) == 3 else (0, 0)
+        if not C or rest or x.shape[1] != count:
             raise ValueError(
                 f"`patches` must be (B, {count}, {h * w} C), of images of "
                 f"{(H, W)}. Received patches of shape {tuple(x.shape)}."
             )
-        C = x.shape[2] // (h * w)
         x = ops.reshape(x, (-1, rows, columns, h, w, C))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
         return ops.reshape(x, (-1, H, W, C))
@@ -139,15 +140,17 @@ class PatchDropout(keras.layers.Layer):
     def call(self, x, training=False):
         if not training or not self.rate:
             return x
-        B, T = ops.shape(x)[0], x.shape[1]
-        if len(x.shape) != 3 or T is None or self.spared >= T:
+        B, *more = x.shape
+        T = more[0] if len(more) == 2 else None
+        if T is None or self.spared >= T:
             raise ValueError(
                 f"`x` must be (B, T, D), T known and above {self.spared}. "
                 f"Received x of shape {tuple(x.shape)}."
             )
-        N = T - self.spared
+        B, N = ops.shape(x)[0], T - self.spared
         order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
         left_out = math.floor(self.rate * N + 1e-9)  # 0.29 of 100: 29
+        left_out = min(left_out, N - 1)
         places = order[:, left_out:, None] + self.spared
         some = ops.take_along_axis(x, places, axis=1)
         return ops.concatenate([x[:, : self.spared], some], axis=1)

@@ -161,8 +161,8 @@ class PositionalEncoding(keras.layers.Layer):
     def __init__(self, kind="sinusoidal", max_length=512, **kwargs):
         super().__init__(**kwargs)
         checks.one_of(POSITIONS, kind=kind)
-        checks.positive_int(max_length=max_length)
-        self.kind, self.max_length = kind, max_length
+        self.kind = kind
+        self.max_length = checks.positive_int(max_length=max_length)
         self.supports_masking = True
 
     def build(self, x_shape):

@@ -139,10 +139,12 @@ class BERTPretrainer(OnBERT):
             int (N, top), ids, the likeliest first, and float (N, top), their
             probabilities, for each of the N places hidden, row by row.
         Raises:
-            ValueError: if `top` is no int > 0, or more than V.
+            ValueError: if `top` is no int > 0, or more than V, or `mask_id` is
+                no id.
         """
         checks.positive_int(top=top)
         V = self.bert.config["vocab_size"]
+        checks.id_below(V, mask_id=mask_id)
         if top > V:
             raise ValueError(
                 f"`top` must be at most {V} tokens. Received top={top}."

@@ -42,7 +42,7 @@ class RecurrentCell(keras.layers.SimpleRNNCell):
     state_names = ("hidden_state",)  # the values of `step` that are carried
 
     def __init__(self, units, activation="tanh", use_bias=True, **kwargs):
-        checks.positive_int(units=units)
+        units = checks.positive_int(units=units)
         for name in ("dropout", "recurrent_dropout"):
             checks.fraction(**{name: kwargs.get(name, 0.0)})
         super().__init__(units, activation, use_bias, **kwargs)

@@ -69,7 +69,10 @@ class Encoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         checks.one_of(CELLS, cell=cell)
-        checks.positive_int(num_layers=num_layers)
+        width = units if embedding_dim is None else embedding_dim
+        units, width, num_layers = checks.positive_int(
+            units=units, embedding_dim=width, num_layers=num_layers
+        )
         checks.fraction(dropout=dropout)
         self.config = {
             "vocab_size": vocab_size,
@@ -84,8 +87,6 @@ class Encoder(keras.layers.Layer):
             "pad_id": pad_id,
         }
         policy = self.dtype_policy
-        width = units if embedding_dim is None else embedding_dim
-        checks.positive_int(units=units, embedding_dim=width)
         self.embedding = input_embedding(vocab_size, width, pad_id, policy)
         self.recurrent = [
             CELLS[cell](
@@ -185,9 +186,10 @@ class EncoderDecoder(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        source_vocab_size, target_vocab_size, units = checks.positive_int(
             source_vocab_size=source_vocab_size,
             target_vocab_size=target_vocab_size,
+            units=units,
         )
         checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
         if pad_id is not None:

@@ -102,7 +102,7 @@ class Transformer(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        source_vocab_size, target_vocab_size, num_layers = checks.positive_int(
             source_vocab_size=source_vocab_size,
             target_vocab_size=target_vocab_size,
             num_layers=num_layers,

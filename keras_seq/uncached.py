@@ -72,6 +72,7 @@ class Uncached(keras.Model):
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""
         slot = state["slot"][0]
-        said = ops.slice_update(state["said"], (0, slot), ids[:, None])
+        at = (ops.zeros_like(slot), slot)
+        said = ops.slice_update(state["said"], at, ids[:, None])
         logits = ops.take(self.model(said), slot, axis=1)
         return logits, {"said": said, "slot": state["slot"] + 1}

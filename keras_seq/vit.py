@@ -124,9 +124,11 @@ class ViT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.positive_int(
+        units, num_layers, channels = checks.positive_int(
             units=units, num_layers=num_layers, channels=channels
         )
+        if num_classes is not None:
+            num_classes = checks.positive_int(num_classes=num_classes)
         checks.fraction(
             dropout=dropout,
             stochastic_depth=stochastic_depth,
@@ -186,7 +188,6 @@ class ViT(keras.Model):
         self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.head = None
         if num_classes is not None:
-            checks.positive_int(num_classes=num_classes)
             small = keras.initializers.TruncatedNormal(stddev=0.02)
             self.head = keras.layers.Dense(
                 num_classes, kernel_initializer=small, **policy

@@ -216,6 +216,16 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
     for top in (0, BIG["vocab_size"] + 1):
         with pytest.raises(ValueError, match="top"):
             model.fill_mask(ids, top=top)
+    for mask_id in (BIG["vocab_size"], -1, "x"):
+        with pytest.raises(ValueError, match="mask_id"):
+            model.fill_mask(ids, mask_id=mask_id)
+
+
+def test_of_a_place_that_is_not_there_nothing_is_told():
+    model = BERT(**BIG)
+    inputs = {"ids": np.array([[2, 4, 6]]), "places": np.array([[1, 3, -1]])}
+    found = numbers(model(inputs)["hidden"])[0]
+    assert np.isfinite(found[0]).all() and np.isnan(found[1:]).all()
 
 
 def test_a_frozen_bert_stays_so_under_a_head_and_in_a_file(tmp_path):

@@ -76,6 +76,15 @@ def test_symbolic_shapes_are_eager_shapes(case):
 
 
 @every_layer
+def test_whole_numbers_may_be_those_of_numpy(case):
+    config = case.make().get_config()
+    for name, value in config.items():
+        config[name] = np.int64(value) if type(value) is int else value
+    y = called(type(case.make()).from_config(config), case.inputs())
+    assert keras.tree.map_structure(lambda x: tuple(x.shape), y) == case.shape
+
+
+@every_layer
 def test_config_makes_the_same_layer_again(case):
     first = case.make()
     second = type(first).from_config(first.get_config())

@@ -103,6 +103,10 @@ def test_a_saved_model_names_the_class(tmp_path):
         ("`mean` must be", {"mean": [[1], [1, 2]]}),
         ("`std` must be", {"std": "1"}),
         ("`std` must be > 0", {"std": [1.0, 0.0]}),
+        ("`std` must be > 0", {"std": 1e-50}),
+        ("`mean` must be", {"mean": 1e300}),
+        ("`labels` must be", {"labels": {*LABELS}}),
+        ("no two alike", {"labels": ["a", "b", "a"]}),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path, name, change):

@@ -1,5 +1,9 @@
 """Laws of masks and of generation, for every model."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -293,6 +297,35 @@ def test_speaking_where_all_floats_are_double(request, kind, method):
     found = generate(wide, ids(), method, max_length=4)
     assert np.array_equal(said.ids, found.ids)
     np.testing.assert_allclose(said.scores, found.scores, rtol=1e-4)
+
+
+DOUBLE = """
+import numpy as np
+from keras_seq import BahdanauSeq2Seq, BeamSearch, GPT, RecurrentLM
+from keras_seq import Sampling, Uncached, generate
+
+ids = np.array([[5, 4, 3], [3, 4, 0]])
+gpt = GPT(13, 8, num_layers=1, num_heads=2, max_length=9)
+lm = RecurrentLM(13, 7, cell="gru")
+gpt(ids), lm(ids)
+for model in (gpt, Uncached(gpt), lm):
+    for method in (Sampling(seed=0), BeamSearch(width=2)):
+        assert generate(model, ids, method, max_length=3).ids.shape == (2, 3)
+model = BahdanauSeq2Seq(13, 13, 7)
+model({"source": ids, "target": ids})
+assert generate(model, ids, max_length=3).attention.shape == (2, 3, 3)
+"""
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="the others always know float64"
+)
+def test_speaking_where_jax_counts_in_64_bits():
+    subprocess.run(
+        [sys.executable, "-c", DOUBLE],
+        env={**os.environ, "JAX_ENABLE_X64": "1"},
+        check=True,
+    )
 
 
 def test_a_prompt_may_be_a_list(model):

@@ -150,6 +150,17 @@ def of_torch(theirs, *memory):
     return weights
 
 
+@pytest.mark.parametrize("shape", [(3, 11), (3, 5, 2, 11)])
+@pytest.mark.parametrize("kind", ["query", "value", "key"])
+def test_what_has_no_three_axes_is_not_attended(kind, shape):
+    given = dict.fromkeys(("query", "value", "key"), wide_floats())
+    given[kind] = np.ones(shape, "float32")
+    attention = MultiHeadAttention(1, 3)
+    attention(wide_floats())
+    with pytest.raises(ValueError, match=f"`{kind}` must be"):
+        attention(**given)
+
+
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_encoder_block_is_that_of_torch(norm_first, activation):

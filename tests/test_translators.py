@@ -337,6 +337,18 @@ def test_help_lists_every_argument(cls):
     assert not {"args", "kwargs"} & set(found)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="has no float64 unless told to"
+)
+def test_attend_keeps_double_precision():
+    scores = np.random.default_rng(0).normal(size=(2, 3, 5))
+    _, weights = attend(*map(ops.convert_to_tensor, (scores, scores[:, :1].mT)))
+    e = np.exp(scores)
+    e /= e.sum(axis=-1, keepdims=True)
+    found = ops.convert_to_numpy(weights)
+    np.testing.assert_allclose(found, e, rtol=1e-14)
+
+
 def test_attend_refuses_what_is_no_mask():
     scores, values = np.zeros((2, 3, 5)), np.zeros((2, 5, 7))
     with pytest.raises(ValueError, match="mask"):

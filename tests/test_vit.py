@@ -79,12 +79,23 @@ def test_images_of_unknown_size_have_an_unknown_number_of_patches():
             "`patches` must be",
             lambda: Patches(3).join(np.ones((2, 4, 17)), (6, 6)),
         ),
+        (
+            "`patches` must be",
+            lambda: Patches(3).join(np.ones((2, 4, 0)), (6, 6)),
+        ),
         ("`image_size` must be", lambda: Patches(3).join(images(), "6")),
     ],
 )
 def test_what_is_no_image_of_patches_is_refused(name, call):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+def test_pixels_of_whole_numbers_become_floats():
+    x = np.abs(images() * 9).astype("uint8")
+    found = Patches(3)(x)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    assert np.array_equal(numbers(Patches(3).join(found, (6, 15))), x)
 
 
 # Patches left out.
@@ -114,10 +125,15 @@ def test_every_patch_is_left_out_equally_often():
     np.testing.assert_allclose(share, [1.0, *[4 / 6] * 6], atol=0.05)
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (2, 0, 3), (2, 1, 3)])
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 0, 3), (2, 1, 3)])
 def test_what_has_no_patches_is_refused(shape):
     with pytest.raises(ValueError, match=r"`x` must be \(B, T, D\)"):
         PatchDropout(0.5, spared=1)(np.ones(shape), training=True)
+
+
+def test_one_patch_is_left_however_many_are_to_go():
+    x = PatchDropout(1 - 1e-12)(np.ones((2, 5, 3)), training=True)
+    assert x.shape == (2, 1, 3)
 
 
 @pytest.mark.tensorflow_only

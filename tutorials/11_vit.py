@@ -151,11 +151,12 @@ def train(stage, model, fresh, percent, mixed=PHOTOS, longer=1):
 
     begin_again(model, fresh)
     count = len(x) * percent // 100
+    steps = -(-count // BATCH)
     print(f"\n{stage}: {model.count_params():,} weights")
     model.fit(
-        batches(count, mixed),
+        batches(count, mixed).skip(run.epochs_done(stage) * steps),
         epochs=epochs,
-        steps_per_epoch=-(-count // BATCH),
+        steps_per_epoch=steps,
         callbacks=[
             keras.callbacks.LearningRateScheduler(rate),
             *run.callbacks(stage, every=epochs if run.data == "digits" else 1),

@@ -190,20 +190,29 @@ def run_images_alone(path, images):
         return np.load(found)
 
 
+def in_float32(value):
+    """Give what is read of a number: infinity, where it is too large."""
+    with np.errstate(over="ignore"):
+        return np.array(value).astype("float32")
+
+
 def _check_scale(channels, **both):
     for name, value in both.items():
         try:
             each = np.array(value)
         except ValueError:  # rows of several lengths
             each = np.array(None)
-        numbers = each.dtype.kind in "iuf" and np.isfinite(each).all()
+        numbers = each.dtype.kind in "iuf"
+        numbers = numbers and np.isfinite(in_float32(each)).all()
         if not numbers or each.shape not in ((), (channels,)):
             raise ValueError(
-                f"`{name}` must be a number, or one for each of {channels} "
-                f"channels. Received {name}={value!r}."
+                f"`{name}` must be a float32 number, or one for each of "
+                f"{channels} channels. Received {name}={value!r}."
             )
-    if np.any(np.array(both["std"]) <= 0):
-        raise ValueError(f"`std` must be > 0. Received std={both['std']!r}.")
+    if np.any(in_float32(both["std"]) < np.finfo("float32").tiny):
+        raise ValueError(
+            f"`std` must be > 0 in float32. Received std={both['std']!r}."
+        )
 
 
 def _check_float32_on_tensorflow(model, format):
@@ -217,7 +226,7 @@ def _check_float32_on_tensorflow(model, format):
     if other:
         raise ValueError(
             f"`model` must compute in float32 for format={format!r}, whose "
-            "ops in half precision are not those of TensorFlow: make it anew "
+            "ops in other precisions are not those of TensorFlow: make it anew "
             'with dtype="float32" and give it the weights. Received '
             f"dtype={other[0]!r}."
         )

@@ -220,6 +220,10 @@ def check_labels(labels, shape=None):
             "`labels` must be one for each class of the model. Received "
             f"{len(labels)} labels, logits of shape {(None, *shape)}."
         )
+    if len(set(labels)) < len(labels):
+        raise ValueError(
+            f"`labels` must be names, no two alike. Received {labels!r}."
+        )
     return labels
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from keras_seq import checks
 from keras_seq.plots.drawing import (
     BLUE,
     LARGE,
@@ -131,6 +132,11 @@ def patches(image, pieces, joined):
             f"{pieces.shape}."
         )
     rows, columns, h, w = pieces.shape[:4]
+    if (rows * h, columns * w) != image.shape[:2]:
+        raise ValueError(
+            "`pieces` must cover the image. Received pieces of "
+            f"{pieces.shape}, an image of {image.shape}."
+        )
     low, high = image.min(), image.max()
     image, pieces, joined = (
         np.broadcast_to((x - low) / ((high - low) or 1.0), (*x.shape[:-1], 3))
@@ -169,11 +175,11 @@ def position_similarity(vectors, grid):
         vector and that of each place, in [-1, 1].
     """
     vectors = array("vectors", vectors, ("N", "D"))
-    rows, columns = grid
+    rows, columns = grid = checks.size(grid=grid)
     if len(vectors) != rows * columns:
         raise ValueError(
             "`grid` must be of as many places as `vectors` has. Received "
-            f"grid={tuple(grid)}, {len(vectors)} vectors."
+            f"grid={grid}, {len(vectors)} vectors."
         )
     size = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(size > 0, size, 1.0)

@@ -138,10 +138,10 @@ def _arguments(read):
     on_weights = "attention_probs_dropout_prob"
     return {
         **sizes,
-        "dropout": read.real("hidden_dropout_prob", 0.1, 0.0, 1.0),
-        "attention_dropout": read.real(on_weights, 0.1, 0.0, 1.0),
+        "dropout": read.fraction("hidden_dropout_prob", 0.1),
+        "attention_dropout": read.fraction(on_weights, 0.1),
         "activation": ACTIVATIONS[activation],
-        "epsilon": read.real("layer_norm_eps", 1e-12, 0.0, 1.0),
+        "epsilon": read.positive("layer_norm_eps", 1e-12),
         "pooler": any(name.startswith("pooler.") for name in read.tensors),
         "pad_id": pad,
     }
@@ -161,7 +161,7 @@ def _head_arguments(read, ours, theirs):
         dropout = "hidden_dropout_prob"
     return {
         "num_classes": read.count_labels(),
-        "dropout": read.real(dropout, 0.1, 0.0, 1.0),
+        "dropout": read.fraction(dropout, 0.1),
     }
 
 

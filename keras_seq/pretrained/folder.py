@@ -122,10 +122,16 @@ class Folder:
             )
         return D, H
 
-    def real(self, option, default, least, most):
-        """Give an option that must be a number in [least, most]."""
+    def fraction(self, option, default):
+        """Give an option that must be a number in [0, 1)."""
         value = self.config.get(option, default)
-        checks.within(least, most, **{option: value})
+        checks.fraction(**{option: value})
+        return value
+
+    def positive(self, option, default):
+        """Give an option that must be a number > 0."""
+        value = self.config.get(option, default)
+        checks.positive(**{option: value})
         return value
 
     def count_labels(self):

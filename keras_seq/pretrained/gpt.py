@@ -29,7 +29,7 @@ def load_gpt(make, folder, pad_id=None, **options):
     activation = read.require(
         "activation_function", *activations, default="gelu_new"
     )
-    dropout = read.real("resid_pdrop", 0.1, 0.0, 1.0)
+    dropout = read.fraction("resid_pdrop", 0.1)
     for option, value in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
@@ -49,9 +49,9 @@ def load_gpt(make, folder, pad_id=None, **options):
         "max_length": P,
         "hidden": F,
         "dropout": dropout,
-        "attention_dropout": read.real("attn_pdrop", 0.1, 0.0, 1.0),
+        "attention_dropout": read.fraction("attn_pdrop", 0.1),
         "activation": activations[activation],
-        "epsilon": read.real("layer_norm_epsilon", 1e-5, 1e-12, 1.0),
+        "epsilon": read.positive("layer_norm_epsilon", 1e-5),
         "pad_id": pad_id,
     }
     model = make(**with_options(arguments, options))

@@ -115,10 +115,10 @@ def _arguments(read):
         **sizes,
         "image_size": read.size("image_size"),
         "patch_size": read.size("patch_size"),
-        "dropout": read.real("hidden_dropout_prob", 0.0, 0.0, 1.0),
-        "attention_dropout": read.real(on_weights, 0.0, 0.0, 1.0),
+        "dropout": read.fraction("hidden_dropout_prob", 0.0),
+        "attention_dropout": read.fraction(on_weights, 0.0),
         "activation": ACTIVATIONS[activation],
-        "epsilon": read.real("layer_norm_eps", 1e-12, 0.0, 1.0),
+        "epsilon": read.positive("layer_norm_eps", 1e-12),
     }
 
 
