@@ -174,12 +174,12 @@ def speeds():
             padding_rows("bert-tensorflow"),
         ),
         *table(
-            "| ViT | ours | KerasHub | `transformers` |",
+            "| ViT | ours | KerasHub | `transformers` | of a matrix product |",
             image_rows("vit-tensorflow"),
         ),
         *table(
             "| ViT, JAX on one NVIDIA H100 | ours | KerasHub | "
-            "`transformers` |",
+            "`transformers` | of a matrix product |",
             image_rows("vit-jax-h100"),
         ),
     ]
@@ -281,7 +281,9 @@ def pretraining_rows(stem):
 def image_rows(stem):
     """Give a line per ViT, mode and precision."""
     for row in kept_rows(stem):
-        yield _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
+        line = _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
+        share = row.get("share")
+        yield f"{line} {'' if share is None else f'{share:.0%}'} |"
 
 
 def _timed(what, row):

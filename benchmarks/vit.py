@@ -156,14 +156,35 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
     return found
 
 
+def operations(sizes):
+    """Count the multiplications and additions of our products, forward."""
+    D, patch, B = sizes["units"], sizes["patch_size"], sizes["batch"]
+    N = (sizes["image_size"] // patch) ** 2
+    T, weights = N + 1, 12 * D**2
+    inner = (sizes["num_layers"] - 1) * T * (weights + 2 * T * D)
+    last = 2 * T * D**2 + (weights - 2 * D**2) + 2 * T * D  # of one query
+    ends = N * 3 * patch**2 * D + D * sizes["num_classes"]
+    return 2 * B * (inner + last + ends)
+
+
 def measure(model, sizes, dtype, peers=PEERS, rounds=10, builds=2):
-    """Time one size in one precision: `contenders.race`, and what it is of."""
+    """Time one size in one precision.
+
+    Returns:
+        two dicts of `contenders.race`, for training and inference, with
+        `share`: our rate, as a share of that of one product of large matrices
+        on this machine in this precision.
+    """
     results = contenders.race(
         lambda build: rivals(sizes, DTYPES[dtype], peers, build),
         peers,
         rounds,
         builds,
     )
+    rate = contenders.matmul_rate(dtype, 16 * sizes["units"])
+    for result in results:
+        work = operations(sizes) * (3 if "training" in result["mode"] else 1)
+        result["share"] = work / result["seconds"]["keras_seq"]["median"] / rate
     return [{"model": model, "dtype": dtype, **result} for result in results]
 
 
@@ -171,6 +192,7 @@ def row(result):
     """Write a result as a line of the table: ours in ms, then the ratios."""
     cells = {name: result[name] for name in ("model", "dtype", "mode")}
     cells["ms"] = f"{1000 * result['seconds']['keras_seq']['median']:.1f}"
+    cells["share"] = f"{result['share']:.2f}"
     for name in PEERS:
         value = result["ratio"].get(name)
         cells[f"ours/{name}"] = "" if value is None else f"{value:.2f}"

@@ -282,6 +282,14 @@ def test_vit_is_compared_with_each_peer():
     for each in found:
         assert set(each["ratio"]) == {"keras_hub", "transformers"}
         assert all(0 < r < math.inf for r in each["ratio"].values())
+        assert each["share"] > 0
+
+
+def test_operations_of_a_vit_are_those_that_are_published():
+    sizes = vit.SIZES["Ti/16 at 224"]
+    whole = 2 * 8 * 1.26e9  # of a last block for all tokens, too
+    spared = 2 * 8 * 196 * (10 * 192**2 + 2 * 197 * 192)
+    assert vit.operations(sizes) == pytest.approx(whole - spared, rel=1e-2)
 
 
 def test_a_vit_of_other_outputs_is_not_timed(monkeypatch):
@@ -312,9 +320,11 @@ def test_what_vit_took_becomes_lines_of_the_page(monkeypatch):
         "seconds": {"keras_seq": {"median": 0.2}},
         "ratio": {"keras_hub": 0.67},
     }
-    monkeypatch.setattr(results, "kept_rows", lambda stem: [took])
+    rows = [took, {**took, "share": 0.8}]
+    monkeypatch.setattr(results, "kept_rows", lambda stem: rows)
     assert list(results.image_rows("")) == [
-        "| CIFAR, training step, float32 | 200 ms | 0.67 |  |"
+        "| CIFAR, training step, float32 | 200 ms | 0.67 |  |  |",
+        "| CIFAR, training step, float32 | 200 ms | 0.67 |  | 80% |",
     ]
 
 
