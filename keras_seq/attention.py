@@ -19,6 +19,8 @@ Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6); in this
 Differs from the paper: nothing.
 """
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -38,9 +40,10 @@ def causal_mask(length, values=None):
     """
     values = length if values is None else values
     for name, size in (("length", length), ("values", values)):
-        if isinstance(size, (int, float)):
+        if isinstance(size, numbers.Number):
             checks.positive_int(**{name: size})
-    return ops.arange(values)[None, :] <= ops.arange(length)[:, None]
+    t, s = (ops.arange(size, dtype="int32") for size in (length, values))
+    return s[None, :] <= t[:, None]
 
 
 def attend(scores, values, mask=None, dropout=None):

@@ -150,13 +150,16 @@ class BERT(Published, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        units, num_layers, max_length, num_segments = checks.positive_int(
-            units=units,
+        vocab_size, units = checks.positive_int(
+            vocab_size=vocab_size, units=units
+        )
+        num_layers, max_length, num_segments = checks.positive_int(
             num_layers=num_layers,
             max_length=max_length,
             num_segments=num_segments,
         )
         checks.fraction(dropout=dropout)
+        pad_id = checks.padding(vocab_size, pad_id)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
             "num_heads": num_heads,
@@ -267,7 +270,7 @@ class BERT(Published, keras.Model):
         return mean_of(self(texts)["hidden"], mask)
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}
 
 
 def ids_of(inputs):
@@ -299,7 +302,7 @@ def take(x, places):
 
     Where x has no such place they are NaN.
     """
-    T = ops.shape(x)[1]
+    T, places = ops.shape(x)[1], ops.cast(places, "int32")
     known = ops.logical_and(places >= 0, places < T)[..., None]
     found = ops.take_along_axis(x, ops.mod(places, T)[..., None], axis=1)
     return ops.where(known, found, ops.cast(float("nan"), x.dtype))

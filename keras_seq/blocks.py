@@ -165,7 +165,7 @@ class _Block(keras.layers.Layer):
         kernel = keras.initializers.serialize(self.kernel_initializer)
         return {
             **super().get_config(),
-            **self.config,
+            **checks.plain(self.config),
             "kernel_initializer": kernel,
         }
 
@@ -317,7 +317,7 @@ class DecoderBlock(_Block):
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
             cache, slot, mask: as in `MultiHeadAttention.step`.
-            memory: keys and values, what `project` gave of it.
+            memory: keys and values, what `project_memory` gave of it.
             memory_mask: bool, broadcasts to (B, H, T, S).
         """
         to_self, to_memory = self.attentions

@@ -3,6 +3,8 @@
 import numbers
 from collections.abc import Iterable
 
+import numpy as np
+
 
 def positive_int(**arguments):
     """Give ints > 0 as Python's own, one or a tuple; refuse what is none.
@@ -15,8 +17,20 @@ def positive_int(**arguments):
             raise ValueError(
                 f"`{name}` must be an int > 0. Received {name}={value!r}."
             )
+    return _ints(arguments)
+
+
+def _ints(arguments):
     found = tuple(map(int, arguments.values()))
     return found[0] if len(found) == 1 else found
+
+
+def plain(config):
+    """Give a dict whose numbers are Python's own: JSON knows no others."""
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in config.items()
+    }
 
 
 def not_negative_int(**arguments):
@@ -39,14 +53,31 @@ def fraction(**arguments):
 
 
 def id_below(vocab_size, **arguments):
-    """Raise a ValueError for the first argument that is no id of a token."""
+    """Give ids of tokens as `positive_int` does; refuse what is none."""
     for name, value in arguments.items():
-        whole = isinstance(value, numbers.Integral)
-        if not whole or isinstance(value, bool) or not 0 <= value < vocab_size:
+        if not _is_id(value, vocab_size):
             raise ValueError(
                 f"`{name}` must be an id below the vocabulary's size. Received "
                 f"{name}={value!r}, {vocab_size} tokens."
             )
+    return _ints(arguments)
+
+
+def padding(vocab_size, pad_id):
+    """Give the id of padding, an int or None; refuse what is neither."""
+    if pad_id is None:
+        return None
+    if not _is_id(pad_id, vocab_size):
+        raise ValueError(
+            "`pad_id` must be None or an id below the vocabulary's size. "
+            f"Received pad_id={pad_id!r}, {vocab_size} tokens."
+        )
+    return int(pad_id)
+
+
+def _is_id(value, vocab_size):
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return whole and 0 <= value < vocab_size
 
 
 def not_padding(pad_id, **arguments):

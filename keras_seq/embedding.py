@@ -51,11 +51,8 @@ class _TokenLayer(keras.layers.Layer):
     def __init__(self, vocab_size, pad_id, **kwargs):
         super().__init__(**kwargs)
         vocab_size = checks.positive_int(vocab_size=vocab_size)
-        if pad_id is not None:
-            checks.id_below(vocab_size, pad_id=pad_id)
-            pad_id = int(pad_id)
         self.vocab_size = vocab_size
-        self.pad_id = pad_id
+        self.pad_id = checks.padding(vocab_size, pad_id)
         self.autocast = False  # half precision would round the ids
 
     def whole(self, ids):

@@ -79,8 +79,8 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
             that can be picked, or the model has no weights yet,
             or no `start` and `step`.
     """
-    checks.positive_int(max_length=max_length)
-    check_speaker(model, method, end_id)
+    max_length = checks.positive_int(max_length=max_length)
+    end_id = check_speaker(model, method, end_id)
     if isinstance(inputs, (list, tuple)):
         widths = {np.shape(row) for row in inputs}
         if len(widths) != 1:
@@ -128,7 +128,7 @@ def check_input_ids(model, inputs):
 
 
 def check_speaker(model, method, end_id):
-    """Refuse what cannot speak, what is no way to, or no possible end."""
+    """Refuse what cannot speak, what is no way to, or no end; give the end."""
     if not (hasattr(model, "start") and hasattr(model, "step")):
         raise ValueError(
             "`model` must offer start(inputs) and step(ids, state). "
@@ -142,6 +142,8 @@ def check_speaker(model, method, end_id):
         )
     if end_id is not None:
         checks.not_negative_int(end_id=end_id)
+        end_id = int(end_id)
+    return end_id
 
 
 def check_input_length(model, length, max_length):
@@ -238,7 +240,7 @@ def _reorder(search, parent):
         return keras.tree.map_structure(lambda x: ops.take(x, rows, 0), part)
 
     state = search["state"]
-    if isinstance(state, dict):  # its source is the same in all beams
+    if isinstance(state, dict) and "source" in state:  # the same in all beams
         state = {k: v if k == "source" else take(v) for k, v in state.items()}
     else:
         state = take(state)

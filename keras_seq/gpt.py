@@ -98,9 +98,13 @@ class GPT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        units, num_layers, max_length = checks.positive_int(
-            units=units, num_layers=num_layers, max_length=max_length
+        vocab_size, units, num_layers, max_length = checks.positive_int(
+            vocab_size=vocab_size,
+            units=units,
+            num_layers=num_layers,
+            max_length=max_length,
         )
+        pad_id = checks.padding(vocab_size, pad_id)
         checks.fraction(dropout=dropout)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
@@ -249,4 +253,4 @@ class GPT(keras.Model):
         return pretrained.load_gpt(cls, folder, pad_id, **options)
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}

@@ -97,6 +97,7 @@ class RecurrentLM(keras.Model):
             num_layers=num_layers,
         )
         checks.fraction(dropout=dropout)
+        pad_id = checks.padding(vocab_size, pad_id)
         if tied and width != units:
             raise ValueError(
                 "`tied` needs an embedding as wide as the layers. Received "
@@ -213,4 +214,4 @@ class RecurrentLM(keras.Model):
             layer.reset_state()
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}

@@ -167,7 +167,7 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             (q,) = self._project(query, "query")
             value = query if value is None else value
-            k, v = self.project(value, key)
+            k, v = self.project_memory(value, key)
         masks = [
             _along(query_mask, "query_mask", 2, (1, 3)),
             _along(value_mask, "value_mask", 2, (1, 2)),
@@ -183,7 +183,7 @@ class MultiHeadAttention(keras.layers.Layer):
         y, weights = self._look(q, k, v, keep, training)
         return (y, weights) if return_attention_scores else y
 
-    def project(self, value, key=None):
+    def project_memory(self, value, key=None):
         """Compute a memory's keys and values, once for all queries.
 
         Args:
@@ -204,7 +204,7 @@ class MultiHeadAttention(keras.layers.Layer):
         ]
 
     def ask(self, query, memory, mask=None):
-        """Look at what `project` gave: y (B, T, D), weights (B, H, T, S)."""
+        """Look at keys and values: y (B, T, D), weights (B, H, T, S)."""
         (q,) = self._project(query, "query")
         return self._look(q, *memory, mask)
 

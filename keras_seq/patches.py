@@ -34,7 +34,7 @@ class Patches(keras.layers.Layer):
     Args:
         patch_size: int > 0, or two: height and width of a patch in pixels.
     Call arguments:
-        images: float (B, H, W, C).
+        images: float or int (B, H, W, C).
     Returns:
         float (B, N, P).
     Raises:

@@ -213,7 +213,7 @@ class Recurrent(keras.layers.RNN):
         cell = {name: p for name, p in cell.items() if name not in loop}
         del loop["cell"]
         cls.cell_arguments = tuple(cell)
-        cls.__signature__ = signature_of([*cell.values(), *loop.values()])
+        cls.__signature__ = signature_of({**cell, **loop})
         for name in cell:
             setattr(cls, name, property(operator.attrgetter(f"cell.{name}")))
 
@@ -275,19 +275,36 @@ class Recurrent(keras.layers.RNN):
 
 
 def parameters_of(cls):
-    """List the constructor's named parameters, the inherited ones too."""
-    found = {}
+    """List a constructor's named parameters, and those that it hands on.
+
+    Returns:
+        dict of name to `inspect.Parameter`: without `*args`, none of a parent
+        that must be given; without `**kwargs`, none of a parent.
+    """
+    found, anything = {}, True
     for owner in cls.__mro__[:-1]:  # all but `object`
-        for p in inspect.signature(owner.__init__).parameters.values():
-            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+        if "__init__" not in vars(owner):
+            continue
+        own = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        for p in own:
+            given = p.kind == p.KEYWORD_ONLY or p.default is not p.empty
+            named = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            if named and (anything or given):
                 found.setdefault(p.name, p)
-    del found["self"]
+        kinds = {p.kind for p in own}
+        anything = anything and inspect.Parameter.VAR_POSITIONAL in kinds
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
     return found
 
 
 def signature_of(parameters):
-    """Make a signature, which wants the positional parameters first."""
-    return inspect.Signature(sorted(parameters, key=lambda p: p.kind))
+    """Make a signature of such; None, so Python's own, where none can be."""
+    try:  # which wants the positional ones first
+        ordered = sorted(parameters.values(), key=lambda p: p.kind)
+        return inspect.Signature(ordered)
+    except ValueError:  # and then those without a default
+        return None
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -137,7 +137,7 @@ class Encoder(keras.layers.Layer):
         ]
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}
 
 
 class EncoderDecoder(keras.Model):
@@ -166,7 +166,7 @@ class EncoderDecoder(keras.Model):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.__signature__ = signature_of(parameters_of(cls).values())
+        cls.__signature__ = signature_of(parameters_of(cls))
 
     def __init__(
         self,
@@ -191,9 +191,10 @@ class EncoderDecoder(keras.Model):
             target_vocab_size=target_vocab_size,
             units=units,
         )
-        checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
-        if pad_id is not None:
-            checks.id_below(target_vocab_size, pad_id=pad_id)
+        start_id, end_id = checks.id_below(
+            target_vocab_size, start_id=start_id, end_id=end_id
+        )
+        pad_id = checks.padding(target_vocab_size, pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
         shared = {  # by encoder and decoder
@@ -258,7 +259,7 @@ class EncoderDecoder(keras.Model):
         return ops.full((ops.shape(source)[0],), self.start_id, dtype="int32")
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}
 
 
 @keras.saving.register_keras_serializable("keras_seq")

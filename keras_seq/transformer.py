@@ -108,7 +108,10 @@ class Transformer(keras.Model):
             num_layers=num_layers,
         )
         checks.fraction(dropout=dropout)
-        checks.id_below(target_vocab_size, start_id=start_id, end_id=end_id)
+        start_id, end_id = checks.id_below(
+            target_vocab_size, start_id=start_id, end_id=end_id
+        )
+        pad_id = checks.padding(target_vocab_size, pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         checks.one_of(POSITIONS, positions=positions)
         if shared and source_vocab_size != target_vocab_size:
@@ -239,7 +242,9 @@ class Transformer(keras.Model):
         self._check_room(room)
         memory, mask, _ = self.encode(source)
         rows = ops.shape(source)[0]
-        memories = [b.attentions[1].project(memory) for b in self.decoder]
+        memories = [
+            b.attentions[1].project_memory(memory) for b in self.decoder
+        ]
         state = {
             "caches": [
                 block.attentions[0].empty_cache(rows, room)
@@ -287,7 +292,7 @@ class Transformer(keras.Model):
         return self._score(x)[:, 0], {**state, **new}
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}
 
 
 def _embedding(vocab_size, units, pad_id, policy):

@@ -337,4 +337,4 @@ class ViT(keras.Model):
         pretrained.save_vit(self, folder, labels)
 
     def get_config(self):
-        return {**super().get_config(), **self.config}
+        return {**super().get_config(), **checks.plain(self.config)}

@@ -1,6 +1,7 @@
 """What every public layer and model must do, whatever it computes."""
 
 import inspect
+import json
 
 import keras
 import numpy as np
@@ -80,8 +81,16 @@ def test_whole_numbers_may_be_those_of_numpy(case):
     config = case.make().get_config()
     for name, value in config.items():
         config[name] = np.int64(value) if type(value) is int else value
-    y = called(type(case.make()).from_config(config), case.inputs())
+    layer = type(case.make()).from_config(config)
+    y = called(layer, case.inputs())
     assert keras.tree.map_structure(lambda x: tuple(x.shape), y) == case.shape
+    if hasattr(layer, "start"):
+        inputs = case.inputs()
+        prompt = inputs["source"] if isinstance(inputs, dict) else inputs
+        for longest in (np.int64(2), 2):
+            keras_seq.generate(layer, prompt[:, :2], max_length=longest)
+    if isinstance(layer, keras.Model):
+        json.dumps(layer.get_config(), default=lambda x: x.get_config())
 
 
 @every_layer

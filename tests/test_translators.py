@@ -318,8 +318,8 @@ def test_masks_tell_padding_and_future():
     assert found.tolist() == [[1, 0, 1]]
     assert numbers(padding_mask(np.array([[5, 0]]), None)).all()
     assert np.array_equal(numbers(causal_mask(5)), np.tri(5))
-    assert np.array_equal(numbers(causal_mask(3, 5)), np.tri(3, 5))
-    for lengths, name in (((0,), "length"), ((3, 0), "values")):
+    assert np.array_equal(numbers(causal_mask(3, np.int64(5))), np.tri(3, 5))
+    for lengths, name in (((np.int64(0),), "length"), ((3, 0), "values")):
         with pytest.raises(ValueError, match=name):
             causal_mask(*lengths)
 
@@ -347,6 +347,26 @@ def test_attend_keeps_double_precision():
     e /= e.sum(axis=-1, keepdims=True)
     found = ops.convert_to_numpy(weights)
     np.testing.assert_allclose(found, e, rtol=1e-14)
+
+
+def test_a_subclass_may_ask_for_other_things():
+    class Named(Seq2Seq):
+        def __init__(self, tokenizer, beams=3, **kwargs):
+            super().__init__(VOCAB, VOCAB, 7, **kwargs)
+
+    class Small(BahdanauSeq2Seq):
+        def __init__(self, units=8):
+            super().__init__(VOCAB, VOCAB, units)
+
+    class First(LuongSeq2Seq):
+        def __init__(this, depth=2, *args, **kwargs):
+            super().__init__(*args, num_layers=depth, **kwargs)
+
+    names = [list(inspect.signature(c).parameters) for c in (Named, Small)]
+    assert names[0][:2] == ["tokenizer", "beams"] and "cell" in names[0]
+    assert "units" not in names[0] and names[1] == ["units"]
+    assert "this" not in inspect.signature(First).parameters
+    assert First(1, VOCAB, VOCAB, 7).config["num_layers"] == 1
 
 
 def test_attend_refuses_what_is_no_mask():

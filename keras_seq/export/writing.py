@@ -78,9 +78,9 @@ def export_text_model(
             model can read is answered with an error.
     """
     target_tokenizer = target_tokenizer or source_tokenizer
-    checks.positive_int(max_length=max_length)
+    max_length = checks.positive_int(max_length=max_length)
     check_backend()
-    check_speaker(model, method, end_id)
+    end_id = check_speaker(model, method, end_id)
     check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:

@@ -207,7 +207,7 @@ def classes(count, labels=None):
 
 def in_their_words(config, sizes):
     """Say in their words what a model of encoder blocks is."""
-    config = dict(config)
+    config = checks.plain(config)
     names = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
     checks.one_of(tuple(names), activation=config["activation"])
     if config["hidden"] is None:
