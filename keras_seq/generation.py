@@ -80,7 +80,7 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
             or no `start` and `step`.
     """
     max_length = checks.positive_int(max_length=max_length)
-    end_id = check_speaker(model, method, end_id)
+    check_speaker(model, method, end_id)
     if isinstance(inputs, (list, tuple)):
         widths = {np.shape(row) for row in inputs}
         if len(widths) != 1:
@@ -128,7 +128,7 @@ def check_input_ids(model, inputs):
 
 
 def check_speaker(model, method, end_id):
-    """Refuse what cannot speak, what is no way to, or no end; give the end."""
+    """Refuse what cannot speak, what is no way to, or no possible end."""
     if not (hasattr(model, "start") and hasattr(model, "step")):
         raise ValueError(
             "`model` must offer start(inputs) and step(ids, state). "
@@ -142,8 +142,6 @@ def check_speaker(model, method, end_id):
         )
     if end_id is not None:
         checks.not_negative_int(end_id=end_id)
-        end_id = int(end_id)
-    return end_id
 
 
 def check_input_length(model, length, max_length):
@@ -160,7 +158,7 @@ def check_input_length(model, length, max_length):
 
 def decode(model, inputs, noise, method, max_length, end_id=None):
     """Run the loop of `generate` on tensors, inside any compiled function."""
-    end_id = getattr(model, "end_id", None) if end_id is None else end_id
+    end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
     fill = next(i for i in (model.pad_id, end_id, 0) if i is not None)
     noise = ops.repeat(noise, method.width, axis=0)
 

@@ -140,8 +140,7 @@ class PatchDropout(keras.layers.Layer):
     def call(self, x, training=False):
         if not training or not self.rate:
             return x
-        B, *more = x.shape
-        T = more[0] if len(more) == 2 else None
+        T = x.shape[1] if len(x.shape) == 3 else None
         if T is None or self.spared >= T:
             raise ValueError(
                 f"`x` must be (B, T, D), T known and above {self.spared}. "

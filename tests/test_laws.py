@@ -281,7 +281,7 @@ def test_sampling_under_a_global_half_precision_policy():
 @pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="has no float64 unless told to"
 )
-@pytest.mark.parametrize("kind", ["lstm", "gpt"])
+@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
 @pytest.mark.parametrize("method", [Sampling(seed=0), BeamSearch(width=2)])
 def test_speaking_where_all_floats_are_double(request, kind, method):
     cls, options = LANGUAGE_MODELS[kind]

@@ -190,7 +190,7 @@ def run_images_alone(path, images):
         return np.load(found)
 
 
-def in_float32(value):
+def _in_float32(value):
     """Give what is read of a number: infinity, where it is too large."""
     with np.errstate(over="ignore"):
         return np.array(value).astype("float32")
@@ -203,13 +203,13 @@ def _check_scale(channels, **both):
         except ValueError:  # rows of several lengths
             each = np.array(None)
         numbers = each.dtype.kind in "iuf"
-        numbers = numbers and np.isfinite(in_float32(each)).all()
+        numbers = numbers and np.isfinite(_in_float32(each)).all()
         if not numbers or each.shape not in ((), (channels,)):
             raise ValueError(
                 f"`{name}` must be a float32 number, or one for each of "
                 f"{channels} channels. Received {name}={value!r}."
             )
-    if np.any(in_float32(both["std"]) < np.finfo("float32").tiny):
+    if np.any(_in_float32(both["std"]) < np.finfo("float32").tiny):
         raise ValueError(
             f"`std` must be > 0 in float32. Received std={both['std']!r}."
         )

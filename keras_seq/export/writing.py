@@ -80,7 +80,7 @@ def export_text_model(
     target_tokenizer = target_tokenizer or source_tokenizer
     max_length = checks.positive_int(max_length=max_length)
     check_backend()
-    end_id = check_speaker(model, method, end_id)
+    check_speaker(model, method, end_id)
     check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
