@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks import berts, contenders, padding, recurrent, report
 from benchmarks.berts import BOTH, WORDS
 from benchmarks.transformer import DTYPES, in_precision
-from keras_seq.training import ratio
+from keras_seq.evaluation import ratio
 
 SIZES = {
     "layers": 4,  # this, the width and the heads are those of BERT-mini

@@ -13,7 +13,8 @@ import tempfile
 
 import keras
 
-from keras_seq import BERT, BERTPretrainer
+from keras_seq import pretrained
+from keras_seq.models import BERT, BERTPretrainer
 from keras_seq.training import TokenCrossEntropy
 
 RATE, EPSILON = 1e-4, 1e-7  # Adam's
@@ -79,7 +80,7 @@ def of_transformers(mine):
     import transformers
 
     with tempfile.TemporaryDirectory() as folder:
-        mine.to_huggingface(folder)
+        pretrained.save(mine, folder)
         return transformers.BertForPreTraining.from_pretrained(folder).train()
 
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from benchmarks import report
-from keras_seq.training import interleave, ratio
+from keras_seq.evaluation import interleave, ratio
 
 RATE = 0.01
 

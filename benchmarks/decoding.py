@@ -16,8 +16,9 @@ import keras
 import numpy as np
 
 from benchmarks import report
-from keras_seq import BahdanauSeq2Seq, BeamSearch, Greedy, Seq2Seq, generate
-from keras_seq.training import interleave, ratio
+from keras_seq.evaluation import interleave, ratio
+from keras_seq.generation import BeamSearch, Greedy, generate
+from keras_seq.models import BahdanauSeq2Seq, Seq2Seq
 
 KINDS = {"Seq2Seq": Seq2Seq, "BahdanauSeq2Seq": BahdanauSeq2Seq}
 SIZES = {"vocab": 4000, "units": 256, "source": 20, "length": 100}

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from benchmarks import contenders, gpts, report
-from keras_seq import Uncached, generate
-from keras_seq.training import interleave, ratio
+from keras_seq.evaluation import interleave, ratio
+from keras_seq.generation import Uncached, generate
 
 SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
 QUICK_SIZES = {"vocab": 13, "units": 8, "heads": 2, "layers": 1}

@@ -6,7 +6,7 @@ is 4 units wide. None has dropout, and none knows of padding.
 
 import numpy as np
 
-from keras_seq import GPT
+from keras_seq.models import GPT
 
 
 def ours(sizes, max_length, dtype="float32"):

@@ -10,13 +10,9 @@ import numpy as np
 
 from benchmarks import berts, contenders, report
 from keras_seq import data
+from keras_seq.evaluation import interleave, ratio
 from keras_seq.text import Masker, WordPieceTokenizer
-from keras_seq.training import (
-    BatchByLength,
-    interleave,
-    ratio,
-    without_padding,
-)
+from keras_seq.training import BatchByLength, without_padding
 
 
 def real_texts():

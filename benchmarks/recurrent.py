@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from benchmarks import contenders, report
-from keras_seq.gru import GRU
-from keras_seq.lstm import LSTM
-from keras_seq.rnn import SimpleRNN
+from keras_seq.layers.gru import GRU
+from keras_seq.layers.lstm import LSTM
+from keras_seq.layers.simple_rnn import SimpleRNN
 
 OURS = {"SimpleRNN": SimpleRNN, "GRU": GRU, "LSTM": LSTM}
 SHAPES = ((64, 64, 128, 128), (32, 32, 256, 256), (32, 100, 16, 64))

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 from benchmarks import contenders, gpts, report
-from keras_seq import DecoderBlock, EncoderBlock
+from keras_seq.layers import DecoderBlock, EncoderBlock
 
 SIZES = {
     "layers": 4,

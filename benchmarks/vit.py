@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks import contenders, recurrent, report
 from benchmarks.bert import check_size
 from benchmarks.transformer import DTYPES, in_precision
-from keras_seq import ViT
+from keras_seq import pretrained
+from keras_seq.models import ViT
 
 SIZES = {
     "Ti/16 at 224": {
@@ -83,7 +84,7 @@ def ours(sizes, dtype, theirs=None):
         return model
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        return ViT.from_huggingface(folder, dtype=dtype)
+        return pretrained.load(folder, dtype=dtype)
 
 
 def of_keras_hub(sizes, dtype):

@@ -69,15 +69,25 @@ def query_and_memory():
     return tuple(rng.normal(size=s).astype("float32") for s in shapes)
 
 
+def public(name):
+    """Find a public layer, model or function by its name."""
+    packages = keras_seq.layers, keras_seq.models, keras_seq.generation
+    return next(
+        getattr(package, name)
+        for package in packages
+        if name in package.__all__
+    )
+
+
 def layer(name, inputs, shape, bad=(), **arguments):
-    cls = getattr(keras_seq, name)
+    cls = public(name)
     return Case(
         name, lambda **more: cls(**{**arguments, **more}), inputs, shape, bad
     )
 
 
 def cell(name, bad=()):
-    cls = getattr(keras_seq, name)
+    cls = public(name)
 
     def make(**more):
         policy = {k: more[k] for k in ("dtype",) if k in more}
@@ -319,11 +329,11 @@ def texts():
 
 def on_bert(name, inputs, shape, bad=(), **arguments):
     """A model on top of a BERT, which is made anew each time."""
-    cls = getattr(keras_seq, name)
+    cls = public(name)
 
     def make(**more):
         policy = {k: more[k] for k in ("dtype",) if k in more}
-        bert = keras_seq.BERT(**SMALL_BERT, **policy)
+        bert = keras_seq.models.BERT(**SMALL_BERT, **policy)
         return cls(**{"bert": bert, **arguments, **more})
 
     bad = (*bad, ({"bert": None}, "bert"))

@@ -21,7 +21,7 @@ from benchmarks import (
     transformer,
     vit,
 )
-from keras_seq.training import interleave, ratio
+from keras_seq.evaluation import interleave, ratio
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
 

@@ -8,7 +8,8 @@ import pytest
 from cases import LENGTH, SMALL_BERT, VOCAB, pairs, texts
 from keras import ops
 
-from keras_seq import (
+from keras_seq import pretrained
+from keras_seq.models import (
     BERT,
     BERTClassifier,
     BERTPretrainer,
@@ -16,7 +17,7 @@ from keras_seq import (
     BERTTagger,
     best_span,
 )
-from keras_seq.bert import mean_of
+from keras_seq.models.bert import mean_of
 from keras_seq.training import TokenAccuracy, TokenCrossEntropy
 
 BIG = {**SMALL_BERT, "num_layers": 2, "max_length": 17}
@@ -262,7 +263,7 @@ def test_a_class_may_be_of_the_mean_of_the_real_tokens(tmp_path):
     assert not model.bert.pooler.trainable
     BERTClassifier(BERT(**BIG, pooler=False), 3, pooling="mean")(ids)
     with pytest.raises(ValueError, match="pooling"):  # no one else's
-        model.to_huggingface(tmp_path)
+        pretrained.save(model, tmp_path)
     model.save(tmp_path / "mean.keras")
     again = keras.models.load_model(tmp_path / "mean.keras")
     assert np.allclose(numbers(again(ids)), expected, atol=1e-6)

@@ -566,8 +566,10 @@ def test_bert_is_asked_for_what_was_hidden(letters):
     first, second, follows = sentence_pairs([["a b c", "d"], ["f g", "a"]] * 5)
     packed = {**packer(first, second), "next": follows}
     data = tf.data.Dataset.from_tensor_slices(packed).batch(5)
-    bert = keras_seq.BERT(letters.vocab_size, 8, num_heads=2, num_layers=1)
-    model = keras_seq.BERTPretrainer(bert)
+    bert = keras_seq.models.BERT(
+        letters.vocab_size, 8, num_heads=2, num_layers=1
+    )
+    model = keras_seq.models.BERTPretrainer(bert)
     masked = keras_seq.training.TokenCrossEntropy()
     follows = keras_seq.training.TokenCrossEntropy(pad_id=None)
     batch = next(iter(Masker(letters).each_epoch(data)))

@@ -6,8 +6,8 @@ import pytest
 from cases import images
 from keras import ops
 
-from keras_seq import ConvNet, ViT
-from keras_seq.cnn import count_weights
+from keras_seq.models import ConvNet, ViT
+from keras_seq.models.resnet import count_weights
 
 
 def numbers(x):

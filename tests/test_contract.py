@@ -6,7 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from cases import CASES, PLAIN
+from cases import CASES, PLAIN, public
 from keras import ops
 
 import keras_seq
@@ -61,7 +61,8 @@ def called(layer, x):
 
 
 def test_every_public_name_has_a_case():
-    names = {n for names in keras_seq.READING_ORDER.values() for n in names}
+    packages = keras_seq.layers, keras_seq.models, keras_seq.generation
+    names = {name for package in packages for name in package.__all__}
     assert names == {case.name for case in CASES} | PLAIN
 
 
@@ -88,7 +89,9 @@ def test_whole_numbers_may_be_those_of_numpy(case):
         inputs = case.inputs()
         prompt = inputs["source"] if isinstance(inputs, dict) else inputs
         for longest in (np.int64(2), 2):
-            keras_seq.generate(layer, prompt[:, :2], max_length=longest)
+            keras_seq.generation.generate(
+                layer, prompt[:, :2], max_length=longest
+            )
     if isinstance(layer, keras.Model):
         json.dumps(layer.get_config(), default=lambda x: x.get_config())
 
@@ -181,12 +184,12 @@ def test_bad_argument_is_refused_by_name(case, arguments, name):
 
 @pytest.mark.parametrize("name", sorted({case.name for case in CASES} | PLAIN))
 def test_docstring_says_what_goes_in_and_out(name):
-    public = getattr(keras_seq, name)
-    text = inspect.getdoc(public)
+    found = public(name)
+    text = inspect.getdoc(found)
     assert text.split("\n")[0].endswith(".")
-    if inspect.isclass(public) and issubclass(public, keras.layers.RNN):
+    if inspect.isclass(found) and issubclass(found, keras.layers.RNN):
         assert "see `Recurrent`" in text  # one docstring for the template
     elif name not in ("Greedy", "Generated"):
         assert "Args:" in text and "Raises:" in text
-    if inspect.isfunction(public) or any(name == c.name for c in CASES):
+    if inspect.isfunction(found) or any(name == c.name for c in CASES):
         assert "Returns:" in text or "see `Recurrent`" in text

@@ -13,7 +13,7 @@ import pytest
 
 from keras_seq import data
 from keras_seq.data import package_docs, written_dates
-from keras_seq.training import (
+from keras_seq.evaluation import (
     exact_match,
     nearest_answer,
     shared_words_accuracy,

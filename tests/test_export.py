@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import keras_seq
-from keras_seq import BeamSearch, Greedy, Sampling, export
+from keras_seq import export
 from keras_seq.export.reading import check_texts
+from keras_seq.generation import BeamSearch, Greedy, Sampling
 from keras_seq.text import CharTokenizer, SentencePieceTokenizer
 
 BACKEND = keras.backend.backend()
@@ -95,7 +96,7 @@ CASES = {
 
 def built(name, source, target):
     """Make a small model that has something to say."""
-    made = getattr(keras_seq, name)
+    made = getattr(keras_seq.models, name)
     ids = np.ones((2, 3), "int32")
     small = {"num_heads": 2, "num_layers": 2}
     options = {
@@ -144,7 +145,7 @@ class House:
         """Tokenize, generate, detokenize: strings and `Generated`."""
         case, (source, target) = CASES[name], self.pair(name)
         ids = source.tokenize(texts, end=case.options.get("source_end", False))
-        said = keras_seq.generate(
+        said = keras_seq.generation.generate(
             self.models[name],
             ids,
             case.method,
@@ -234,7 +235,7 @@ def test_64_texts_give_the_strings_of_python(house, name):
 
 def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
     tokenizer = house.tokenizers["char"]
-    model = keras_seq.GPT(
+    model = keras_seq.models.GPT(
         tokenizer.vocab_size, 8, num_heads=2, num_layers=1, max_length=11
     )
     model(np.ones((1, 3), "int32"))
@@ -294,7 +295,7 @@ def tiny(**options):
     """Make a model and the arguments of its export."""
     pytest.importorskip("tensorflow_text", reason=NEEDS)
     tokenizer = CharTokenizer("abc")
-    model = keras_seq.RecurrentLM(tokenizer.vocab_size, 5, **options)
+    model = keras_seq.models.RecurrentLM(tokenizer.vocab_size, 5, **options)
     model(np.ones((1, 2), "int32"))
     return model, {"source_tokenizer": tokenizer, "max_length": 19}
 
@@ -315,15 +316,15 @@ def test_half_precision_is_exported(tmp_path):
     export.export_text_model(model, tmp_path, **options)
     alone, among, _ = export.run(tmp_path, ["ab", "ab", "abcab" * 5])
     ids = options["source_tokenizer"].tokenize(["ab"])
-    said = keras_seq.generate(model, ids, max_length=19, end_id=3)
+    said = keras_seq.generation.generate(model, ids, max_length=19, end_id=3)
     assert among == alone
     assert alone["score"] == pytest.approx(said.scores[0], rel=0.02)
 
 
 def classifier(tokenizer):
     ids = keras.Input((None,), dtype="int32")
-    x = keras_seq.TokenEmbedding(tokenizer.vocab_size, 5)(ids)
-    x = keras_seq.GRU(5)(x)
+    x = keras_seq.layers.TokenEmbedding(tokenizer.vocab_size, 5)(ids)
+    x = keras_seq.layers.GRU(5)(x)
     return keras.Model(ids, keras.layers.Dense(len(LABELS))(x))
 
 
@@ -447,7 +448,7 @@ def test_a_model_that_reads_padding_is_refused(tmp_path):
 @needs_export
 def test_a_model_must_be_built_and_speak(tmp_path):
     _, options = tiny()
-    model = keras_seq.RecurrentLM(8, 5)
+    model = keras_seq.models.RecurrentLM(8, 5)
     with pytest.raises(ValueError, match="not built"):
         export.export_text_model(model, tmp_path, **options)
     model = classifier(options["source_tokenizer"])

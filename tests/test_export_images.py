@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import ConvNet, ViT, export
+from keras_seq import export
+from keras_seq.models import ConvNet, ViT
 
 LABELS = ["고양이", "dog", "🐟"]
 SIZE = (6, 10)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import (
+from keras_seq import export
+from keras_seq.models import (
     BERT,
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,
     best_span,
-    export,
 )
 from keras_seq.text import Packer, WordPieceTokenizer, tokens_to_text
 

@@ -10,19 +10,15 @@ import pytest
 from cases import BATCH, LENGTH, VOCAB, ids
 from keras import ops
 
-from keras_seq import (
-    GPT,
-    GRU,
-    LSTM,
+from keras_seq.generation import (
     BeamSearch,
-    ChronoInitializer,
     Greedy,
-    RecurrentLM,
     Sampling,
-    TokenEmbedding,
     Uncached,
     generate,
 )
+from keras_seq.layers import GRU, LSTM, ChronoInitializer, TokenEmbedding
+from keras_seq.models import GPT, RecurrentLM
 
 LANGUAGE_MODELS = {
     **{

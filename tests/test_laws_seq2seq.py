@@ -9,7 +9,9 @@ from cases import BATCH, VOCAB, sentences
 from keras import ops
 
 import keras_seq
-from keras_seq import BeamSearch, Greedy, ScheduledSampling, attend, generate
+from keras_seq.generation import BeamSearch, Greedy, generate
+from keras_seq.layers import attend
+from keras_seq.models import ScheduledSampling
 
 SMALL = {"units": 14, "num_heads": 2, "num_layers": 2}
 MODELS = {
@@ -55,7 +57,7 @@ def make(name, vocabulary=VOCAB):
     keras.utils.set_random_seed(3)
     kind, options = MODELS[name]
     sizes = {"source_vocab_size": VOCAB, "target_vocab_size": vocabulary}
-    model = getattr(keras_seq, kind)(**sizes, **{"units": 7, **options})
+    model = getattr(keras_seq.models, kind)(**sizes, **{"units": 7, **options})
     model({k: v % vocabulary for k, v in sentences().items()})
     # But for the norms, which would blow up every rounding of a deep stack.
     model.set_weights([2 * w if w.ndim > 1 else w for w in model.get_weights()])
@@ -75,7 +77,7 @@ def numbers(x):
 
 
 def looks(model):
-    if isinstance(model, keras_seq.Seq2Seq):
+    if isinstance(model, keras_seq.models.Seq2Seq):
         pytest.skip("this model has no attention")
 
 
@@ -236,7 +238,7 @@ def test_additive_attention_is_that_of_the_paper():
     """Bahdanau et al. (2015), A.1.2: e_ts = v . tanh(W h_t + U m_s)."""
     rng = np.random.default_rng(0)
     query, memory = rng.normal(size=(1, 2, 5)), rng.normal(size=(1, 3, 7))
-    layer = keras_seq.AdditiveAttention(11)
+    layer = keras_seq.layers.AdditiveAttention(11)
     _, weights = layer(
         query.astype("float32"),
         memory.astype("float32"),
@@ -266,7 +268,7 @@ def test_the_share_of_true_tokens_falls_as_it_says(schedule, step, expected):
 
 
 def test_scheduled_sampling_trains_in_plain_fit():
-    model = keras_seq.Seq2Seq(
+    model = keras_seq.models.Seq2Seq(
         VOCAB,
         VOCAB,
         7,

@@ -8,7 +8,7 @@ from cases import LENGTH, UNITS, WIDTH, floats, ids
 from keras import ops
 
 import keras_seq
-from keras_seq import GRU, LSTM, SimpleRNN, TokenEmbedding
+from keras_seq.layers import GRU, LSTM, SimpleRNN, TokenEmbedding
 
 KINDS = {
     "rnn": (SimpleRNN, keras.layers.SimpleRNN, {}),
@@ -203,7 +203,7 @@ def test_every_argument_of_keras_is_an_argument_of_ours(name):
     import inspect
 
     theirs = inspect.signature(getattr(keras.layers, name)).parameters
-    ours = inspect.signature(getattr(keras_seq, name)).parameters
+    ours = inspect.signature(getattr(keras_seq.layers, name)).parameters
     # `use_cudnn` chooses a kernel of TensorFlow's, not what is computed.
     missing = set(theirs) - set(ours) - {"use_cudnn", "kwargs"}
     assert not missing
@@ -302,7 +302,7 @@ def test_one_hot_embedding_and_lookup_are_the_same_product():
     layer = TokenEmbedding(13, UNITS)
     x = layer(ids())
     (table,) = layer.get_weights()
-    assert_same(x, ops.matmul(keras_seq.OneHot(13)(ids()), table))
+    assert_same(x, ops.matmul(keras_seq.layers.OneHot(13)(ids()), table))
 
 
 def test_first_adam_step_of_a_repeated_id_is_the_learning_rate():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import GPT, generate
+from keras_seq import pretrained
+from keras_seq.generation import generate
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -41,7 +42,7 @@ def numbers(x):
 
 def test_logits_are_those_of_transformers(published):
     theirs, folder = published
-    ours = GPT.from_huggingface(folder)
+    ours = pretrained.load(folder)
     ids = np.random.default_rng(0).integers(0, 29, (3, 17))
     with torch.no_grad():
         expected = theirs(torch.tensor(ids)).logits.numpy()
@@ -49,16 +50,16 @@ def test_logits_are_those_of_transformers(published):
 
 
 def test_gpt_is_read_with_another_dropout(published):
-    assert GPT.from_huggingface(published[1], dropout=0.0).dropout.rate == 0
+    assert pretrained.load(published[1], dropout=0.0).dropout.rate == 0
     with pytest.raises(ValueError, match="`epsilon` must be left out"):
-        GPT.from_huggingface(published[1], epsilon=0.1)
+        pretrained.load(published[1], epsilon=0.1)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_rows_of_several_lengths_are_those_of_transformers(published, side):
     """Padding is the id 0; positions count what is real."""
     theirs, folder = published
-    ours = GPT.from_huggingface(folder, pad_id=0)
+    ours = pretrained.load(folder, pad_id=0)
     ids = np.random.default_rng(0).integers(1, 29, (3, 11))
     for row, length in zip(ids, (11, 7, 2)):
         row[: 11 - length] = 0
@@ -86,7 +87,7 @@ def test_other_activations_are_read_too(published, tmp_path, activation):
     ids = np.random.default_rng(0).integers(0, 29, (3, 17))
     with torch.no_grad():
         expected = theirs(torch.tensor(ids)).logits.numpy()
-    found = numbers(GPT.from_huggingface(tmp_path)(ids))
+    found = numbers(pretrained.load(tmp_path)(ids))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -95,7 +96,7 @@ def test_a_file_in_half_precision_is_read(published, tmp_path):
     half = transformers.GPT2LMHeadModel(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
     ids = np.random.default_rng(0).integers(0, 29, (3, 7))
-    ours = GPT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path)
     with torch.no_grad():
         expected = half.float().eval()(torch.tensor(ids)).logits.numpy()
     np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-3)
@@ -103,7 +104,7 @@ def test_a_file_in_half_precision_is_read(published, tmp_path):
 
 def test_it_says_what_transformers_says(published):
     theirs, folder = published
-    ours = GPT.from_huggingface(folder)
+    ours = pretrained.load(folder)
     ids = np.random.default_rng(1).integers(0, 29, (2, 5))
     found = generate(ours, ids, max_length=11).ids
     expected = theirs.generate(
@@ -118,7 +119,7 @@ def test_it_says_what_transformers_says(published):
 
 
 def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
-    ours = GPT.from_huggingface(published[1], dtype="mixed_bfloat16")
+    ours = pretrained.load(published[1], dtype="mixed_bfloat16")
     ids = np.random.default_rng(0).integers(0, 29, (3, 5))
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -158,7 +159,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=option):
-        GPT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
@@ -166,7 +167,7 @@ def test_dropout_of_the_attention_weights_is_read(folder):
     config = json.loads((folder / "config.json").read_text())
     config["attn_pdrop"] = 0.3
     (folder / "config.json").write_text(json.dumps(config))
-    model = GPT.from_huggingface(folder)
+    model = pretrained.load(folder)
     assert model.get_config()["attention_dropout"] == 0.3
     assert model.blocks[0].attentions[0].dropout.rate == 0.3
     assert model.get_config()["dropout"] == config["resid_pdrop"]
@@ -177,17 +178,17 @@ def test_dropout_of_the_attention_weights_is_read(folder):
 def test_a_missing_or_damaged_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:50])
     with pytest.raises(ValueError, match=name):
-        GPT.from_huggingface(folder)
+        pretrained.load(folder)
     (folder / name).unlink()
     with pytest.raises(ValueError, match=name):
-        GPT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 def test_options_without_names_are_refused(folder):
     (folder / "config.json").write_text("[]")
     with pytest.raises(ValueError, match="by name"):
-        GPT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
@@ -224,4 +225,4 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
     spoil(tensors)
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=says):
-        GPT.from_huggingface(folder)
+        pretrained.load(folder)

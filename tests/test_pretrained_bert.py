@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import (
+from keras_seq import pretrained
+from keras_seq.models import (
     BERT,
     BERTClassifier,
     BERTPretrainer,
@@ -144,19 +145,19 @@ def loaded(kind, folder, **options):
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_hidden_and_pooled_are_those_of_transformers(published, side):
     theirs, folder = published
-    ours = BERT.from_huggingface(folder)
+    ours = pretrained.load(folder, BERT)
     assert_same_vectors(ours, theirs.bert, inputs(side=side))
 
 
 def test_logits_of_both_questions_are_those_of_transformers(published):
     theirs, folder = published
-    ours = BERTPretrainer.from_huggingface(folder)
+    ours = pretrained.load(folder, BERTPretrainer)
     assert_same_questions(ours, theirs, inputs())
 
 
 def test_attention_weights_are_those_of_transformers(published):
     theirs, folder = published
-    ours, given = BERT.from_huggingface(folder), inputs()
+    ours, given = pretrained.load(folder, BERT), inputs()
     _, weights = ours(given, return_attention_scores=True)
     answer, real = expected(theirs.bert, given, output_attentions=True)
     for a, b in zip(weights, answer.attentions):
@@ -170,20 +171,20 @@ def test_a_model_without_heads_is_read(tmp_path):
     assert "embeddings.LayerNorm.weight" in arrays.load_file(
         tmp_path / "model.safetensors"
     )
-    ours = BERT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path, BERT)
     assert_same_vectors(ours, theirs, inputs())
 
 
 def test_a_model_without_the_next_sentence_has_no_pooler(tmp_path):
     theirs = make("BertForMaskedLM", tmp_path)
-    ours = BERTPretrainer.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path, BERTPretrainer)
     assert not ours.next_sentence and ours.bert.pooler is None
     assert_same_questions(ours, theirs, inputs())
 
 
 def test_a_classifier_is_read_with_its_labels(tmp_path):
     theirs = make("BertForSequenceClassification", tmp_path, num_labels=5)
-    ours, given = BERTClassifier.from_huggingface(tmp_path), inputs()
+    ours, given = pretrained.load(tmp_path, BERTClassifier), inputs()
     answer, _ = expected(theirs, given)
     assert ours.head.units == 5 and ours.dropout.rate == 0.1
     assert_close(ours(given), answer.logits)
@@ -191,7 +192,7 @@ def test_a_classifier_is_read_with_its_labels(tmp_path):
 
 def test_a_classifier_of_two_has_no_list_of_labels(tmp_path):
     theirs = make("BertForSequenceClassification", tmp_path)
-    ours, given = BERTClassifier.from_huggingface(tmp_path), inputs()
+    ours, given = pretrained.load(tmp_path, BERTClassifier), inputs()
     answer, _ = expected(theirs, given)
     assert_close(ours(given), answer.logits)
 
@@ -203,7 +204,7 @@ def test_a_tagger_is_read_with_its_own_dropout(tmp_path):
         num_labels=7,
         classifier_dropout=0.3,
     )
-    ours, given = BERTTagger.from_huggingface(tmp_path), inputs()
+    ours, given = pretrained.load(tmp_path, BERTTagger), inputs()
     answer, real = expected(theirs, given)
     assert ours.dropout.rate == 0.3
     assert_close(ours(given), answer.logits, real)
@@ -216,7 +217,7 @@ def before_the_last(real):
 
 def test_a_reader_for_questions_is_read(tmp_path):
     theirs = make("BertForQuestionAnswering", tmp_path)
-    ours, given = BERTSpanQA.from_huggingface(tmp_path), inputs()
+    ours, given = pretrained.load(tmp_path, BERTSpanQA), inputs()
     given["segments"][:] = 1
     answer, real = expected(theirs, given)
     found, text = ours(given), before_the_last(real)
@@ -238,16 +239,16 @@ def test_the_names_of_old_folders_are_read(published, folder):
     old["cls.predictions.decoder.weight"] = table
     old["cls.predictions.decoder.bias"] = old["cls.predictions.bias"]
     arrays.save_file(old, path)
-    ours = BERTPretrainer.from_huggingface(folder)
+    ours = pretrained.load(folder, BERTPretrainer)
     assert_same_questions(ours, published[0], inputs())
 
 
 @pytest.mark.parametrize("activation", ["gelu_new", "relu"])
 def test_other_activations_are_read_and_written(tmp_path, activation):
     theirs = make("BertForPreTraining", tmp_path, hidden_act=activation)
-    ours = BERTPretrainer.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path, BERTPretrainer)
     assert_same_questions(ours, theirs, inputs())
-    ours.to_huggingface(tmp_path)
+    pretrained.save(ours, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["hidden_act"] == activation
 
@@ -255,13 +256,13 @@ def test_other_activations_are_read_and_written(tmp_path, activation):
 @pytest.mark.parametrize("pad", [3, None])
 def test_the_id_of_padding_is_read_and_written(tmp_path, pad):
     theirs = make("BertModel", tmp_path, pad_token_id=pad)
-    ours = BERT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path, BERT)
     assert ours.pad_id == pad
     given = inputs(pad=3)
     if pad is None:
         given["ids"][given["ids"] == 3] = 7
     assert_same_vectors(ours, theirs, given, pad)
-    ours.to_huggingface(tmp_path / "again")
+    pretrained.save(ours, tmp_path / "again")
     assert loaded("BertModel", tmp_path / "again").config.pad_token_id == pad
 
 
@@ -269,19 +270,19 @@ def test_the_id_of_padding_is_read_and_written(tmp_path, pad):
 def test_a_file_in_half_precision_is_read(published, tmp_path):
     half = transformers.BertForPreTraining(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
-    ours = BERTPretrainer.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path, BERTPretrainer)
     assert_same_questions(ours, half.float().eval(), inputs())
 
 
 def test_an_option_that_config_json_says_is_refused(published):
     with pytest.raises(ValueError, match="`num_layers` must be left out"):
-        BERT.from_huggingface(published[1], num_layers=1)
+        pretrained.load(published[1], BERT, num_layers=1)
 
 
 @first_only
 def test_options_reach_the_model(published):
-    ours = BERTPretrainer.from_huggingface(
-        published[1], dtype="mixed_bfloat16", dropout=0.0
+    ours = pretrained.load(
+        published[1], BERTPretrainer, dtype="mixed_bfloat16", dropout=0.0
     )
     assert ours.bert.dropout.rate == 0.0
     assert ours(inputs())["masked"].dtype == ops.cast(0, "bfloat16").dtype
@@ -289,7 +290,7 @@ def test_options_reach_the_model(published):
 
 @first_only
 def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
-    ours, given = BERTPretrainer.from_huggingface(published[1]), inputs()
+    ours, given = pretrained.load(published[1], BERTPretrainer), inputs()
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     for name, x in ours(given).items():
@@ -302,13 +303,13 @@ def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
 @pytest.mark.parametrize("num_heads", HEADS)
 def test_transformers_reads_what_we_write(tmp_path, num_heads):
     ours = random_weights(BERT(**{**OURS, "num_heads": num_heads}))
-    ours.to_huggingface(tmp_path)
+    pretrained.save(ours, tmp_path)
     assert_same_vectors(ours, loaded("BertModel", tmp_path), inputs())
 
 
 def test_transformers_reads_a_model_without_a_pooler(tmp_path):
     ours = random_weights(BERT(**OURS, pooler=False))
-    ours.to_huggingface(tmp_path)
+    pretrained.save(ours, tmp_path)
     theirs = loaded("BertModel", tmp_path, add_pooling_layer=False)
     assert_same_vectors(ours, theirs, inputs())
 
@@ -319,7 +320,7 @@ def test_transformers_reads_a_model_without_a_pooler(tmp_path):
 )
 def test_transformers_reads_both_questions(tmp_path, next_sentence, kind):
     ours = BERTPretrainer(BERT(**OURS), next_sentence=next_sentence)
-    random_weights(ours).to_huggingface(tmp_path)
+    pretrained.save(random_weights(ours), tmp_path)
     theirs = loaded(kind, tmp_path)
     assert theirs.config.architectures == [kind]
     assert_same_questions(ours, theirs, inputs())
@@ -334,7 +335,7 @@ def test_transformers_reads_both_questions(tmp_path, next_sentence, kind):
 )
 def test_transformers_reads_labels(tmp_path, cls, kind):
     ours = random_weights(cls(BERT(**OURS), 5, dropout=0.3))
-    ours.to_huggingface(tmp_path)
+    pretrained.save(ours, tmp_path)
     theirs, given = loaded(kind, tmp_path), inputs()
     answer, real = expected(theirs, given)
     assert theirs.config.num_labels == 5
@@ -344,7 +345,7 @@ def test_transformers_reads_labels(tmp_path, cls, kind):
 
 def test_transformers_reads_the_ends_of_answers(tmp_path):
     ours, given = random_weights(BERTSpanQA(BERT(**OURS))), inputs()
-    ours.to_huggingface(tmp_path)
+    pretrained.save(ours, tmp_path)
     given["segments"][:] = 1
     theirs = loaded("BertForQuestionAnswering", tmp_path)
     answer, real = expected(theirs, given)
@@ -354,7 +355,7 @@ def test_transformers_reads_the_ends_of_answers(tmp_path):
 
 @first_only
 def test_what_is_read_and_written_is_the_same(published, tmp_path):
-    BERTPretrainer.from_huggingface(published[1]).to_huggingface(tmp_path)
+    pretrained.save(pretrained.load(published[1], BERTPretrainer), tmp_path)
     old, new = (
         arrays.load_file(place / "model.safetensors")
         for place in (published[1], tmp_path)
@@ -377,15 +378,15 @@ def test_every_argument_comes_back(tmp_path):
         activation="gelu_tanh",
     )
     ours.build()
-    ours.to_huggingface(tmp_path)
-    assert BERT.from_huggingface(tmp_path).config == ours.config
+    pretrained.save(ours, tmp_path)
+    assert pretrained.load(tmp_path, BERT).config == ours.config
 
 
 def test_what_is_left_to_the_model_is_written_out(tmp_path):
     ours = BERT(29, 12, num_layers=1, dropout=0.2)
     ours.build()
-    ours.to_huggingface(tmp_path)
-    again = BERT.from_huggingface(tmp_path).config
+    pretrained.save(ours, tmp_path)
+    again = pretrained.load(tmp_path, BERT).config
     assert again["hidden"] == 48 and again["attention_dropout"] == 0.2
 
 
@@ -410,7 +411,7 @@ def test_a_tokenizer_is_written_too(tmp_path, lower_case):
     pytest.importorskip("tensorflow_text")
     tokenizer = BERTTokenizer(WORDS, lower_case)
     ours = random_weights(BERT(**OURS))
-    ours.to_huggingface(tmp_path, tokenizer)
+    pretrained.save(ours, tmp_path, tokenizer=tokenizer)
     text = "The dogs, the Dog"
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     ids = tokenizer.tokenize(text, start=True, end=True).tolist()
@@ -422,7 +423,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     tokenizer = BERTTokenizer(WORDS)
     small = random_weights(BERT(7, 4, num_heads=1, num_layers=1))
     with pytest.raises(ValueError, match="`tokenizer`.*8 ids.*has 7"):
-        small.to_huggingface(tmp_path, tokenizer)
+        pretrained.save(small, tmp_path, tokenizer=tokenizer)
     other = random_weights(BERT(13, 4, num_heads=1, num_layers=1, pad_id=5))
     with pytest.raises(ValueError, match="`tokenizer`.*pad_id=0.*pad_id=5"):
         other.to_huggingface(tmp_path, tokenizer)
@@ -464,7 +465,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=option):
-        BERTPretrainer.from_huggingface(folder)
+        pretrained.load(folder, BERTPretrainer)
 
 
 @first_only
@@ -472,10 +473,10 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
 def test_a_missing_or_damaged_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:50])
     with pytest.raises(ValueError, match=name):
-        BERT.from_huggingface(folder)
+        pretrained.load(folder, BERT)
     (folder / name).unlink()
     with pytest.raises(ValueError, match=name):
-        BERT.from_huggingface(folder)
+        pretrained.load(folder, BERT)
 
 
 NORM = "bert.encoder.layer.1.output.LayerNorm.bias"
@@ -513,22 +514,22 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
     spoil(tensors)
     arrays.save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=says):
-        BERTPretrainer.from_huggingface(folder)
+        pretrained.load(folder, BERTPretrainer)
 
 
 def test_a_head_for_another_task_is_refused(tmp_path):
     make("BertForTokenClassification", tmp_path)
     with pytest.raises(ValueError, match="architectures.*TokenClassification"):
-        BERTClassifier.from_huggingface(tmp_path)
+        pretrained.load(tmp_path, BERTClassifier)
 
 
 def test_a_model_that_is_not_built_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="not built"):
-        BERT(**OURS).to_huggingface(tmp_path / "none")
+        pretrained.save(BERT(**OURS), tmp_path / "none")
     assert not list(tmp_path.iterdir())
 
 
 def test_an_activation_that_transformers_lacks_is_not_written(tmp_path):
     ours = random_weights(BERT(**OURS, activation="softplus"))
     with pytest.raises(ValueError, match=r"`activation`.*softplus"):
-        ours.to_huggingface(tmp_path)
+        pretrained.save(ours, tmp_path)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import ViT
+from keras_seq import pretrained
+from keras_seq.models import ViT
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -82,7 +83,7 @@ def assert_close(ours, theirs):
 
 def test_logits_and_weights_are_those_of_transformers(published):
     theirs, folder = published
-    ours = ViT.from_huggingface(folder)
+    ours = pretrained.load(folder)
     logits, weights = ours(images(), return_attention_scores=True)
     answer = expected(theirs, images(), output_attentions=True)
     assert_close(logits, answer.logits)
@@ -93,7 +94,7 @@ def test_logits_and_weights_are_those_of_transformers(published):
 
 def test_a_model_without_a_head_gives_its_vectors(tmp_path):
     theirs = make("ViTModel", tmp_path)
-    ours = ViT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path)
     answer = expected(theirs, images()).last_hidden_state
     assert_close(ours.encode(images())[0], answer)
     assert_close(ours(images()), answer[:, 0])
@@ -104,7 +105,7 @@ def test_images_of_another_size_get_the_logits_of_transformers(tmp_path, size):
     """Theirs can do it where image and patch are published as squares."""
     kind = "ViTForImageClassification"
     theirs = make(kind, tmp_path, image_size=15, patch_size=5)
-    ours = ViT.from_huggingface(tmp_path, image_size=size)
+    ours = pretrained.load(tmp_path, image_size=size)
     x = images(*ours.config["image_size"])
     answer = expected(theirs, x, interpolate_pos_encoding=True)
     assert_close(ours(x), answer.logits)
@@ -112,8 +113,8 @@ def test_images_of_another_size_get_the_logits_of_transformers(tmp_path, size):
 
 @first_only
 def test_resized_to_the_published_size_nothing_changes(published):
-    ours = ViT.from_huggingface(published[1])
-    same = ViT.from_huggingface(published[1], image_size=(9, 15))
+    ours = pretrained.load(published[1])
+    same = pretrained.load(published[1], image_size=(9, 15))
     assert np.array_equal(numbers(ours(images())), numbers(same(images())))
 
 
@@ -121,7 +122,7 @@ def test_resized_to_the_published_size_nothing_changes(published):
 @pytest.mark.parametrize("num_classes", [7, 5, None])
 def test_a_head_for_other_classes_is_a_new_one(published, num_classes):
     theirs, folder = published
-    ours = ViT.from_huggingface(folder, num_classes=num_classes)
+    ours = pretrained.load(folder, num_classes=num_classes)
     answer = expected(theirs.vit, images()).last_hidden_state
     assert_close(ours.encode(images())[0], answer)
     assert ours(images()).shape == (3, num_classes or 12)
@@ -133,7 +134,7 @@ def test_a_head_for_other_classes_is_a_new_one(published, num_classes):
 @pytest.mark.parametrize("activation", ["gelu_new", "relu"])
 def test_other_activations_are_read(tmp_path, activation):
     theirs = make("ViTModel", tmp_path, hidden_act=activation)
-    ours = ViT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path)
     answer = expected(theirs, images()).last_hidden_state
     assert_close(ours(images()), answer[:, 0])
 
@@ -141,7 +142,7 @@ def test_other_activations_are_read(tmp_path, activation):
 def test_two_classes_have_no_list_of_labels(tmp_path):
     kind = "ViTForImageClassification"
     theirs = make(kind, tmp_path, num_labels=2, image_size=15, patch_size=5)
-    ours = ViT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path)
     x = images(15, 15)
     assert_close(ours(x), expected(theirs, x).logits)
 
@@ -153,7 +154,7 @@ def test_a_folder_that_does_not_say_its_kind_is_read(tmp_path, kind):
     config = json.loads(path.read_text())
     del config["architectures"]
     path.write_text(json.dumps(config))
-    ours, answer = ViT.from_huggingface(tmp_path), expected(theirs, images())
+    ours, answer = pretrained.load(tmp_path), expected(theirs, images())
     bare = kind == "ViTModel"
     wanted = answer.last_hidden_state[:, 0] if bare else answer.logits
     assert_close(ours(images()), wanted)
@@ -161,7 +162,7 @@ def test_a_folder_that_does_not_say_its_kind_is_read(tmp_path, kind):
 
 @first_only
 def test_options_reach_the_model(published):
-    ours = ViT.from_huggingface(
+    ours = pretrained.load(
         published[1],
         dtype="mixed_bfloat16",
         dropout=0.3,
@@ -176,7 +177,7 @@ def test_options_reach_the_model(published):
 @first_only
 @pytest.mark.parametrize("size", [{}, {"image_size": (6, 5)}])
 def test_read_to_be_frozen_it_is_frozen(published, size):
-    ours = ViT.from_huggingface(published[1], trainable=False, **size)
+    ours = pretrained.load(published[1], trainable=False, **size)
     assert not ours.trainable and not ours.trainable_weights
 
 
@@ -184,14 +185,14 @@ def test_read_to_be_frozen_it_is_frozen(published, size):
 def test_a_file_in_half_precision_is_read(published, tmp_path):
     half = transformers.ViTForImageClassification(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
-    ours = ViT.from_huggingface(tmp_path)
+    ours = pretrained.load(tmp_path)
     wanted = expected(half.float().eval(), images()).logits
     assert_close(ours(images()), wanted)
 
 
 @first_only
 def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
-    ours = ViT.from_huggingface(published[1])
+    ours = pretrained.load(published[1])
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert np.array_equal(numbers(again(images())), numbers(ours(images())))
@@ -229,7 +230,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=option):
-        ViT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 @first_only
@@ -248,7 +249,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
 )
 def test_an_option_that_does_not_fit_is_refused(published, option, value):
     with pytest.raises(ValueError, match=option):
-        ViT.from_huggingface(published[1], **{option: value})
+        pretrained.load(published[1], **{option: value})
 
 
 @first_only
@@ -256,10 +257,10 @@ def test_an_option_that_does_not_fit_is_refused(published, option, value):
 def test_a_missing_or_damaged_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:50])
     with pytest.raises(ValueError, match=name):
-        ViT.from_huggingface(folder)
+        pretrained.load(folder)
     (folder / name).unlink()
     with pytest.raises(ValueError, match=name):
-        ViT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 NORM = "vit.encoder.layer.1.layernorm_after.bias"
@@ -298,7 +299,7 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
     spoil(tensors)
     arrays.save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=says):
-        ViT.from_huggingface(folder)
+        pretrained.load(folder)
 
 
 # Writing.
@@ -324,7 +325,7 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
     draw = np.random.default_rng(1)
     ours.set_weights([draw.normal(0, 0.4, w.shape) for w in ours.weights])
     labels = [*"abcdef", "고양이"] if head else None
-    ours.to_huggingface(tmp_path, labels)
+    pretrained.save(ours, tmp_path, labels=labels)
     x = images(*size)
     if head:
         kind = transformers.ViTForImageClassification
@@ -335,7 +336,7 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
         kind = transformers.ViTModel
         theirs = kind.from_pretrained(tmp_path, add_pooling_layer=False).eval()
         assert_close(ours(x), expected(theirs, x).last_hidden_state[:, 0])
-    again = ViT.from_huggingface(tmp_path)
+    again = pretrained.load(tmp_path)
     np.testing.assert_array_equal(numbers(again(x)), numbers(ours(x)))
 
 
@@ -357,8 +358,8 @@ def test_what_no_folder_can_say_is_refused(tmp_path, options, labels, says):
     size = {"image_size": 4, "patch_size": 2, "num_layers": 1}
     ours = ViT(**{"num_classes": 2, "units": 4, **size, **options})
     with pytest.raises(ValueError, match="built"):
-        ours.to_huggingface(tmp_path / "none")
+        pretrained.save(ours, tmp_path / "none")
     ours.build()
     with pytest.raises(ValueError, match=says):
-        ours.to_huggingface(tmp_path / "none", labels)
+        pretrained.save(ours, tmp_path / "none", labels=labels)
     assert not (tmp_path / "none").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_seq.text import BERTTokenizer
-from keras_seq.text.published import split_words
+from keras_seq.text.bert_tokenizer import split_words
 
 NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)

@@ -7,18 +7,9 @@ from unittest import mock
 import keras
 import pytest
 
-from keras_seq import (
-    BERT,
-    GPT,
-    GRU,
-    LSTM,
-    ConvNet,
-    RecurrentLM,
-    SimpleRNN,
-    Transformer,
-    ViT,
-)
-from keras_seq.cnn import count_weights
+from keras_seq.layers import GRU, LSTM, SimpleRNN
+from keras_seq.models import BERT, GPT, ConvNet, RecurrentLM, Transformer, ViT
+from keras_seq.models.resnet import count_weights
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who may import whom, held by reading the imports; and tidy files."""
+"""Who may import whom, held by parsing the imports; and tidy files."""
 
 import ast
 import pathlib
@@ -11,11 +11,28 @@ import pytest
 import keras_seq
 
 HOME = pathlib.Path(keras_seq.__file__).parent
-CHAPTERS = list(keras_seq.READING_ORDER)
-SUPPORT = ("text", "data", "training", "plots")
-FREE = ("export", "pretrained")
-HEAVY = ("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece")
 FILES = sorted(HOME.rglob("*.py"))
+HEAVY = ("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece")
+SUPPORT = {"text", "data", "training", "evaluation", "plots"}
+# What each package of keras_seq may import of the others, beside itself.
+MAY_IMPORT = {
+    "layers": {"checks"},
+    "generation": {"checks", "layers"},
+    "models": {"checks", "generation", "layers"},
+    **{name: {"checks", *SUPPORT} for name in SUPPORT},
+}
+ANYTHING = {"__init__", "export", "pretrained"}
+# Files that hold a paper's idea, and open as an essay on it.
+IDEAS = [
+    path
+    for path in FILES
+    if path.parent.name in ("layers", "models", "generation")
+    and path.name not in ("__init__.py", "trainable.py")
+]
+
+every_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: str(path.relative_to(HOME))
+)
 
 
 def imported(path):
@@ -25,57 +42,78 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively"
-            # `from keras_seq import lstm` imports the module keras_seq.lstm
             yield node.module
-            if node.module == "keras_seq":
-                yield from (f"keras_seq.{alias.name}" for alias in node.names)
+            # `from keras_seq import text` imports the module keras_seq.text
+            if node.module.split(".")[0] == "keras_seq":
+                yield from (f"{node.module}.{a.name}" for a in node.names)
 
 
-def ours(path):
-    """List the rooms of keras_seq that a file imports."""
+def packages_of_ours(path):
+    """List the packages of keras_seq that a file imports."""
     names = [n for n in imported(path) if n.startswith("keras_seq.")]
     return {name.split(".")[1] for name in names}
 
 
-def room(path):
+def package(path):
     return path.relative_to(HOME).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_chapter_imports_only_keras_numpy_and_chapters_above(chapter):
-    path = HOME / f"{chapter}.py"
-    above = CHAPTERS[: CHAPTERS.index(chapter)]
-    # `from_huggingface` stands on the model and hands over to `pretrained`.
-    more = {"pretrained"} if chapter in ("gpt", "bert", "vit") else set()
-    assert ours(path) <= {"checks", "freezing", *more, *above}
+def module(path):
+    """Name the module of a file: keras_seq.text.char of text/char.py."""
+    parts = path.relative_to(HOME.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@every_file
+def test_packages_import_only_what_they_may(path):
+    name = package(path)
+    if name in MAY_IMPORT:
+        assert packages_of_ours(path) <= {name, *MAY_IMPORT[name]}
+    elif name == "checks":
+        assert not packages_of_ours(path)
+    else:
+        assert name in ANYTHING
+
+
+@every_file
+def test_layers_and_models_import_only_keras_and_numpy(path):
+    if package(path) not in ("layers", "models", "generation"):
+        return
     packages = {name.split(".")[0] for name in imported(path)}
     packages -= set(sys.stdlib_module_names)
     assert packages <= {"keras", "numpy", "keras_seq"}
 
 
-def test_models_of_the_last_chapters_do_not_import_each_other():
-    last = {"gpt", "bert", "vit"} & set(CHAPTERS)
-    for name in last:
-        assert not ours(HOME / f"{name}.py") & (last - {name})
+def test_models_of_different_families_do_not_import_each_other():
+    families = ("transformer", "gpt", "bert", "vit", "resnet")
+    for path in (HOME / "models").glob("*.py"):
+        own = path.stem.split("_")[0]
+        others = [f"keras_seq.models.{f}" for f in families if f != own]
+        if own in families:
+            assert not [n for n in imported(path) if n.startswith(*others[:1])]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
-def test_support_imports_no_chapter(path):
-    if room(path) in SUPPORT:
-        assert not ours(path) & set(CHAPTERS)
+def test_no_imports_go_in_a_circle():
+    known = {module(path): path for path in FILES}
+    edges = {
+        # `from keras_seq import checks` asks for the module, not the package.
+        name: {n for n in imported(path) if n in known} - {name, "keras_seq"}
+        for name, path in known.items()
+    }
+    while leaves := [name for name, targets in edges.items() if not targets]:
+        edges = {
+            name: targets.difference(leaves)
+            for name, targets in edges.items()
+            if targets
+        }
+    assert not edges
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
+@every_file
 def test_library_never_imports_tutorials_or_keras_internals(path):
     names = set(imported(path))
     assert not {n for n in names if n.split(".")[0] == "tutorials"}
     assert not {n for n in names if n.startswith("keras.src")}
-
-
-def test_every_file_of_the_house_is_in_the_syllabus_or_a_support_room():
-    rooms = {room(path) for path in FILES} - {"__init__", "checks", "freezing"}
-    assert rooms <= {*CHAPTERS, *SUPPORT, *FREE}
-    assert set(CHAPTERS) <= rooms
 
 
 def test_importing_the_library_loads_nothing_heavy():
@@ -91,7 +129,7 @@ def test_importing_the_library_loads_nothing_heavy():
 
 
 def test_a_saved_model_loads_where_only_the_library_is_imported(tmp_path):
-    model = keras_seq.RecurrentLM(13, 7)
+    model = keras_seq.models.RecurrentLM(13, 7)
     model.compile("sgd", keras_seq.training.TokenCrossEntropy())
     model(np.ones((2, 3), "int32"))
     model.save(tmp_path / "model.keras")
@@ -104,16 +142,16 @@ def test_a_saved_model_loads_where_only_the_library_is_imported(tmp_path):
     assert "RecurrentLM" in done.stdout
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_chapter_opens_as_an_essay(chapter):
-    text = ast.get_docstring(ast.parse((HOME / f"{chapter}.py").read_text()))
+@pytest.mark.parametrize("path", IDEAS, ids=lambda path: path.stem)
+def test_file_opens_with_idea_shapes_and_paper(path):
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
     title = text.split("\n")[0]
-    assert ": " in title and title.endswith(".")
+    assert title.endswith(".")
     for part in ("Shapes:", "Paper:", "Differs from the paper:"):
         assert part in text
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
+@every_file
 def test_library_states_errors_with_raise_not_assert_and_prints_nothing(path):
     prints = {"run.py", "callbacks.py", "__main__.py"}
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):

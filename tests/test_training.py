@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import training
+from keras_seq import evaluation, training
 
 B, T, V = 3, 5, 7
 RNG = np.random.default_rng(0)
@@ -130,7 +130,7 @@ def test_all_padding_has_loss_and_gradient_zero():
         return training.TokenCrossEntropy()(np.zeros((B, T), int), logits)
 
     assert float(loss(LOGITS)) == 0
-    assert np.all(training.input_gradient(loss, LOGITS) == 0)
+    assert np.all(evaluation.input_gradient(loss, LOGITS) == 0)
 
 
 def test_an_implicit_mask_on_the_logits_changes_nothing():
@@ -150,7 +150,7 @@ def test_half_precision_logits_do_not_overflow():
 
 
 def test_gradient_is_softmax_minus_label_over_real_tokens():
-    gradient = training.input_gradient(
+    gradient = evaluation.input_gradient(
         lambda logits: training.TokenCrossEntropy()(LABELS, logits), LOGITS
     )
     p = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
@@ -339,23 +339,23 @@ def linear_recurrence(a, units):
 @pytest.mark.parametrize("a", [0.5, 1.0, 1.5])
 def test_a_linear_recurrence_has_the_gradient_a_to_the_lag(a):
     x = RNG.normal(size=(3, 11, 5))
-    norms = training.gradient_by_lag(linear_recurrence(a, 5), x)
+    norms = evaluation.gradient_by_lag(linear_recurrence(a, 5), x)
     assert norms.shape == (11,)
     assert np.allclose(norms, a ** np.arange(11), rtol=1e-4)
 
 
 def test_lag_zero_is_the_last_input():
     x = RNG.normal(size=(2, 3, 5))
-    norms = training.gradient_by_lag(lambda x: x[:, -1], x)
+    norms = evaluation.gradient_by_lag(lambda x: x[:, -1], x)
     assert np.allclose(norms, [1, 0, 0])
 
 
 def test_gradient_wants_the_last_state_only():
     layer = keras.layers.SimpleRNN(5, return_sequences=True)
     with pytest.raises(ValueError, match="`layer`"):
-        training.gradient_by_lag(layer, np.zeros((2, 3, 5)))
+        evaluation.gradient_by_lag(layer, np.zeros((2, 3, 5)))
     with pytest.raises(ValueError, match="`x`"):
-        training.gradient_by_lag(layer, np.zeros((2, 3)))
+        evaluation.gradient_by_lag(layer, np.zeros((2, 3)))
 
 
 # Batches
@@ -538,39 +538,39 @@ def test_a_text_of_one_window_is_enough_and_less_is_refused():
 def test_ngram_probabilities_sum_to_one(n, context):
     train = RNG.integers(0, 5, size=97)  # 5 and 6 are never seen
     total = sum(
-        training.ngram_probabilities(train, [*context, token], n, V)[-1]
+        evaluation.ngram_probabilities(train, [*context, token], n, V)[-1]
         for token in range(V)
     )
     assert np.isclose(total, 1)
 
 
 def test_a_unigram_adds_one():
-    p = training.ngram_probabilities([0, 0, 1], [0, 1, 2], 1, 3)
+    p = evaluation.ngram_probabilities([0, 0, 1], [0, 1, 2], 1, 3)
     assert np.allclose(p, [3 / 6, 2 / 6, 1 / 6])
 
 
 def test_a_bigram_is_witten_bells():
     # After 0 came 0 and 1, once each: c = 2, t = 2.
-    p = training.ngram_probabilities([0, 0, 1], [0, 1, 2], 2, 3)
+    p = evaluation.ngram_probabilities([0, 0, 1], [0, 1, 2], 2, 3)
     assert np.allclose(p, [3 / 6, (1 + 2 * 2 / 6) / 4, 1 / 6])
 
 
 def test_a_longer_context_pays_on_a_periodic_text():
     text = np.tile([0, 0, 1, 1], 50)
-    losses = [training.ngram_loss(text, text, n, 2) for n in (1, 2, 3)]
+    losses = [evaluation.ngram_loss(text, text, n, 2) for n in (1, 2, 3)]
     assert losses[0] > losses[1] > losses[2]
     assert losses[2] < 0.1
 
 
 def test_bad_ngrams_are_refused_by_name():
     with pytest.raises(ValueError, match="`test_ids`"):
-        training.ngram_loss([0, 1], [2], 1, 2)
+        evaluation.ngram_loss([0, 1], [2], 1, 2)
     with pytest.raises(ValueError, match="must be below 2..63"):
-        training.ngram_loss([0, 1], [1], 4, np.int64(2**16))
+        evaluation.ngram_loss([0, 1], [1], 4, np.int64(2**16))
     with pytest.raises(ValueError, match="`vocab_size`"):
-        training.ngram_loss([0, 1], [1], 5, 30_000)
+        evaluation.ngram_loss([0, 1], [1], 5, 30_000)
     with pytest.raises(ValueError, match="`n`"):
-        training.ngram_loss([0, 1], [1], 0, 2)
+        evaluation.ngram_loss([0, 1], [1], 0, 2)
 
 
 # Samples

@@ -8,26 +8,21 @@ import pytest
 from cases import VOCAB, ids, query_and_memory, sentences, wide_floats
 from keras import ops
 
-from keras_seq import (
-    GPT,
-    BeamSearch,
+from keras_seq import evaluation
+from keras_seq.generation import BeamSearch, Uncached, generate
+from keras_seq.layers import (
     DecoderBlock,
     EncoderBlock,
     LayerNormalization,
     MultiHeadAttention,
     PositionalEncoding,
-    RecurrentLM,
-    Seq2Seq,
     TokenEmbedding,
-    Transformer,
-    Uncached,
     causal_mask,
-    generate,
     sinusoidal_positions,
-    training,
 )
-from keras_seq.blocks import _Residual
-from keras_seq.feedforward import gelu, gelu_tanh
+from keras_seq.layers.feed_forward import gelu, gelu_tanh
+from keras_seq.layers.transformer_blocks import _Residual
+from keras_seq.models import GPT, RecurrentLM, Seq2Seq, Transformer
 from keras_seq.training import TokenCrossEntropy
 
 OPTIONS = {
@@ -617,7 +612,7 @@ def test_gelu_and_its_slope_are_those_of_keras():
     np.testing.assert_allclose(numbers(gelu(x)), numbers(ours(x)), atol=1e-6)
     np.testing.assert_allclose(numbers(ours(x)), numbers(theirs(x)), atol=1e-6)
     slopes = [
-        training.input_gradient(lambda x, f=model: ops.sum(f(x)), x)
+        evaluation.input_gradient(lambda x, f=model: ops.sum(f(x)), x)
         for model in (ours, theirs)
     ]
     np.testing.assert_allclose(*slopes, atol=1e-5)
@@ -632,8 +627,8 @@ def test_gelu_in_half_precision_keeps_what_is_left_of_one():
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_gelu_in_half_precision_keeps_its_dtype_and_its_slope(dtype):
     x = np.linspace(-4, 4, 33).astype("float32")
-    exact = training.input_gradient(lambda x: ops.sum(gelu(x)), x)
-    half = training.input_gradient(
+    exact = evaluation.input_gradient(lambda x: ops.sum(gelu(x)), x)
+    half = evaluation.input_gradient(
         lambda x: ops.sum(ops.cast(gelu(ops.cast(x, dtype)), "float32")), x
     )
     np.testing.assert_allclose(half, exact, atol=0.01)

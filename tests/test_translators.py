@@ -10,22 +10,22 @@ import pytest
 from cases import BATCH, VOCAB, sentences
 from keras import ops
 
-from keras_seq import (
+from keras_seq import training
+from keras_seq.generation import BeamSearch, Greedy, generate
+from keras_seq.layers import (
     AdditiveAttention,
+    LuongAttention,
+    attend,
+    causal_mask,
+    padding_mask,
+)
+from keras_seq.models import (
     BahdanauSeq2Seq,
-    BeamSearch,
     Decoder,
     Encoder,
-    Greedy,
-    LuongAttention,
     LuongSeq2Seq,
     ScheduledSampling,
     Seq2Seq,
-    attend,
-    causal_mask,
-    generate,
-    padding_mask,
-    training,
 )
 
 

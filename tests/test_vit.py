@@ -6,9 +6,10 @@ import pytest
 from cases import BATCH, SMALL_VIT, images
 from keras import ops
 
-from keras_seq import PatchDropout, Patches, ViT, sinusoidal_positions_2d
-from keras_seq.positions import interpolated_positions
-from keras_seq.training import attention_rollout
+from keras_seq.evaluation import attention_rollout
+from keras_seq.layers import PatchDropout, Patches, sinusoidal_positions_2d
+from keras_seq.layers.position_encoding import interpolated_positions
+from keras_seq.models import ViT
 
 PLACES = ("learned", "sinusoidal", "none")
 POOLINGS = ("token", "mean")

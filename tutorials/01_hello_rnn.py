@@ -16,15 +16,11 @@
 import keras
 import numpy as np
 
-from keras_seq import (
-    OneHot,
-    RecurrentLM,
-    Sampling,
-    SimpleRNN,
-    data,
-    generate,
-    plots,
-)
+from keras_seq import data, plots
+from keras_seq.evaluation import ngram_loss
+from keras_seq.generation import Sampling, generate
+from keras_seq.layers import OneHot, SimpleRNN
+from keras_seq.models import RecurrentLM
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
     NatsPerToken,
@@ -32,7 +28,6 @@ from keras_seq.training import (
     SampleEachEpoch,
     TokenCrossEntropy,
     next_token_windows,
-    ngram_loss,
 )
 
 EPOCHS = {"pydocs": 8, "tinyshakespeare": 2}

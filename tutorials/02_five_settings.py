@@ -29,14 +29,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from keras_seq import GRU, LSTM, TokenEmbedding, data, plots
+from keras_seq import data, plots
+from keras_seq.evaluation import tfidf_accuracy
+from keras_seq.layers import GRU, LSTM, TokenEmbedding
 from keras_seq.text import CharTokenizer
-from keras_seq.training import (
-    Run,
-    TokenAccuracy,
-    TokenCrossEntropy,
-    tfidf_accuracy,
-)
+from keras_seq.training import Run, TokenAccuracy, TokenCrossEntropy
 
 run = Run("02_five_settings", data=("names", "nsmc"), epochs=16)
 metrics, baselines = {}, {}

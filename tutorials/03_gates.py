@@ -14,24 +14,16 @@
 import keras
 import numpy as np
 
-from keras_seq import (
-    GRU,
-    LSTM,
-    ChronoInitializer,
-    RecurrentLM,
-    SimpleRNN,
-    data,
-    plots,
-)
+from keras_seq import data, plots
+from keras_seq.evaluation import gradient_by_lag, interleave, ratio
+from keras_seq.layers import GRU, LSTM, ChronoInitializer, SimpleRNN
+from keras_seq.models import RecurrentLM
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
     Run,
     StopWhen,
     TokenCrossEntropy,
-    gradient_by_lag,
-    interleave,
     next_token_windows,
-    ratio,
 )
 
 run = Run("03_gates", data=("adding",), epochs=4)

@@ -23,16 +23,16 @@
 import keras
 import numpy as np
 
-from keras_seq import ScheduledSampling, Seq2Seq, data, generate, plots
+from keras_seq import data, plots
+from keras_seq.evaluation import exact_match, gradient_by_lag, nearest_answer
+from keras_seq.generation import generate
+from keras_seq.models import ScheduledSampling, Seq2Seq
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
     BatchByLength,
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
-    exact_match,
-    gradient_by_lag,
-    nearest_answer,
     teacher_forcing,
     warmup_cosine,
 )

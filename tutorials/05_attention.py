@@ -24,26 +24,22 @@
 import keras
 import numpy as np
 
-from keras_seq import (
-    BahdanauSeq2Seq,
-    LuongSeq2Seq,
-    Seq2Seq,
-    data,
-    export,
-    generate,
-    plots,
+from keras_seq import data, export, plots
+from keras_seq.evaluation import (
+    attention_on_spans,
+    bleu,
+    exact_match,
+    nearest_answer,
+    rouge_l,
 )
+from keras_seq.generation import generate
+from keras_seq.models import BahdanauSeq2Seq, LuongSeq2Seq, Seq2Seq
 from keras_seq.text import CharTokenizer, SentencePieceTokenizer
 from keras_seq.training import (
     BatchByLength,
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
-    attention_on_spans,
-    bleu,
-    exact_match,
-    nearest_answer,
-    rouge_l,
     teacher_forcing,
     warmup_cosine,
 )

@@ -24,30 +24,24 @@ import functools
 import keras
 import numpy as np
 
-from keras_seq import (
-    GPT,
-    LSTM,
-    EncoderBlock,
-    MultiHeadAttention,
-    RecurrentLM,
-    Transformer,
-    Uncached,
-    data,
-    generate,
-    plots,
-)
-from keras_seq.text import CharTokenizer, SentencePieceTokenizer
-from keras_seq.training import (
-    BatchByLength,
-    Run,
-    TokenAccuracy,
-    TokenCrossEntropy,
+from keras_seq import data, plots
+from keras_seq.evaluation import (
     bleu,
     exact_match,
     gradient_by_lag,
     interleave,
     nearest_answer,
     ratio,
+)
+from keras_seq.generation import Uncached, generate
+from keras_seq.layers import LSTM, EncoderBlock, MultiHeadAttention
+from keras_seq.models import GPT, RecurrentLM, Transformer
+from keras_seq.text import CharTokenizer, SentencePieceTokenizer
+from keras_seq.training import (
+    BatchByLength,
+    Run,
+    TokenAccuracy,
+    TokenCrossEntropy,
     teacher_forcing,
     warmup_cosine,
 )

@@ -20,16 +20,10 @@
 import keras
 import numpy as np
 
-from keras_seq import (
-    BahdanauSeq2Seq,
-    BeamSearch,
-    Seq2Seq,
-    Transformer,
-    data,
-    export,
-    generate,
-    plots,
-)
+from keras_seq import data, export, plots
+from keras_seq.evaluation import chrf, exact_match, nearest_answer, ngram_loss
+from keras_seq.generation import BeamSearch, generate
+from keras_seq.models import BahdanauSeq2Seq, Seq2Seq, Transformer
 from keras_seq.text import SentencePieceTokenizer
 from keras_seq.training import (
     BatchByLength,
@@ -37,10 +31,6 @@ from keras_seq.training import (
     Run,
     SampleEachEpoch,
     TokenCrossEntropy,
-    chrf,
-    exact_match,
-    nearest_answer,
-    ngram_loss,
     teacher_forcing,
     warmup_cosine,
 )

@@ -27,24 +27,16 @@ import functools
 import keras
 import numpy as np
 
-from keras_seq import (
-    GPT,
-    Greedy,
-    Sampling,
-    Uncached,
-    data,
-    export,
-    generate,
-    plots,
-)
+from keras_seq import data, export, plots
+from keras_seq.evaluation import interleave, ngram_loss
+from keras_seq.generation import Greedy, Sampling, Uncached, generate
+from keras_seq.models import GPT
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
     NatsPerToken,
     Run,
     TokenCrossEntropy,
-    interleave,
     next_token_windows,
-    ngram_loss,
     warmup_cosine,
 )
 

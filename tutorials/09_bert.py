@@ -32,7 +32,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seq import BERT, BERTPretrainer, data, plots
+from keras_seq import data, plots
+from keras_seq.evaluation import shared_words_accuracy
+from keras_seq.models import BERT, BERTPretrainer
 from keras_seq.text import (
     Masker,
     Packer,
@@ -47,7 +49,6 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
-    shared_words_accuracy,
     untuned,
     warmup_cosine,
     without_padding,

@@ -34,17 +34,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_seq import (
+from keras_seq import data, export, plots
+from keras_seq.evaluation import (
+    entity_f1,
+    exact_match,
+    tfidf_accuracy,
+    token_f1,
+)
+from keras_seq.layers import GRU, TokenEmbedding
+from keras_seq.models import (
     BERT,
-    GRU,
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,
-    TokenEmbedding,
     best_span,
-    data,
-    export,
-    plots,
 )
 from keras_seq.text import (
     Masker,
@@ -61,10 +64,6 @@ from keras_seq.training import (
     TokenAccuracy,
     TokenCrossEntropy,
     TwoViewCrossEntropy,
-    entity_f1,
-    exact_match,
-    tfidf_accuracy,
-    token_f1,
     untuned,
     warmup_cosine,
     without_padding,

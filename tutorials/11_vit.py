@@ -26,8 +26,11 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from keras_seq import ConvNet, Patches, ViT, data, export, plots
-from keras_seq.training import Run, attention_rollout, begin_again, untuned
+from keras_seq import data, export, plots
+from keras_seq.evaluation import attention_rollout
+from keras_seq.layers import Patches
+from keras_seq.models import ConvNet, ViT
+from keras_seq.training import Run, begin_again, untuned
 
 EPOCHS = {"digits": 15, "cifar10-10k": 65}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)

@@ -24,16 +24,10 @@
 # %%
 import keras
 
-from keras_seq import (
-    BahdanauSeq2Seq,
-    BeamSearch,
-    Greedy,
-    LuongSeq2Seq,
-    Seq2Seq,
-    Transformer,
-    data,
-    generate,
-)
+from keras_seq import data
+from keras_seq.evaluation import bleu, exact_match, nearest_answer
+from keras_seq.generation import BeamSearch, Greedy, generate
+from keras_seq.models import BahdanauSeq2Seq, LuongSeq2Seq, Seq2Seq, Transformer
 from keras_seq.text import SentencePieceTokenizer
 from keras_seq.training import (
     BatchByLength,
@@ -41,9 +35,6 @@ from keras_seq.training import (
     SampleEachEpoch,
     TokenAccuracy,
     TokenCrossEntropy,
-    bleu,
-    exact_match,
-    nearest_answer,
     teacher_forcing,
     warmup_cosine,
 )

@@ -31,15 +31,17 @@ numpy arrays and lists of str: the same ones on every machine, but for what
 another version of Python, Babel or a documented package has changed.
 """
 
-from keras_seq.data.cldr_names import LANGUAGES, names
+from keras_seq.data.country_names import LANGUAGES, names
+from keras_seq.data.date_pairs import dates
 from keras_seq.data.dated_sentences import dated_sentences
+from keras_seq.data.dialogue_pairs import DIALOGUE_LANGUAGES, dialogues
 from keras_seq.data.digit_images import CAPTIONS, digit_captions, digits
+from keras_seq.data.docstring_pairs import DOCSTRING_PACKAGES, docstrings
 from keras_seq.data.files import find_file
 from keras_seq.data.function_facts import first_facts, function_facts
 from keras_seq.data.memory import RECALL_VOCABULARY, adding, copying, recall
 from keras_seq.data.moving import moving_digits
-from keras_seq.data.package_docs import DOCSTRING_PACKAGES, docstrings
-from keras_seq.data.python_docs import (
+from keras_seq.data.python_documents import (
     paragraphs,
     pydocs,
     pydocs_text,
@@ -48,14 +50,8 @@ from keras_seq.data.python_docs import (
 )
 from keras_seq.data.real import nsmc, tinyshakespeare, wikitext2
 from keras_seq.data.real_images import CIFAR10_LABELS, cifar10_10k
-from keras_seq.data.real_pairs import (
-    MULTI30K_LANGUAGES,
-    chatbot_ko,
-    multi30k,
-)
-from keras_seq.data.small_talk import DIALOGUE_LANGUAGES, dialogues
+from keras_seq.data.real_pairs import MULTI30K_LANGUAGES, chatbot_ko, multi30k
 from keras_seq.data.toy import HELLO_VOCABULARY, addition, carries, hello
-from keras_seq.data.written_dates import dates
 
 __all__ = [
     "CAPTIONS",

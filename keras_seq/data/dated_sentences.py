@@ -11,8 +11,8 @@ Shapes: N sentences.
 import numpy as np
 
 from keras_seq.checks import not_negative_int, one_of
+from keras_seq.data.date_pairs import dates
 from keras_seq.data.splits import SPLITS
-from keras_seq.data.written_dates import dates
 
 FRAMES = (
     "The meeting of {} was put off.",

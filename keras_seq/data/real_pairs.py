@@ -109,7 +109,7 @@ def chatbot_ko(split="train"):
     question is in both splits, whatever its spacing: 9,443
     and 2,380 pairs. A question may have several answers. Baselines, the very
     answer: 0.002 for the commonest training answer always; 0.17 (chrF 22.4)
-    for `keras_seq.training.nearest_answer`.
+    for `keras_seq.evaluation.nearest_answer`.
 
     Args:
         split: "train" or "test". Default "train".

@@ -17,7 +17,7 @@ from keras_seq.export.writing import (
     in_tensorflow,
     write,
 )
-from keras_seq.fine_tuning import (
+from keras_seq.models.bert_tasks import (
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,

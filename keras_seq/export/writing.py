@@ -10,14 +10,14 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.choosing import Sampling
 from keras_seq.export.reading import ENDPOINT
-from keras_seq.generation import (
+from keras_seq.generation.decoding import (
     GREEDY,
     check_speaker,
     decode,
     vocabulary,
 )
+from keras_seq.generation.samplers import Sampling
 from keras_seq.text import Tokenizer
 from keras_seq.text.unicode import import_tensorflow_text
 

@@ -8,8 +8,9 @@ it stands in a folder once, or twice alike. Which tensor is which weight says
 import numpy as np
 
 from keras_seq import checks
-from keras_seq.bert import BERT
-from keras_seq.fine_tuning import BERTClassifier, BERTSpanQA, BERTTagger
+from keras_seq.models.bert import BERT
+from keras_seq.models.bert_pretraining import BERTPretrainer
+from keras_seq.models.bert_tasks import BERTClassifier, BERTSpanQA, BERTTagger
 from keras_seq.pretrained.bert_weights import bert_weights, head_weights
 from keras_seq.pretrained.folder import (
     ACTIVATIONS,
@@ -19,7 +20,6 @@ from keras_seq.pretrained.folder import (
     with_options,
     write,
 )
-from keras_seq.pretraining import BERTPretrainer
 from keras_seq.text import BERTTokenizer
 
 KINDS = (  # ours, theirs, and how the names of the head's tensors begin
@@ -77,7 +77,7 @@ def load_bert(make, folder, **options):
 def save_bert(model, folder, tokenizer=None):
     """Write a BERT, alone or with a head, as `transformers` does.
 
-    Args, Raises: as `Published.to_huggingface`.
+    Args, Raises: as `pretrained.save`.
     """
     ours, theirs, _ = _kind(type(model))
     alone = ours is BERT

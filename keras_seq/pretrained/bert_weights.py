@@ -13,10 +13,10 @@ Shapes: V vocabulary, P positions, G segments, D width, H heads, K head width,
     F inner width.
 """
 
-from keras_seq.bert import BERT
-from keras_seq.fine_tuning import BERTSpanQA
+from keras_seq.models.bert import BERT
+from keras_seq.models.bert_pretraining import BERTPretrainer
+from keras_seq.models.bert_tasks import BERTSpanQA
 from keras_seq.pretrained.weights import Weight, dense, looks, norm
-from keras_seq.pretraining import BERTPretrainer
 
 
 def bert_weights(bert, pooler=True):

@@ -39,6 +39,39 @@ def with_options(arguments, options):
     return {**arguments, **options}
 
 
+def find(folder, name):
+    """Find a file of a folder: its path.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
+    path = pathlib.Path(folder, name)
+    if not path.is_file():
+        raise ValueError(
+            f"`folder` must hold {name}. Received folder={folder}, "
+            "which does not."
+        )
+    return path
+
+
+def read_config(folder):
+    """Read the options in a folder's `config.json`: a dict.
+
+    Raises:
+        ValueError: if the file is missing or damaged.
+    """
+    path = find(folder, "config.json")
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} must hold JSON: {error}.") from error
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"{path} must hold options by name. Received {config!r}."
+        )
+    return config
+
+
 class Folder:
     """Read a folder: its options, and its tensors, each to be taken once.
 
@@ -52,26 +85,9 @@ class Folder:
 
     def __init__(self, folder, kind):
         self.folder = pathlib.Path(folder)
-        path = self._file("config.json")
-        try:
-            self.config = json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} must hold JSON: {error}.") from error
-        if not isinstance(self.config, dict):
-            raise ValueError(
-                f"{path} must hold options by name. Received {self.config!r}."
-            )
+        self.config = read_config(folder)
         self.require("model_type", kind)
-        self.tensors = self._read(self._file("model.safetensors"))
-
-    def _file(self, name):
-        path = self.folder / name
-        if not path.is_file():
-            raise ValueError(
-                f"`folder` must hold {name}. Received folder={self.folder}, "
-                "which does not."
-            )
-        return path
+        self.tensors = self._read(find(folder, "model.safetensors"))
 
     def _read(self, path):
         safetensors = import_safetensors()

@@ -64,7 +64,7 @@ def load_vit(make, folder, **options):
 def save_vit(model, folder, labels=None):
     """Write a ViT as `transformers` does.
 
-    Args, Raises: as `ViT.to_huggingface`.
+    Args, Raises: as `pretrained.save`.
     """
     checks.built(model)
     _check_published(model)

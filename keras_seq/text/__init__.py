@@ -5,11 +5,11 @@ pairs of sentences, and labels of words and characters on tokens.
 """
 
 from keras_seq.text.aligning import align_tags, word_tags
+from keras_seq.text.bert_tokenizer import BERTTokenizer
 from keras_seq.text.char import CharTokenizer
 from keras_seq.text.masking import Masker
 from keras_seq.text.packing import Packer
 from keras_seq.text.pairing import fill_texts, sentence_pairs
-from keras_seq.text.published import BERTTokenizer
 from keras_seq.text.sentence_piece import SentencePieceTokenizer
 from keras_seq.text.spans import span_to_tokens, tag_spans, tokens_to_text
 from keras_seq.text.tokenizer import Tokenizer

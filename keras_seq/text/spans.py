@@ -155,7 +155,7 @@ def tokens_to_text(packed, texts, spans):
         texts: list of B str, or tf.Tensor of strings (B,): the texts that the
             answers are in.
         spans: int (B, 2), the first and the last token, as `span_to_tokens`
-            and `keras_seq.best_span` give them.
+            and `keras_seq.models.best_span` give them.
     Returns:
         list of B str, or tf string (B,) for a tensor: parts of the texts in
         NFC, without white space at either end; "" for (0, 0).

@@ -21,8 +21,8 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.freezing import keeps_frozen
-from keras_seq.multihead import cloned
+from keras_seq.layers.multi_head_attention import cloned
+from keras_seq.layers.trainable import keeps_frozen
 
 
 @keras.saving.register_keras_serializable("keras_seq")

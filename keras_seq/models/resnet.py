@@ -23,7 +23,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.freezing import keeps_frozen
+from keras_seq.layers.trainable import keeps_frozen
 
 
 class ConvNorm(keras.layers.Layer):

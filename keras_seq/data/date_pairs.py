@@ -27,7 +27,7 @@ from itertools import islice
 import numpy as np
 
 from keras_seq.checks import not_negative_int, one_of, positive_int
-from keras_seq.data.cldr_names import LANGUAGES
+from keras_seq.data.country_names import LANGUAGES
 from keras_seq.data.splits import SPLITS, held_out
 
 YEARS = range(1900, 2100)

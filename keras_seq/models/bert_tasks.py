@@ -18,9 +18,9 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.bert import ids_of, mean_of, segments_of, take, texts_of
-from keras_seq.embedding import padding_mask
-from keras_seq.pretraining import OnBERT
+from keras_seq.layers.embedding import padding_mask
+from keras_seq.models.bert import ids_of, mean_of, segments_of, take, texts_of
+from keras_seq.models.bert_pretraining import OnBERT
 
 NEVER = -1e9  # a float32 score: half precision has no such number
 

@@ -33,8 +33,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.choosing import NEVER, Greedy, Sampling, beam_rows
-from keras_seq.embedding import padding_mask
+from keras_seq.generation.samplers import NEVER, Greedy, Sampling, beam_rows
+from keras_seq.layers.embedding import padding_mask
 
 GREEDY = Greedy()
 

@@ -29,16 +29,16 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.blocks import EncoderBlock
-from keras_seq.freezing import keeps_frozen
-from keras_seq.norm import LayerNormalization
-from keras_seq.patches import PatchDropout, Patches
-from keras_seq.positions import (
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.patches import PatchDropout, Patches
+from keras_seq.layers.position_encoding import (
     POSITIONS,
     PositionalEncoding,
     interpolated_positions,
     sinusoidal_positions_2d,
 )
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.transformer_blocks import EncoderBlock
 
 POOLINGS = ("token", "mean")
 
@@ -291,50 +291,6 @@ class ViT(keras.Model):
                 x = interpolated_positions(x, self.grid, new.grid)
             copy.assign(x)
         return new
-
-    @classmethod
-    def from_huggingface(cls, folder, **options):
-        """Read a published ViT: `config.json` and `model.safetensors`.
-
-        The pooler of a `ViTModel` is left aside: that layer belongs to the
-        head of the pretraining.
-
-        Args:
-            folder: path of a folder as `transformers` writes a
-                `ViTForImageClassification` or a `ViTModel`.
-            options: of the `ViT`, such as dtype or dropout. With `image_size`,
-                the model is `resized`; with `num_classes`, it gets a new head,
-                or none. Default: what is published.
-        Returns:
-            a built `ViT`, whose numbers are those of the published model.
-        Raises:
-            ValueError: if a file is missing or damaged, a tensor is missing
-                or of a wrong shape, or an option is not to be had here.
-            ImportError: if the package safetensors is not installed.
-        """
-        from keras_seq import pretrained
-
-        return pretrained.load_vit(cls, folder, **options)
-
-    def to_huggingface(self, folder, labels=None):
-        """Write a folder that `transformers` reads.
-
-        A model without a head is to be read with
-        `ViTModel.from_pretrained(folder, add_pooling_layer=False)`. Stochastic
-        depth and patch dropout are not written: they are unknown there.
-
-        Args:
-            folder: path; made where there is none, its files replaced.
-            labels: optional list of str, a name for each class.
-        Raises:
-            ValueError: if the model is not built, its pooling, positions or
-                activation is none that is published, or `labels` are not as
-                many names as classes.
-            ImportError: if the package safetensors is not installed.
-        """
-        from keras_seq import pretrained
-
-        pretrained.save_vit(self, folder, labels)
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}

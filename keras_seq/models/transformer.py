@@ -24,11 +24,11 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.blocks import DecoderBlock, EncoderBlock
-from keras_seq.embedding import TokenEmbedding, padding_mask
-from keras_seq.freezing import keeps_frozen
-from keras_seq.norm import LayerNormalization
-from keras_seq.positions import POSITIONS, PositionalEncoding
+from keras_seq.layers.embedding import TokenEmbedding, padding_mask
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.position_encoding import POSITIONS, PositionalEncoding
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -18,13 +18,13 @@ import numpy as np
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.bert import BERT, Published, small
-from keras_seq.feedforward import activation_of
-from keras_seq.freezing import keeps_frozen
-from keras_seq.norm import LayerNormalization
+from keras_seq.layers.feed_forward import activation_of
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.models.bert import BERT, small
 
 
-class OnBERT(Published, keras.Model):
+class OnBERT(keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
     A head that does not use the pooler freezes it, for other models that share

@@ -25,7 +25,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import attend, causal_mask
+from keras_seq.layers.attention import attend, causal_mask
 
 
 @keras.saving.register_keras_serializable("keras_seq")

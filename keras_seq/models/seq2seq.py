@@ -18,11 +18,11 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.decoder import Decoder, with_schedule
-from keras_seq.embedding import padding_mask
-from keras_seq.freezing import keeps_frozen
-from keras_seq.language_model import CELLS, input_embedding
-from keras_seq.rnn import parameters_of, signature_of
+from keras_seq.layers.embedding import padding_mask
+from keras_seq.layers.simple_rnn import parameters_of, signature_of
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.models.decoder import Decoder, with_schedule
+from keras_seq.models.language_model import CELLS, input_embedding
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -59,7 +59,7 @@ def docstrings(
 
     Baselines, ROUGE-L (F1 of words in lower case): 0.18 for the first
     sentence of the body; 0.28 for the summary of the nearest training body,
-    by `keras_seq.training.nearest_answer`.
+    by `keras_seq.evaluation.nearest_answer`.
 
     Args:
         split: "train" or "test". Default "train".

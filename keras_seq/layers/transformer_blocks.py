@@ -25,10 +25,10 @@ Differs from the paper: dropout on the attention weights too, as in its code;
 import keras
 
 from keras_seq import checks
-from keras_seq.feedforward import FeedForward
-from keras_seq.freezing import keeps_frozen
-from keras_seq.multihead import MultiHeadAttention
-from keras_seq.norm import LayerNormalization
+from keras_seq.layers.feed_forward import FeedForward
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.multi_head_attention import MultiHeadAttention
+from keras_seq.layers.trainable import keeps_frozen
 
 
 class _Residual(keras.layers.Layer):

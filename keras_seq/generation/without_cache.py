@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.generation import split_prompt
+from keras_seq.generation.decoding import split_prompt
 
 
 class Uncached(keras.Model):

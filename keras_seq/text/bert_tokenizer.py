@@ -29,7 +29,7 @@ Differs from the paper: as that package does: final sigma is like any other.
 
 import keras
 
-from keras_seq.text.published_folder import MARKS, read_folder, write_folder
+from keras_seq.text.bert_vocabulary import MARKS, read_folder, write_folder
 from keras_seq.text.tokenizer import training
 from keras_seq.text.unicode import import_tensorflow_text, utf8
 from keras_seq.text.wordpiece import JOINER, Words, learn, write

@@ -24,7 +24,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.rnn import Recurrent, RecurrentCell
+from keras_seq.layers.simple_rnn import Recurrent, RecurrentCell
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -29,7 +29,7 @@ def dialogues(language="en", split="train"):
 
     Baselines, the very answer in English and in Korean: 0.00 and 0.02 for the
     commonest training answer always; 0.81 and 0.82 for
-    `keras_seq.training.nearest_answer` (chrF 84.7 and 84.0).
+    `keras_seq.evaluation.nearest_answer` (chrF 84.7 and 84.0).
 
     Args:
         language: "en" or "ko". Default "en".

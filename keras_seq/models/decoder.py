@@ -31,8 +31,8 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.freezing import keeps_frozen
-from keras_seq.language_model import RecurrentLM
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.models.language_model import RecurrentLM
 
 DECAYS = ("constant", "linear", "exponential", "inverse_sigmoid")
 

@@ -28,7 +28,7 @@ import numbers
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.choosing import FORBIDDEN, NEVER, Greedy, beam_rows
+from keras_seq.generation.samplers import FORBIDDEN, NEVER, Greedy, beam_rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -23,13 +23,13 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.attention import causal_mask
-from keras_seq.blocks import EncoderBlock
-from keras_seq.embedding import TokenEmbedding, padding_mask
-from keras_seq.freezing import keeps_frozen
-from keras_seq.generation import check_input_length, split_prompt
-from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding, position_ids
+from keras_seq.generation.decoding import check_input_length, split_prompt
+from keras_seq.layers.attention import causal_mask
+from keras_seq.layers.embedding import TokenEmbedding, padding_mask
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.transformer_blocks import EncoderBlock
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -232,25 +232,6 @@ class GPT(keras.Model):
             "count": state["count"] + 1,
             "slot": slots + 1,
         }
-
-    @classmethod
-    def from_huggingface(cls, folder, pad_id=None, **options):
-        """Read a published GPT-2: `config.json` and `model.safetensors`.
-
-        Args:
-            folder: path of a folder as `transformers` writes it.
-            pad_id: as above; the published vocabulary has no padding.
-            options: of `keras.Model`, such as dtype.
-        Returns:
-            a built `GPT`, whose logits are those of the published model.
-        Raises:
-            ValueError: if a file is missing or damaged, a tensor is missing
-                or of a wrong shape, or an option is not to be had here.
-            ImportError: if the package safetensors is not installed.
-        """
-        from keras_seq import pretrained
-
-        return pretrained.load_gpt(cls, folder, pad_id, **options)
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}

@@ -20,12 +20,12 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.embedding import TokenEmbedding
-from keras_seq.freezing import keeps_frozen
-from keras_seq.generation import split_prompt
-from keras_seq.gru import GRU
-from keras_seq.lstm import LSTM
-from keras_seq.rnn import SimpleRNN, step_cells
+from keras_seq.generation.decoding import split_prompt
+from keras_seq.layers.embedding import TokenEmbedding
+from keras_seq.layers.gru import GRU
+from keras_seq.layers.lstm import LSTM
+from keras_seq.layers.simple_rnn import SimpleRNN, step_cells
+from keras_seq.layers.trainable import keeps_frozen
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 

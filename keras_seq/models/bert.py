@@ -22,11 +22,11 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.blocks import EncoderBlock
-from keras_seq.embedding import TokenEmbedding, padding_mask
-from keras_seq.freezing import keeps_frozen
-from keras_seq.norm import LayerNormalization
-from keras_seq.positions import PositionalEncoding, position_ids
+from keras_seq.layers.embedding import TokenEmbedding, padding_mask
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
+from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.transformer_blocks import EncoderBlock
 
 
 def small():
@@ -34,53 +34,8 @@ def small():
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
-class Published:
-    """What a BERT does alone and under a head: read and write folders."""
-
-    @classmethod
-    def from_huggingface(cls, folder, **options):
-        """Read a published model: `config.json` and `model.safetensors`.
-
-        Args:
-            folder: path of a folder as `transformers` writes it. A `BERT` is
-                read from under any head, without a pooler where none is.
-            options: of the `BERT`, such as dtype: what config.json does not
-                say, and dropout.
-        Returns:
-            a built model, whose numbers are those of the published one.
-        Raises:
-            ValueError: if a file is missing or damaged, a tensor is missing
-                or of a wrong shape, an option is not to be had here or is said
-                by config.json, or the head is one for another task.
-            ImportError: if the package safetensors is not installed.
-        """
-        from keras_seq import pretrained
-
-        return pretrained.load_bert(cls, folder, **options)
-
-    def to_huggingface(self, folder, tokenizer=None):
-        """Write a folder that `transformers` reads.
-
-        A pooler that the head does not use is not written. A `BERT` without
-        one is to be read with `BertModel.from_pretrained(folder,
-        add_pooling_layer=False)`, for config.json has no word for that.
-
-        Args:
-            folder: path; made where there is none, its files replaced.
-            tokenizer: optional `BERTTokenizer`, to be written as well.
-        Raises:
-            ValueError: if the model is not built, its activation is none of
-                "gelu", "gelu_tanh" and "relu", or the tokenizer is another
-                or gives ids that the model does not know.
-            ImportError: if the package safetensors is not installed.
-        """
-        from keras_seq import pretrained
-
-        pretrained.save_bert(self, folder, tokenizer)
-
-
 @keras.saving.register_keras_serializable("keras_seq")
-class BERT(Published, keras.Model):
+class BERT(keras.Model):
     """Give each token a vector that knows its sentence, and one for all.
 
     `BERT(30522, **BERT.sizes["base"])` has the size published as

@@ -21,7 +21,7 @@ Differs from the paper: `reset_after` by default, with a bias of its own for
 import keras
 from keras import ops
 
-from keras_seq.rnn import Recurrent, RecurrentCell
+from keras_seq.layers.simple_rnn import Recurrent, RecurrentCell
 
 
 @keras.saving.register_keras_serializable("keras_seq")

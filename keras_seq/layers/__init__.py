@@ -1,0 +1,49 @@
+"""Layers: one file per idea."""
+
+from keras_seq.layers.attention import (
+    AdditiveAttention,
+    LuongAttention,
+    attend,
+    causal_mask,
+)
+from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
+from keras_seq.layers.feed_forward import FeedForward
+from keras_seq.layers.gru import GRU, GRUCell
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
+from keras_seq.layers.multi_head_attention import MultiHeadAttention
+from keras_seq.layers.patches import PatchDropout, Patches
+from keras_seq.layers.position_encoding import (
+    PositionalEncoding,
+    sinusoidal_positions,
+    sinusoidal_positions_2d,
+)
+from keras_seq.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from keras_seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "AdditiveAttention",
+    "ChronoInitializer",
+    "DecoderBlock",
+    "EncoderBlock",
+    "FeedForward",
+    "GRUCell",
+    "LSTMCell",
+    "LayerNormalization",
+    "LuongAttention",
+    "MultiHeadAttention",
+    "OneHot",
+    "PatchDropout",
+    "Patches",
+    "PositionalEncoding",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "TokenEmbedding",
+    "attend",
+    "causal_mask",
+    "padding_mask",
+    "sinusoidal_positions",
+    "sinusoidal_positions_2d",
+]

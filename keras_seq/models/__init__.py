@@ -1,0 +1,38 @@
+"""Models: one file per model, each written out from embedding to logits."""
+
+from keras_seq.models.attention_seq2seq import BahdanauSeq2Seq, LuongSeq2Seq
+from keras_seq.models.bert import BERT
+from keras_seq.models.bert_pretraining import BERTPretrainer
+from keras_seq.models.bert_tasks import (
+    BERTClassifier,
+    BERTSpanQA,
+    BERTTagger,
+    best_span,
+)
+from keras_seq.models.decoder import Decoder, ScheduledSampling
+from keras_seq.models.gpt import GPT
+from keras_seq.models.language_model import RecurrentLM
+from keras_seq.models.resnet import ConvNet
+from keras_seq.models.seq2seq import Encoder, Seq2Seq
+from keras_seq.models.transformer import Transformer
+from keras_seq.models.vit import ViT
+
+__all__ = [
+    "BERT",
+    "GPT",
+    "BERTClassifier",
+    "BERTPretrainer",
+    "BERTSpanQA",
+    "BERTTagger",
+    "BahdanauSeq2Seq",
+    "ConvNet",
+    "Decoder",
+    "Encoder",
+    "LuongSeq2Seq",
+    "RecurrentLM",
+    "ScheduledSampling",
+    "Seq2Seq",
+    "Transformer",
+    "ViT",
+    "best_span",
+]
