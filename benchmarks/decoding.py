@@ -53,8 +53,8 @@ def ways(kind, batch, sizes, seed=0):
     model = KINDS[kind](vocab, vocab, sizes["units"])
     model({"source": source, "target": source[:, :1]})
 
-    def speak(method):
-        return generate(model, source, method, max_length=length).ids
+    def speak(sampler):
+        return generate(model, source, sampler, max_length=length).ids
 
     on = {"min_length": length}  # until the end
     return {

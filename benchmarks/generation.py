@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import contenders, gpts, report
 from keras_seq.evaluation import interleave, ratio
-from keras_seq.generation import Uncached, generate
+from keras_seq.generation import WithoutCache, generate
 
 SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
 QUICK_SIZES = {"vocab": 13, "units": 8, "heads": 2, "layers": 1}
@@ -30,7 +30,7 @@ def ours(sizes, prompt, length):
     model = gpts.ours(sizes, PROMPT + length)
     speakers = {"keras_seq": model}
     if length <= PATIENCE:
-        speakers["uncached"] = Uncached(model)
+        speakers["uncached"] = WithoutCache(model)
     return {
         name: lambda m=m: generate(m, prompt, max_length=length).ids
         for name, m in speakers.items()

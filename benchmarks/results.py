@@ -86,15 +86,15 @@ SHOWN = {
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
         "vit_accuracy_longer": "the same ViT, eight times the epochs, or once",
-        "cnn_accuracy_100": "the same, ConvNet of as many weights",
+        "cnn_accuracy_100": "the same, ResNet of as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
-        "cnn_accuracy_10": "the same, ConvNet",
+        "cnn_accuracy_10": "the same, ResNet",
     },
     "11_vit-cifar10-10k": {
         "vit_accuracy_100": "photograph (cifar10-10k) -> class, ViT",
-        "cnn_accuracy_100": "the same, ConvNet of as many weights",
+        "cnn_accuracy_100": "the same, ResNet of as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
-        "cnn_accuracy_10": "the same, ConvNet",
+        "cnn_accuracy_10": "the same, ResNet",
     },
 }
 # What is kept of a tutorial's pictures, beside its results.

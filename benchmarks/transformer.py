@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 from benchmarks import contenders, gpts, report
-from keras_seq.layers import DecoderBlock, EncoderBlock
+from keras_seq.layers import TransformerDecoder, TransformerEncoder
 
 SIZES = {
     "layers": 4,
@@ -58,8 +58,8 @@ def ours(sizes, dtype):
     options = {"dropout": 0.0, "dtype": dtype}
     D, H = sizes["units"], sizes["heads"]
     return (
-        lambda x: EncoderBlock(D, H, **options)(x),
-        lambda x, memory: DecoderBlock(D, H, **options)(x, memory),
+        lambda x: TransformerEncoder(D, H, **options)(x),
+        lambda x, memory: TransformerDecoder(D, H, **options)(x, memory),
     )
 
 

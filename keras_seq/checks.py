@@ -52,32 +52,32 @@ def fraction(**arguments):
             )
 
 
-def id_below(vocab_size, **arguments):
+def id_below(vocabulary_size, **arguments):
     """Give ids of tokens as `positive_int` does; refuse what is none."""
     for name, value in arguments.items():
-        if not _is_id(value, vocab_size):
+        if not _is_id(value, vocabulary_size):
             raise ValueError(
                 f"`{name}` must be an id below the vocabulary's size. Received "
-                f"{name}={value!r}, {vocab_size} tokens."
+                f"{name}={value!r}, {vocabulary_size} tokens."
             )
     return _ints(arguments)
 
 
-def padding(vocab_size, pad_id):
+def padding(vocabulary_size, pad_id):
     """Give the id of padding, an int or None; refuse what is neither."""
     if pad_id is None:
         return None
-    if not _is_id(pad_id, vocab_size):
+    if not _is_id(pad_id, vocabulary_size):
         raise ValueError(
             "`pad_id` must be None or an id below the vocabulary's size. "
-            f"Received pad_id={pad_id!r}, {vocab_size} tokens."
+            f"Received pad_id={pad_id!r}, {vocabulary_size} tokens."
         )
     return int(pad_id)
 
 
-def _is_id(value, vocab_size):
+def _is_id(value, vocabulary_size):
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return whole and 0 <= value < vocab_size
+    return whole and 0 <= value < vocabulary_size
 
 
 def not_padding(pad_id, **arguments):

@@ -103,16 +103,21 @@ BAD_CELL = (
     ({"dropout": 1.0}, "dropout"),
     ({"recurrent_dropout": -0.1}, "recurrent_dropout"),
 )
-BAD_VOCAB = ({"vocab_size": 0}, "vocab_size"), ({"pad_id": VOCAB}, "pad_id")
+BAD_VOCAB = (
+    ({"vocabulary_size": 0}, "vocabulary_size"),
+    ({"pad_id": VOCAB}, "pad_id"),
+)
 
 CASES = [
-    layer("OneHot", ids, (BATCH, LENGTH, VOCAB), BAD_VOCAB, vocab_size=VOCAB),
+    layer(
+        "OneHot", ids, (BATCH, LENGTH, VOCAB), BAD_VOCAB, vocabulary_size=VOCAB
+    ),
     layer(
         "TokenEmbedding",
         ids,
         SEQUENCE,
         (*BAD_UNITS, *BAD_VOCAB),
-        vocab_size=VOCAB,
+        vocabulary_size=VOCAB,
         units=UNITS,
     ),
     cell("SimpleRNNCell", BAD_CELL),
@@ -142,7 +147,7 @@ CASES = [
             ({"embedding_dim": 0}, "embedding_dim"),
             ({"tied": True, "embedding_dim": 2}, "tied"),
         ),
-        vocab_size=VOCAB,
+        vocabulary_size=VOCAB,
         units=UNITS,
         num_layers=2,
     ),
@@ -151,8 +156,8 @@ CASES = [
 TRANSLATED = (BATCH, 3, VOCAB)
 BAD_TRANSLATOR = (
     *BAD_UNITS,
-    ({"source_vocab_size": 0}, "source_vocab_size"),
-    ({"target_vocab_size": 0}, "target_vocab_size"),
+    ({"source_vocabulary_size": 0}, "source_vocabulary_size"),
+    ({"target_vocabulary_size": 0}, "target_vocabulary_size"),
     ({"cell": "elman"}, "cell"),
     ({"num_layers": 0}, "num_layers"),
     ({"dropout": 1.5}, "dropout"),
@@ -160,19 +165,19 @@ BAD_TRANSLATOR = (
 )
 CASES += [
     layer(
-        "Encoder",
+        "Seq2SeqEncoder",
         ids,
         SEQUENCE,
         (*BAD_UNITS, ({"cell": "elman"}, "cell")),
-        vocab_size=VOCAB,
+        vocabulary_size=VOCAB,
         units=UNITS,
     ),
     layer(
-        "Decoder",
+        "Seq2SeqDecoder",
         ids,
         (BATCH, LENGTH, VOCAB),
         (*BAD_UNITS, ({"dropout": 1.5}, "dropout")),
-        vocab_size=VOCAB,
+        vocabulary_size=VOCAB,
         units=UNITS,
     ),
     layer(
@@ -187,8 +192,8 @@ CASES += [
         query_and_memory,
         (BATCH, 2, UNITS),
         (
-            ({"score": "cosine"}, "score"),
-            ({"score": "concat", "scaled": True}, "scaled"),
+            ({"score_mode": "cosine"}, "score_mode"),
+            ({"score_mode": "concat", "scaled": True}, "scaled"),
         ),
     ),
     *[
@@ -197,8 +202,8 @@ CASES += [
             sentences,
             TRANSLATED,
             BAD_TRANSLATOR,
-            source_vocab_size=VOCAB,
-            target_vocab_size=VOCAB,
+            source_vocabulary_size=VOCAB,
+            target_vocabulary_size=VOCAB,
             units=UNITS,
         )
         for name in ("Seq2Seq", "BahdanauSeq2Seq", "LuongSeq2Seq")
@@ -254,7 +259,7 @@ CASES += [
         max_length=LENGTH,
     ),
     layer(
-        "EncoderBlock",
+        "TransformerEncoder",
         wide_floats,
         SEQUENCE,
         (*BAD_BLOCK, BAD_DEPTH),
@@ -262,13 +267,13 @@ CASES += [
         num_heads=11,
     ),
     layer(
-        "DecoderBlock",
+        "TransformerDecoder",
         query_and_memory,
         (BATCH, 2, UNITS),
         BAD_BLOCK,
         units=UNITS,
         num_heads=1,
-        norm_first=True,
+        normalize_first=True,
     ),
     layer(
         "Transformer",
@@ -276,15 +281,15 @@ CASES += [
         TRANSLATED,
         (
             *BAD_BLOCK,
-            ({"source_vocab_size": 0}, "source_vocab_size"),
-            ({"target_vocab_size": 0}, "target_vocab_size"),
-            ({"target_vocab_size": 7, "shared": True}, "shared"),
+            ({"source_vocabulary_size": 0}, "source_vocabulary_size"),
+            ({"target_vocabulary_size": 0}, "target_vocabulary_size"),
+            ({"target_vocabulary_size": 7, "shared": True}, "shared"),
             ({"num_layers": 0}, "num_layers"),
             ({"positions": "waves"}, "positions"),
             ({"end_id": VOCAB}, "end_id"),
         ),
-        source_vocab_size=VOCAB,
-        target_vocab_size=VOCAB,
+        source_vocabulary_size=VOCAB,
+        target_vocabulary_size=VOCAB,
         units=UNITS,
         num_heads=1,
         num_layers=1,
@@ -300,7 +305,7 @@ CASES += [
             ({"num_layers": 0}, "num_layers"),
             ({"max_length": 0}, "max_length"),
         ),
-        vocab_size=VOCAB,
+        vocabulary_size=VOCAB,
         units=UNITS,
         num_heads=1,
         num_layers=1,
@@ -341,7 +346,7 @@ def on_bert(name, inputs, shape, bad=(), **arguments):
 
 
 SMALL_BERT = {
-    "vocab_size": VOCAB,
+    "vocabulary_size": VOCAB,
     "units": UNITS,
     "num_heads": 1,
     "num_layers": 1,
@@ -408,7 +413,7 @@ BAD_PATCH = (
 )
 CASES += [
     layer(
-        "ConvNet",
+        "ResNet",
         images,
         (BATCH, 7),
         (
@@ -477,7 +482,7 @@ PLAIN = {
     "Greedy",
     "Sampling",
     "ScheduledSampling",
-    "Uncached",
+    "WithoutCache",
     "attend",
     "best_span",
     "causal_mask",

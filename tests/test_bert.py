@@ -214,10 +214,10 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
     assert filled[2, 0] == logits[1, 2].argmax()
     asked = {"ids": ids, "places": np.array([[1], [2]])}
     assert np.array_equal(model.fill_mask(asked, top=3)[0], filled)
-    for top in (0, BIG["vocab_size"] + 1):
+    for top in (0, BIG["vocabulary_size"] + 1):
         with pytest.raises(ValueError, match="top"):
             model.fill_mask(ids, top=top)
-    for mask_id in (BIG["vocab_size"], -1, "x"):
+    for mask_id in (BIG["vocabulary_size"], -1, "x"):
         with pytest.raises(ValueError, match="mask_id"):
             model.fill_mask(ids, mask_id=mask_id)
 

@@ -245,7 +245,7 @@ def test_an_empty_batch_has_a_column(letters):
 def rows_of(many, rows=89, length=103, seed=3):
     """Draw rows of two segments, with unknown words and with padding."""
     random = np.random.default_rng(seed)
-    ids = random.integers(5, many.vocab_size, (rows, length))
+    ids = random.integers(5, many.vocabulary_size(), (rows, length))
     ids[random.random(ids.shape) < 0.02] = many.unknown_id
     ids[:, 0], ids[:, 53], ids[:, 97] = 2, 3, 3
     ids[:, 98:] = 0
@@ -553,7 +553,9 @@ def test_what_is_no_step_is_refused(many, step):
 
 def test_unused_places_cost_nothing(many):
     masked = Masker(many, most=29)(rows_of(many), 0)
-    right = 99 * np.eye(many.vocab_size, dtype="float32")[masked["labels"]]
+    right = (
+        99 * np.eye(many.vocabulary_size(), dtype="float32")[masked["labels"]]
+    )
     loss = keras_seq.training.TokenCrossEntropy()
     assert float(loss(masked["labels"], right)) < 1e-5
     right[masked["labels"] == 0] = 0
@@ -567,7 +569,7 @@ def test_bert_is_asked_for_what_was_hidden(letters):
     packed = {**packer(first, second), "next": follows}
     data = tf.data.Dataset.from_tensor_slices(packed).batch(5)
     bert = keras_seq.models.BERT(
-        letters.vocab_size, 8, num_heads=2, num_layers=1
+        letters.vocabulary_size(), 8, num_heads=2, num_layers=1
     )
     model = keras_seq.models.BERTPretrainer(bert)
     masked = keras_seq.training.TokenCrossEntropy()
@@ -576,7 +578,7 @@ def test_bert_is_asked_for_what_was_hidden(letters):
     batch = {name: x.numpy() for name, x in batch.items()}
     labels, answers = batch.pop("labels"), batch.pop("next")
     logits = model.predict_on_batch(batch)
-    assert logits["masked"].shape == (5, 3, letters.vocab_size)
+    assert logits["masked"].shape == (5, 3, letters.vocabulary_size())
     assert np.isfinite(float(masked(labels, logits["masked"])))
     assert np.isfinite(float(follows(answers, logits["next"])))
 

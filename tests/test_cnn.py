@@ -1,4 +1,4 @@
-"""ConvNet: the equations of its paper, sizes, and images of any size."""
+"""ResNet: the equations of its paper, sizes, and images of any size."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from cases import images
 from keras import ops
 
-from keras_seq.models import ConvNet, ViT
+from keras_seq.models import ResNet, ViT
 from keras_seq.models.resnet import count_weights
 
 
@@ -44,7 +44,7 @@ def normed(x, norm):
 
 
 def by_hand(model, x):
-    """Go through a ConvNet as the chapter's equations say."""
+    """Go through a ResNet as the chapter's equations say."""
 
     def function(part, x):
         kernel = numbers(part.convolution.kernel)
@@ -64,7 +64,7 @@ def by_hand(model, x):
 @pytest.mark.parametrize("first_stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [(6, 7), (1, 1)])
 def test_logits_are_those_of_the_equations(size, first_stride):
-    model = ConvNet(
+    model = ResNet(
         7, (3, 5), num_blocks=2, first_stride=first_stride, channels=2
     )
     model.build()
@@ -79,7 +79,7 @@ def test_logits_are_those_of_the_equations(size, first_stride):
 
 
 def test_only_in_training_the_batch_is_the_norm():
-    model = ConvNet(7, (3, 5), num_blocks=1, channels=2)
+    model = ResNet(7, (3, 5), num_blocks=1, channels=2)
     before = numbers(model(images()))
     assert np.array_equal(numbers(model(images())), before)
     model(images(), training=True)
@@ -89,7 +89,7 @@ def test_only_in_training_the_batch_is_the_norm():
 
 
 def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
-    model = ConvNet(7, (3, 5), num_blocks=1, channels=2)
+    model = ResNet(7, (3, 5), num_blocks=1, channels=2)
     wanted = numbers(model(images()))
     model.trainable = False
     model.save(tmp_path / "frozen.keras")
@@ -102,7 +102,7 @@ def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
 
 @pytest.mark.parametrize("size", [(None, None), (None, 15)])
 def test_it_may_be_told_of_images_of_unknown_size(size):
-    model = ConvNet(7, (3, 5, 5), num_blocks=1, first_stride=2, channels=2)
+    model = ResNet(7, (3, 5, 5), num_blocks=1, first_stride=2, channels=2)
     inputs = keras.Input((*size, 2))
     around = keras.Model(inputs, model(inputs))
     for H in (6, 7, 9):
@@ -113,7 +113,7 @@ def test_it_may_be_told_of_images_of_unknown_size(size):
 @pytest.mark.parametrize("filters", [(3,), (3, 5), (4, 4, 9)])
 @pytest.mark.parametrize("num_blocks", [1, 2])
 def test_weights_counted_are_those_that_are_there(filters, num_blocks):
-    model = ConvNet(7, filters, num_blocks=num_blocks, channels=2)
+    model = ResNet(7, filters, num_blocks=num_blocks, channels=2)
     model.build()
     there = sum(np.prod(weight.shape) for weight in model.trainable_weights)
     assert count_weights(7, filters, num_blocks, 2) == there
@@ -124,7 +124,7 @@ def test_it_matches_the_weights_of_a_vit(units, near):
     vit = ViT(10, units, image_size=8, patch_size=2, channels=1)
     vit.build()
     wanted = vit.count_params()
-    model = ConvNet.matching(wanted, 10, channels=1)
+    model = ResNet.matching(wanted, 10, channels=1)
     options = {name: model.config[name] for name in ("filters", "num_blocks")}
     found = count_weights(10, channels=1, **options)
     assert abs(found / wanted - 1) < near
@@ -132,15 +132,15 @@ def test_it_matches_the_weights_of_a_vit(units, near):
 
 def test_no_match_is_smaller_than_the_smallest():
     least = count_weights(10, (1, 2, 4), num_blocks=3, channels=3)
-    assert ConvNet.matching(least, 10).config["filters"] == (1, 2, 4)
+    assert ResNet.matching(least, 10).config["filters"] == (1, 2, 4)
     with pytest.raises(ValueError, match=f"`count` must be at least {least}"):
-        ConvNet.matching(least - 1, 10)
+        ResNet.matching(least - 1, 10)
 
 
 def test_a_match_may_begin_with_every_second_pixel():
-    model = ConvNet.matching(50_000, 7, first_stride=2, channels=2)
+    model = ResNet.matching(50_000, 7, first_stride=2, channels=2)
     assert model.config == {
-        **ConvNet.matching(50_000, 7, channels=2).config,
+        **ResNet.matching(50_000, 7, channels=2).config,
         "first_stride": 2,
     }
 
@@ -151,17 +151,17 @@ def test_a_match_may_begin_with_every_second_pixel():
 def test_a_match_of_nothing_is_refused(name):
     good = {"count": 1000, "num_classes": 10, "num_blocks": 1}
     with pytest.raises(ValueError, match=f"`{name}`"):
-        ConvNet.matching(**{**good, name: 0})
+        ResNet.matching(**{**good, name: 0})
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 15, 3), (3, 6, 15)])
 def test_an_image_of_other_channels_is_refused(shape):
     with pytest.raises(ValueError, match=r"`images`.*C = 2"):
-        ConvNet(7, channels=2)(np.zeros(shape, "float32"))
+        ResNet(7, channels=2)(np.zeros(shape, "float32"))
 
 
 def test_whole_numbers_are_images_too():
-    model, x = ConvNet(3, (2, 3, 5)), np.arange(2 * 7 * 5 * 3) % 256
+    model, x = ResNet(3, (2, 3, 5)), np.arange(2 * 7 * 5 * 3) % 256
     x = x.reshape(2, 7, 5, 3)
     expected = numbers(model(x.astype("float32")))
     assert np.allclose(numbers(model(x.astype("uint8"))), expected, atol=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_seq import data
-from keras_seq.data import package_docs, written_dates
+from keras_seq.data import date_pairs, docstring_pairs
 from keras_seq.evaluation import (
     exact_match,
     nearest_answer,
@@ -64,7 +64,7 @@ def small_package(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(home.parent))
         yield home.name
-    package_docs._pairs.cache_clear()
+    docstring_pairs._pairs.cache_clear()
 
 
 GOOD = '''
@@ -146,7 +146,7 @@ def test_a_bad_argument_is_refused_by_name(refused, call):
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(module, call, monkeypatch):
-    written_dates._formats.cache_clear()
+    date_pairs._formats.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r'"keras_seq\[tutorials\]"'):
         call()
@@ -196,8 +196,8 @@ def test_every_format_is_written_as_babel_writes_it():
             unicodedata.normalize("NFC", format_date(date, name, language))
             for name in Locale.parse(language).date_formats
         }
-        known = written_dates._formats()[language]
-        ours = {written_dates._write(date, language, p)[0] for p in known}
+        known = date_pairs._formats()[language]
+        ours = {date_pairs._write(date, language, p)[0] for p in known}
         # What is missing has two digits of the year, or slashes.
         missing = {text for text in wanted - ours if "1950" in text}
         assert all("/" in text for text in missing)
@@ -205,10 +205,10 @@ def test_every_format_is_written_as_babel_writes_it():
 
 def test_no_text_of_any_format_means_two_dates():
     meaning = {}
-    for date in written_dates._days("test")[::7]:
-        for language, formats in written_dates._formats().items():
+    for date in date_pairs._days("test")[::7]:
+        for language, formats in date_pairs._formats().items():
             for pattern in formats:
-                text, _ = written_dates._write(date, language, pattern)
+                text, _ = date_pairs._write(date, language, pattern)
                 assert meaning.setdefault(text, date) == date
 
 
@@ -242,7 +242,7 @@ def test_spans_of_hyphens_are_empty_and_fields_never_overlap():
 
 
 def test_every_format_tells_the_year_of_the_date():
-    for formats in written_dates._formats().values():
+    for formats in date_pairs._formats().values():
         for pattern in formats:  # "Y" in Babel 2.19: the year of a week
             names = {name.replace("L", "M") for name, _ in pattern}
             assert names >= {"y", "M", "d"} and "Y" not in names

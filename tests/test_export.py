@@ -60,7 +60,7 @@ class Case:
     model: str
     source: str
     target: str
-    method: Greedy
+    sampler: Greedy
     options: dict = dataclasses.field(default_factory=dict)
 
 
@@ -104,10 +104,12 @@ def built(name, source, target):
         "Transformer": {"units": 14, **small},
     }.get(name, {"units": 5})
     if name in ("RecurrentLM", "GPT"):
-        model = made(source.vocab_size, **options)
+        model = made(source.vocabulary_size(), **options)
         model(ids)
     else:
-        model = made(source.vocab_size, target.vocab_size, **options)
+        model = made(
+            source.vocabulary_size(), target.vocabulary_size(), **options
+        )
         model({"source": ids, "target": ids})
     draw = np.random.default_rng(3)
     for weight in model.trainable_variables:
@@ -131,7 +133,7 @@ class House:
                 folder / name,
                 source_tokenizer=source,
                 target_tokenizer=None if target is source else target,
-                method=case.method,
+                sampler=case.sampler,
                 max_length=LENGTH,
                 **case.options,
             )
@@ -148,7 +150,7 @@ class House:
         said = keras_seq.generation.generate(
             self.models[name],
             ids,
-            case.method,
+            case.sampler,
             max_length=LENGTH,
             end_id=case.options.get("end_id", target.end_id),
         )
@@ -216,7 +218,7 @@ same_draws = {
     name: pytest.param(
         name,
         marks=pytest.mark.skipif(
-            isinstance(case.method, Sampling) and BACKEND != "tensorflow",
+            isinstance(case.sampler, Sampling) and BACKEND != "tensorflow",
             reason="a seed draws other numbers on another backend",
         ),
     )
@@ -236,7 +238,7 @@ def test_64_texts_give_the_strings_of_python(house, name):
 def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
     tokenizer = house.tokenizers["char"]
     model = keras_seq.models.GPT(
-        tokenizer.vocab_size, 8, num_heads=2, num_layers=1, max_length=11
+        tokenizer.vocabulary_size(), 8, num_heads=2, num_layers=1, max_length=11
     )
     model(np.ones((1, 3), "int32"))
     export.export_text_model(
@@ -250,7 +252,7 @@ def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
 @pytest.mark.parametrize("name", CASES)
 def test_a_text_alone_gets_the_answer_it_gets_among_others(house, name):
     among, *alone, _ = house.answers[name]
-    if not isinstance(CASES[name].method, Sampling):  # a draw for each row
+    if not isinstance(CASES[name].sampler, Sampling):  # a draw for each row
         strings = [a["text"][0] for a in alone]
         assert strings == [among["text"][i] for i in ALONE]
         scores = [a["score"][0] for a in alone]
@@ -295,7 +297,9 @@ def tiny(**options):
     """Make a model and the arguments of its export."""
     pytest.importorskip("tensorflow_text", reason=NEEDS)
     tokenizer = CharTokenizer("abc")
-    model = keras_seq.models.RecurrentLM(tokenizer.vocab_size, 5, **options)
+    model = keras_seq.models.RecurrentLM(
+        tokenizer.vocabulary_size(), 5, **options
+    )
     model(np.ones((1, 2), "int32"))
     return model, {"source_tokenizer": tokenizer, "max_length": 19}
 
@@ -303,7 +307,7 @@ def tiny(**options):
 @needs_export
 def test_a_draw_without_a_seed_is_another_in_each_server(tmp_path):
     model, options = tiny()
-    export.export_text_model(model, tmp_path, method=Sampling(), **options)
+    export.export_text_model(model, tmp_path, sampler=Sampling(), **options)
     first, second = (export.run(tmp_path, ["a"] * 31) for _ in range(2))
     assert first != second
     assert len({answer["text"] for answer in first}) > 1
@@ -323,7 +327,7 @@ def test_half_precision_is_exported(tmp_path):
 
 def classifier(tokenizer):
     ids = keras.Input((None,), dtype="int32")
-    x = keras_seq.layers.TokenEmbedding(tokenizer.vocab_size, 5)(ids)
+    x = keras_seq.layers.TokenEmbedding(tokenizer.vocabulary_size(), 5)(ids)
     x = keras_seq.layers.GRU(5)(x)
     return keras.Model(ids, keras.layers.Dense(len(LABELS))(x))
 
@@ -510,8 +514,8 @@ def test_a_bare_process_answers_as_this_one(house):
 @pytest.mark.parametrize(
     "bad, name",
     [
-        ({"method": "beam"}, "method"),
-        ({"method": Greedy}, "method"),
+        ({"sampler": "beam"}, "sampler"),
+        ({"sampler": Greedy}, "sampler"),
         ({"end_id": -1}, "end_id"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_seq import export
-from keras_seq.models import ConvNet, ViT
+from keras_seq.models import ResNet, ViT
 
 LABELS = ["고양이", "dog", "🐟"]
 SIZE = (6, 10)
@@ -28,7 +28,7 @@ def built(kind):
         options = {"image_size": SIZE, "patch_size": (3, 5), "num_layers": 1}
         model = ViT(len(LABELS), 14, num_heads=2, channels=2, **options)
     else:
-        model = ConvNet(len(LABELS), (3, 5), num_blocks=1, channels=2)
+        model = ResNet(len(LABELS), (3, 5), num_blocks=1, channels=2)
     model.build()
     draw = np.random.default_rng(5)
     for weight in model.trainable_variables:
@@ -60,7 +60,7 @@ NAMES = {
 
 @pytest.mark.parametrize(
     "kind, format",
-    [*(("ViT", format) for format in NAMES), ("ConvNet", "onnx")],
+    [*(("ViT", format) for format in NAMES), ("ResNet", "onnx")],
 )
 def test_a_bare_process_says_what_python_says(tmp_path, kind, format):
     if format != "tf_saved_model" and BACKEND != "tensorflow":
@@ -114,13 +114,13 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, change):
     usual = {"labels": LABELS, "image_size": SIZE, "channels": 2}
     with pytest.raises(ValueError, match=name):
         export.export_image_classifier(
-            built("ConvNet"), tmp_path / "m", **{**usual, **change}
+            built("ResNet"), tmp_path / "m", **{**usual, **change}
         )
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 def test_half_precision_goes_into_no_file(tmp_path, format):
-    model = ConvNet(3, (3, 5), channels=2, dtype="mixed_bfloat16")
+    model = ResNet(3, (3, 5), channels=2, dtype="mixed_bfloat16")
     model.build()
     match = "`model` must compute in float32"
     if BACKEND != "tensorflow":
@@ -134,12 +134,12 @@ def test_half_precision_goes_into_no_file(tmp_path, format):
 @pytest.mark.tensorflow_only
 def test_a_file_has_the_name_of_its_format(tmp_path):
     with pytest.raises(ValueError, match="`path` must end in .onnx"):
-        write(built("ConvNet"), tmp_path / "m.tflite", "onnx")
+        write(built("ResNet"), tmp_path / "m.tflite", "onnx")
 
 
 def test_a_model_without_weights_is_refused(tmp_path):
     with pytest.raises(ValueError, match="built"):
-        write(ConvNet(3, (3, 5), channels=2), tmp_path)
+        write(ResNet(3, (3, 5), channels=2), tmp_path)
 
 
 def test_only_pixels_are_classified_alone(tmp_path):

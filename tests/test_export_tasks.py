@@ -47,7 +47,7 @@ def built(kind, packer, *options):
     """Make a small model with opinions."""
     keras.utils.set_random_seed(3)
     bert = BERT(
-        packer.tokenizer.vocab_size,
+        packer.tokenizer.vocabulary_size(),
         14,
         num_heads=2,
         num_layers=2,

@@ -14,7 +14,7 @@ from keras_seq.generation import (
     BeamSearch,
     Greedy,
     Sampling,
-    Uncached,
+    WithoutCache,
     generate,
 )
 from keras_seq.layers import GRU, LSTM, ChronoInitializer, TokenEmbedding
@@ -124,7 +124,7 @@ def test_greedy_equals_the_growing_prefix(model):
 def test_reading_all_again_says_the_same(model):
     if is_half(model):
         pytest.skip("bfloat16 ties are broken by the order of the sums")
-    speaker = Uncached(model)
+    speaker = WithoutCache(model)
     for prompt in (ids(), ids()[:, ::-1]):  # of one shape: compiled once
         again = generate(speaker, prompt, max_length=7)
         once = generate(model, prompt, max_length=7)
@@ -163,29 +163,29 @@ def test_same_seed_same_words(model):
 
 
 @pytest.mark.parametrize(
-    "method",
+    "sampler",
     [Sampling(top_k=1), Sampling(top_p=1e-6), Sampling(temperature=1e-4)],
 )
-def test_sampling_in_the_limit_is_greedy(model, method):
+def test_sampling_in_the_limit_is_greedy(model, sampler):
     if is_half(model):
         pytest.skip("bfloat16 ties are broken by the order of the sums")
-    limit = generate(model, ids(), method, max_length=5).ids
+    limit = generate(model, ids(), sampler, max_length=5).ids
     assert np.array_equal(limit, generate(model, ids(), max_length=5).ids)
 
 
 P = np.array([0.0, 0.4, 0.1, 0.2, 0.3], "float32")
 
 
-def shares(method, count=40_000):
+def shares(sampler, count=40_000):
     """Measure how often each of five tokens of known odds is drawn."""
     noise = ops.convert_to_tensor((np.arange(count) + 0.5) / count, "float32")
     logits = ops.convert_to_tensor(np.log(P + 1e-30), "float32")
-    chosen = method.choose(ops.tile(logits[None], (count, 1)), noise)
+    chosen = sampler.choose(ops.tile(logits[None], (count, 1)), noise)
     return np.bincount(ops.convert_to_numpy(chosen), minlength=5) / count
 
 
 @pytest.mark.parametrize(
-    "method, expected",
+    "sampler, expected",
     [
         (Sampling(), P),
         (Sampling(top_k=2), [0, 4 / 7, 0, 0, 3 / 7]),
@@ -198,8 +198,8 @@ def shares(method, count=40_000):
     ],
     ids=repr,
 )
-def test_tokens_are_drawn_by_their_share(method, expected):
-    np.testing.assert_allclose(shares(method), expected, atol=1e-3)
+def test_tokens_are_drawn_by_their_share(sampler, expected):
+    np.testing.assert_allclose(shares(sampler), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -278,19 +278,19 @@ def test_sampling_under_a_global_half_precision_policy():
     keras.backend.backend() == "jax", reason="has no float64 unless told to"
 )
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
-@pytest.mark.parametrize("method", [Sampling(seed=0), BeamSearch(width=2)])
-def test_speaking_where_all_floats_are_double(request, kind, method):
+@pytest.mark.parametrize("sampler", [Sampling(seed=0), BeamSearch(width=2)])
+def test_speaking_where_all_floats_are_double(request, kind, sampler):
     cls, options = LANGUAGE_MODELS[kind]
     narrow = cls(VOCAB, **options)
     narrow(ids())
-    said = generate(narrow, ids(), method, max_length=4)
+    said = generate(narrow, ids(), sampler, max_length=4)
     request.addfinalizer(lambda: keras.config.set_floatx("float32"))
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     wide = cls(VOCAB, **options)
     wide(ids())
     wide.set_weights(narrow.get_weights())
-    found = generate(wide, ids(), method, max_length=4)
+    found = generate(wide, ids(), sampler, max_length=4)
     assert np.array_equal(said.ids, found.ids)
     np.testing.assert_allclose(said.scores, found.scores, rtol=1e-4)
 
@@ -298,15 +298,15 @@ def test_speaking_where_all_floats_are_double(request, kind, method):
 DOUBLE = """
 import numpy as np
 from keras_seq import BahdanauSeq2Seq, BeamSearch, GPT, RecurrentLM
-from keras_seq import Sampling, Uncached, generate
+from keras_seq import Sampling, WithoutCache, generate
 
 ids = np.array([[5, 4, 3], [3, 4, 0]])
 gpt = GPT(13, 8, num_layers=1, num_heads=2, max_length=9)
 lm = RecurrentLM(13, 7, cell="gru")
 gpt(ids), lm(ids)
-for model in (gpt, Uncached(gpt), lm):
-    for method in (Sampling(seed=0), BeamSearch(width=2)):
-        assert generate(model, ids, method, max_length=3).ids.shape == (2, 3)
+for model in (gpt, WithoutCache(gpt), lm):
+    for sampler in (Sampling(seed=0), BeamSearch(width=2)):
+        assert generate(model, ids, sampler, max_length=3).ids.shape == (2, 3)
 model = BahdanauSeq2Seq(13, 13, 7)
 model({"source": ids, "target": ids})
 assert generate(model, ids, max_length=3).attention.shape == (2, 3, 3)
@@ -335,10 +335,10 @@ def test_an_end_that_cannot_be_said_is_refused(model, end_id):
         generate(model, ids(), max_length=1, end_id=end_id)
 
 
-@pytest.mark.parametrize("method", [None, Sampling, "greedy"])
-def test_what_is_no_method_is_refused(model, method):
-    with pytest.raises(ValueError, match="method"):
-        generate(model, ids(), method, max_length=1)
+@pytest.mark.parametrize("sampler", [None, Sampling, "greedy"])
+def test_what_is_no_method_is_refused(model, sampler):
+    with pytest.raises(ValueError, match="sampler"):
+        generate(model, ids(), sampler, max_length=1)
 
 
 def test_open_gates_are_not_overwritten_in_silence():

@@ -27,11 +27,11 @@ MODELS = {
     ),
     "bahdanau": ("BahdanauSeq2Seq", {}),
     "bahdanau lstm": ("BahdanauSeq2Seq", {"cell": "lstm", "num_layers": 2}),
-    "luong dot": ("LuongSeq2Seq", {"score": "dot"}),
+    "luong dot": ("LuongSeq2Seq", {"score_mode": "dot"}),
     "luong general": ("LuongSeq2Seq", {"bidirectional": True}),
     "luong concat": (
         "LuongSeq2Seq",
-        {"score": "concat", "input_feeding": False},
+        {"score_mode": "concat", "input_feeding": False},
     ),
     "bahdanau half": ("BahdanauSeq2Seq", {"dtype": "mixed_bfloat16"}),
     "luong half": ("LuongSeq2Seq", {"dtype": "mixed_bfloat16"}),
@@ -40,7 +40,7 @@ MODELS = {
         "Transformer",
         {
             **SMALL,
-            "norm_first": True,
+            "normalize_first": True,
             "positions": "learned",
             "shared": True,
             "tied": True,
@@ -56,7 +56,10 @@ MODELS = {
 def make(name, vocabulary=VOCAB):
     keras.utils.set_random_seed(3)
     kind, options = MODELS[name]
-    sizes = {"source_vocab_size": VOCAB, "target_vocab_size": vocabulary}
+    sizes = {
+        "source_vocabulary_size": VOCAB,
+        "target_vocabulary_size": vocabulary,
+    }
     model = getattr(keras_seq.models, kind)(**sizes, **{"units": 7, **options})
     model({k: v % vocabulary for k, v in sentences().items()})
     # But for the norms, which would blow up every rounding of a deep stack.
@@ -110,12 +113,12 @@ def test_a_source_of_padding_gives_no_nan(model):
         assert not said.attention.any()
 
 
-@pytest.mark.parametrize("method", [Greedy(), BeamSearch(3)], ids=repr)
-def test_attention_on_padding_is_exactly_zero(model, method):
+@pytest.mark.parametrize("sampler", [Greedy(), BeamSearch(3)], ids=repr)
+def test_attention_on_padding_is_exactly_zero(model, sampler):
     looks(model)
     x = sentences()
     _, weights = model(x, return_attention_scores=True)
-    said = generate(model, x["source"], method, max_length=4)
+    said = generate(model, x["source"], sampler, max_length=4)
     weights = weights if isinstance(weights, dict) else {"cross": [weights]}
     looked = {"encoder": [], "decoder": [], **weights}
     looked["cross"] = [*looked["cross"], said.attention]
@@ -154,8 +157,8 @@ def test_a_beam_of_one_is_greedy(model):
 def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
     model, length, end = make(name, vocabulary=5), 3, 3
     source = sentences()["source"][:1]
-    method = BeamSearch(60, length_penalty=alpha, return_all=True)
-    found = generate(model, source, method, max_length=length)
+    sampler = BeamSearch(60, length_penalty=alpha, return_all=True)
+    found = generate(model, source, sampler, max_length=length)
     scores = {}
 
     def grow(token, state, said=(), total=0.0):
@@ -187,8 +190,8 @@ def test_no_end_before_the_least_length(model):
 
 def test_no_pair_of_tokens_is_said_twice(model):
     source = sentences()["source"]
-    method = Greedy(no_repeat_ngram=2, min_length=11)
-    for row in generate(model, source, method, max_length=11).ids:
+    sampler = Greedy(no_repeat_ngram=2, min_length=11)
+    for row in generate(model, source, sampler, max_length=11).ids:
         pairs = list(itertools.pairwise(row))
         assert len(set(pairs)) == len(pairs)
 
@@ -196,8 +199,8 @@ def test_no_pair_of_tokens_is_said_twice(model):
 def test_a_repetition_penalty_makes_repeating_rarer(model):
     source = sentences()["source"]
     kinds = [
-        len(np.unique(generate(model, source, method, max_length=11).ids))
-        for method in (Greedy(), Greedy(repetition_penalty=50.0))
+        len(np.unique(generate(model, source, sampler, max_length=11).ids))
+        for sampler in (Greedy(), Greedy(repetition_penalty=50.0))
     ]
     assert kinds[1] >= kinds[0]
 

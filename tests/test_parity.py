@@ -148,7 +148,7 @@ def test_stacked_cells_equal_keras(kind):
             return_sequences=True,
         )
         for home, name in (
-            (keras_seq, f"{ours.__name__}Cell"),
+            (keras_seq.layers, f"{ours.__name__}Cell"),
             (keras.layers, f"{theirs.__name__}Cell"),
         )
     ]

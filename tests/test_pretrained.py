@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_seq import pretrained
 from keras_seq.generation import generate
+from keras_seq.models import GPT
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -159,7 +160,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=option):
-        pretrained.load(folder)
+        pretrained.load(folder, GPT)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
@@ -178,17 +179,17 @@ def test_dropout_of_the_attention_weights_is_read(folder):
 def test_a_missing_or_damaged_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:50])
     with pytest.raises(ValueError, match=name):
-        pretrained.load(folder)
+        pretrained.load(folder, GPT)
     (folder / name).unlink()
     with pytest.raises(ValueError, match=name):
-        pretrained.load(folder)
+        pretrained.load(folder, GPT)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 def test_options_without_names_are_refused(folder):
     (folder / "config.json").write_text("[]")
     with pytest.raises(ValueError, match="by name"):
-        pretrained.load(folder)
+        pretrained.load(folder, GPT)
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
@@ -225,4 +226,4 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
     spoil(tensors)
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=says):
-        pretrained.load(folder)
+        pretrained.load(folder, GPT)

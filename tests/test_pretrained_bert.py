@@ -31,7 +31,7 @@ SIZES = {
     "type_vocab_size": 3,
 }
 OURS = {
-    "vocab_size": 29,
+    "vocabulary_size": 29,
     "units": 12,
     "num_heads": 3,
     "num_layers": 2,
@@ -426,9 +426,9 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
         pretrained.save(small, tmp_path, tokenizer=tokenizer)
     other = random_weights(BERT(13, 4, num_heads=1, num_layers=1, pad_id=5))
     with pytest.raises(ValueError, match="`tokenizer`.*pad_id=0.*pad_id=5"):
-        other.to_huggingface(tmp_path, tokenizer)
+        pretrained.save(other, tmp_path, tokenizer=tokenizer)
     with pytest.raises(ValueError, match="BERTTokenizer.*CharTokenizer"):
-        other.to_huggingface(tmp_path, CharTokenizer("abc"))
+        pretrained.save(other, tmp_path, tokenizer=CharTokenizer("abc"))
     assert not list(tmp_path.iterdir())
 
 

@@ -206,7 +206,7 @@ def test_special_ids_are_where_their_names_stand(tokenizer):
     assert tokenizer.pad_id == 0 and tokenizer.unknown_id == 2
     assert (tokenizer.start_id, tokenizer.end_id) == (3, 4)
     assert tokenizer.mask_id == len(VOCABULARY) - 1
-    assert tokenizer.vocab_size == len(VOCABULARY)
+    assert tokenizer.vocabulary_size() == len(VOCABULARY)
 
 
 def test_rows_are_padded_with_the_id_of_padding():
@@ -282,7 +282,7 @@ def test_it_learns_a_vocabulary_of_ones_own():
     texts = ["The dogs play.", "the dog plays", "강아지가 놀아요"] * 3
     tokenizer = BERTTokenizer.train(texts, 97)
     assert tokenizer.tokens(np.arange(5)) == MARKS
-    assert tokenizer.vocab_size <= 97
+    assert tokenizer.vocabulary_size() <= 97
     ids = tokenizer.tokenize("THE DOG PLAYS 강아지")
     assert tokenizer.unknown_id not in ids
     assert_same_ids(texts, tokenizer.get_config()["vocabulary"], OPTIONS[0])

@@ -218,7 +218,7 @@ def test_bad_options_are_refused_by_name():
 def test_a_missing_sacrebleu_is_named():
     code = (
         "import sys; sys.modules['sacrebleu'] = None\n"
-        "from keras_seq.training import exact_match, bleu\n"
+        "from keras_seq.evaluation import exact_match, bleu\n"
         "assert exact_match(['a'], ['a']) == 1\n"
         "try: bleu(['a'], ['a'])\n"
         "except ImportError as error: print(error)\n"

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from keras_seq.layers import GRU, LSTM, SimpleRNN
-from keras_seq.models import BERT, GPT, ConvNet, RecurrentLM, Transformer, ViT
+from keras_seq.models import BERT, GPT, RecurrentLM, ResNet, Transformer, ViT
 from keras_seq.models.resnet import count_weights
 
 
@@ -99,9 +99,9 @@ def test_vit_has_the_published_count(name):
 RESNETS = {"20": 0.27, "32": 0.46, "44": 0.66, "56": 0.85, "110": 1.7}
 
 
-@pytest.mark.parametrize("name", ConvNet.sizes)
+@pytest.mark.parametrize("name", ResNet.sizes)
 def test_resnet_has_the_published_millions_of_weights(name):
-    count = count_weights(10, channels=3, **ConvNet.sizes[name])
+    count = count_weights(10, channels=3, **ResNet.sizes[name])
     assert name != "20" or count == 269_722
     digits = 1 if name == "110" else 2
     assert round(count / 1e6, digits) == RESNETS[name]

@@ -131,8 +131,8 @@ def test_decomposed_korean_gets_the_ids_of_composed_korean(tokenizer):
 
 
 def test_every_id_has_a_token(tokenizer):
-    tokens = tokenizer.tokens(range(tokenizer.vocab_size))
-    assert len(set(tokens)) == tokenizer.vocab_size
+    tokens = tokenizer.tokens(range(tokenizer.vocabulary_size()))
+    assert len(set(tokens)) == tokenizer.vocabulary_size()
     assert all(isinstance(token, str) for token in tokens)
 
 
@@ -216,7 +216,9 @@ def test_a_saved_tokenizer_loads(tokenizer, tmp_path):
         lambda saved: saved[: len(saved) // 2],
         lambda saved: saved.replace(b"keras_seq.", b"keras."),
         lambda saved: saved.replace(b'"version": 1', b'"version": 2'),
-        lambda saved: saved.replace(b'"vocab_size": ', b'"vocab_size": 1'),
+        lambda saved: saved.replace(
+            b'"vocabulary_size": ', b'"vocabulary_size": 1'
+        ),
         lambda saved: json.dumps([1]).encode(),
         lambda saved: saved[:-80] + saved[-70:],
     ],
@@ -297,7 +299,9 @@ def test_a_graph_refuses_to_cut_a_text_unasked(tf, tokenizer):
 
 
 def test_a_graph_writes_what_python_writes(tf, tokenizer):
-    ids = np.random.default_rng(3).integers(0, tokenizer.vocab_size, (211, 13))
+    ids = np.random.default_rng(3).integers(
+        0, tokenizer.vocabulary_size(), (211, 13)
+    )
     signature = [tf.TensorSpec([None, None], tf.int64)]
     written = tf.function(tokenizer.detokenize, signature)(tf.constant(ids))
     assert strings(written) == tokenizer.detokenize(ids)
@@ -444,10 +448,10 @@ def test_nothing_is_lost_behind_a_zero(tf, lower_case):
     assert {"ab", "cd"} <= set(learned.get_config()["vocabulary"])
 
 
-@pytest.mark.parametrize("vocab_size", [7, 53, 127, 499])
-def test_a_vocabulary_size_is_a_maximum(tf, vocab_size):
-    tokenizer = WordPieceTokenizer.train(CORPUS, vocab_size)
-    assert 5 < tokenizer.vocab_size <= vocab_size
+@pytest.mark.parametrize("vocabulary_size", [7, 53, 127, 499])
+def test_a_vocabulary_size_is_a_maximum(tf, vocabulary_size):
+    tokenizer = WordPieceTokenizer.train(CORPUS, vocabulary_size)
+    assert 5 < tokenizer.vocabulary_size() <= vocabulary_size
 
 
 def test_wordpiece_keeps_every_character_of_many(tf):
@@ -506,10 +510,13 @@ def test_it_writes_what_sentencepiece_itself_writes(unigram):
 @pytest.mark.parametrize(
     "arguments, name",
     [
-        ({"vocab_size": 261}, "vocab_size"),
-        ({"vocab_size": 263}, "vocab_size"),
-        ({"vocab_size": 301, "model_type": "word"}, "model_type"),
-        ({"vocab_size": 301, "character_coverage": 0}, "character_coverage"),
+        ({"vocabulary_size": 261}, "vocabulary_size"),
+        ({"vocabulary_size": 263}, "vocabulary_size"),
+        ({"vocabulary_size": 301, "model_type": "word"}, "model_type"),
+        (
+            {"vocabulary_size": 301, "character_coverage": 0},
+            "character_coverage",
+        ),
     ],
 )
 def test_bad_training_arguments_are_refused(unigram, arguments, name):
@@ -540,7 +547,7 @@ def test_no_text_teaches_nothing(kind, texts):
 
 
 def test_wordpiece_refuses_a_vocabulary_of_specials_alone(tf):
-    with pytest.raises(ValueError, match="`vocab_size` must"):
+    with pytest.raises(ValueError, match="`vocabulary_size` must"):
         WordPieceTokenizer.train(CORPUS, 6)
 
 

@@ -47,7 +47,7 @@ def tf():
 def test_the_special_ids_come_first_and_the_characters_by_code_point():
     tokenizer = CharTokenizer("olhe")
     assert tokenizer.tokenize("hello").tolist() == [6, 5, 7, 7, 8]
-    assert tokenizer.vocab_size == 9
+    assert tokenizer.vocabulary_size() == 9
 
 
 def test_korean_comes_back_as_it_went_in(tokenizer):
@@ -152,7 +152,7 @@ def test_bad_ids_are_refused(tokenizer, ids):
 
 
 def test_training_keeps_the_most_frequent_characters():
-    tokenizer = CharTokenizer.train(["ccbb", "dda", "c"], vocab_size=7)
+    tokenizer = CharTokenizer.train(["ccbb", "dda", "c"], vocabulary_size=7)
     assert tokenizer.characters == "bc"
 
 
@@ -161,10 +161,10 @@ def test_training_composes_decomposed_text():
     assert CharTokenizer.train([jamo]).characters == "각"
 
 
-@pytest.mark.parametrize("vocab_size", [5, 0, 7.0])
-def test_a_vocabulary_of_specials_alone_is_refused(vocab_size):
-    with pytest.raises(ValueError, match="`vocab_size` must"):
-        CharTokenizer.train("ab", vocab_size)
+@pytest.mark.parametrize("vocabulary_size", [5, 0, 7.0])
+def test_a_vocabulary_of_specials_alone_is_refused(vocabulary_size):
+    with pytest.raises(ValueError, match="`vocabulary_size` must"):
+        CharTokenizer.train("ab", vocabulary_size)
 
 
 @pytest.mark.parametrize(

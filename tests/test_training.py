@@ -567,7 +567,7 @@ def test_bad_ngrams_are_refused_by_name():
         evaluation.ngram_loss([0, 1], [2], 1, 2)
     with pytest.raises(ValueError, match="must be below 2..63"):
         evaluation.ngram_loss([0, 1], [1], 4, np.int64(2**16))
-    with pytest.raises(ValueError, match="`vocab_size`"):
+    with pytest.raises(ValueError, match="`vocabulary_size`"):
         evaluation.ngram_loss([0, 1], [1], 5, 30_000)
     with pytest.raises(ValueError, match="`n`"):
         evaluation.ngram_loss([0, 1], [1], 0, 2)
@@ -958,7 +958,7 @@ def test_a_dataset_that_nobody_tunes_gives_the_same():
     import tensorflow as tf
 
     dataset = tf.data.Dataset.range(7).batch(3).prefetch(2)
-    quiet = training.untuned(dataset)
+    quiet = training.without_autotune(dataset)
     assert not quiet.options().autotune.enabled
     assert list(quiet.unbatch().as_numpy_iterator()) == list(range(7))
 
@@ -976,7 +976,7 @@ def test_a_model_begins_again_as_a_new_one(name):
     model, fresh = small_network(), small_network()
     model.compile(optimizer(0.1), "mse")
     model.fit(x, y, epochs=3, verbose=0)
-    training.begin_again(model, fresh)
+    training.reset_weights(model, fresh)
     assert int(model.optimizer.iterations) == 0
     model.fit(x, y, epochs=2, verbose=0)
     fresh.compile(optimizer(0.1), "mse")
@@ -994,7 +994,7 @@ def test_it_begins_again_with_the_seeds_of_the_new_one():
     model, fresh = network(), network()
     model.compile("sgd", "mse")
     model(x, training=True)
-    training.begin_again(model, fresh)
+    training.reset_weights(model, fresh)
     found, wanted = (each(x, training=True) for each in (model, fresh))
     assert np.array_equal(*map(keras.ops.convert_to_numpy, (found, wanted)))
 
@@ -1006,7 +1006,7 @@ def test_frozen_after_it_was_compiled_it_cannot_begin_again():
     model.layers[0].trainable = False
     before = model.get_weights()
     with pytest.raises(ValueError, match="`model` must be compiled anew"):
-        training.begin_again(model, fresh)
+        training.reset_weights(model, fresh)
     for a, b in zip(before, model.get_weights()):
         assert np.array_equal(a, b)
 
@@ -1014,9 +1014,9 @@ def test_frozen_after_it_was_compiled_it_cannot_begin_again():
 def test_what_cannot_begin_again_is_refused():
     model = small_network()
     with pytest.raises(ValueError, match="`model` must be compiled"):
-        training.begin_again(model, small_network())
+        training.reset_weights(model, small_network())
     model.compile("adam", "mse")
     with pytest.raises(ValueError, match="`fresh` must have"):
-        training.begin_again(model, small_network(5))
+        training.reset_weights(model, small_network(5))
     with pytest.raises(ValueError, match="`fresh` must be a built"):
-        training.begin_again(model, None)
+        training.reset_weights(model, None)

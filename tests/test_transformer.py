@@ -9,14 +9,14 @@ from cases import VOCAB, ids, query_and_memory, sentences, wide_floats
 from keras import ops
 
 from keras_seq import evaluation
-from keras_seq.generation import BeamSearch, Uncached, generate
+from keras_seq.generation import BeamSearch, WithoutCache, generate
 from keras_seq.layers import (
-    DecoderBlock,
-    EncoderBlock,
     LayerNormalization,
     MultiHeadAttention,
     PositionalEncoding,
     TokenEmbedding,
+    TransformerDecoder,
+    TransformerEncoder,
     causal_mask,
     sinusoidal_positions,
 )
@@ -156,16 +156,16 @@ def test_what_has_no_three_axes_is_not_attended(kind, shape):
         attention(**given)
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("normalize_first", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_encoder_block_is_that_of_torch(norm_first, activation):
+def test_encoder_block_is_that_of_torch(normalize_first, activation):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     theirs = torch.nn.TransformerEncoderLayer(
-        14, 2, 17, 0.0, activation, batch_first=True, norm_first=norm_first
+        14, 2, 17, 0.0, activation, batch_first=True, norm_first=normalize_first
     ).eval()
-    ours = EncoderBlock(
-        14, 2, hidden=17, activation=activation, norm_first=norm_first
+    ours = TransformerEncoder(
+        14, 2, hidden=17, activation=activation, normalize_first=normalize_first
     )
     x = np.random.default_rng(0).normal(size=(3, 5, 14)).astype("float32")
     mask = ids() != 0
@@ -186,14 +186,14 @@ def test_encoder_block_is_that_of_torch(norm_first, activation):
         np.testing.assert_allclose(y[real], found[real], atol=1e-4)
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-def test_decoder_block_is_that_of_torch(norm_first):
+@pytest.mark.parametrize("normalize_first", [False, True])
+def test_decoder_block_is_that_of_torch(normalize_first):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     theirs = torch.nn.TransformerDecoderLayer(
-        14, 2, 17, 0.0, batch_first=True, norm_first=norm_first
+        14, 2, 17, 0.0, batch_first=True, norm_first=normalize_first
     ).eval()
-    ours = DecoderBlock(14, 2, hidden=17, norm_first=norm_first)
+    ours = TransformerDecoder(14, 2, hidden=17, normalize_first=normalize_first)
     rng = np.random.default_rng(0)
     x, memory = (rng.normal(size=(3, n, 14)).astype("float32") for n in (3, 5))
     mask = sentences()["source"] != 0
@@ -344,7 +344,7 @@ def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
     model = GPT(VOCAB, 8, num_heads=2, max_length=8, pad_id=pad_id)
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
-    again = Uncached(model)
+    again = WithoutCache(model)
     assert again.longest_input(4) == T
     said = generate(model, x, max_length=4).ids
     assert np.array_equal(generate(again, x, max_length=4).ids, said)
@@ -399,7 +399,7 @@ def test_padding_is_known_from_the_embedding():
     keras.utils.set_random_seed(0)
     embedding, x = TokenEmbedding(VOCAB, 8), ids()
     mask, other = x != 0, np.ones((5, 5), bool)
-    look, block = MultiHeadAttention(2, 4), EncoderBlock(8, 2)
+    look, block = MultiHeadAttention(2, 4), TransformerEncoder(8, 2)
     h = ops.convert_to_tensor(numbers(embedding(x)))  # without Keras's mask
     for layer, named in ((look, "value_mask"), (block, "mask")):
         expected = numbers(layer(h, **{named: mask}))
@@ -410,22 +410,25 @@ def test_padding_is_known_from_the_embedding():
             np.testing.assert_allclose(
                 numbers(found)[mask], expected[mask], atol=1e-6
             )
-    block = DecoderBlock(8, 2)
+    block = TransformerDecoder(8, 2)
     expected = numbers(block(h, h, mask=mask, memory_mask=mask))
     found = numbers(block(embedding(x), embedding(x)))
     np.testing.assert_allclose(found[mask], expected[mask], atol=1e-6)
 
 
 def test_an_attention_mask_of_a_block_is_obeyed():
-    block, x = EncoderBlock(11, 1), wide_floats()
+    block, x = TransformerEncoder(11, 1), wide_floats()
     expected = numbers(block(x, use_causal_mask=True))
     found = numbers(block(x, attention_mask=causal_mask(5)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("norm_first", [True, False])
-def test_a_block_may_be_asked_for_some_positions_alone(norm_first):
-    block, x = EncoderBlock(11, 1, norm_first=norm_first), wide_floats()
+@pytest.mark.parametrize("normalize_first", [True, False])
+def test_a_block_may_be_asked_for_some_positions_alone(normalize_first):
+    block, x = (
+        TransformerEncoder(11, 1, normalize_first=normalize_first),
+        wide_floats(),
+    )
     mask = np.arange(5) < np.array([[5], [3], [1]])[: len(x)]
     y, weights = map(numbers, block(x, mask=mask, return_attention_scores=True))
     few, looked = map(
@@ -441,7 +444,7 @@ def test_a_block_may_be_asked_for_some_positions_alone(norm_first):
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_a_block_asked_for_some_positions_is_saved(dtype, tmp_path):
     x = keras.Input((5, 11))
-    block = EncoderBlock(11, 1, dtype=dtype)
+    block = TransformerEncoder(11, 1, dtype=dtype)
     keep = np.tri(2, 5, dtype=bool)  # for each position asked for
     y = block(x, query=x[:, 2:4], attention_mask=keep)
     assert y.shape == (None, 2, 11)
@@ -513,7 +516,7 @@ def test_a_stateful_model_cannot_be_read_again():
     model = RecurrentLM(VOCAB, 7, stateful=True)
     model(ids())
     with pytest.raises(ValueError, match="stateful"):
-        Uncached(model)
+        WithoutCache(model)
 
 
 def test_gpt_speaks_to_the_end_of_what_it_can_see():
@@ -532,7 +535,7 @@ def test_gpt_speaks_to_the_end_of_what_it_can_see():
 
 def test_block_refuses_an_input_of_another_width():
     with pytest.raises(ValueError, match="units"):
-        EncoderBlock(8, 2)(wide_floats())
+        TransformerEncoder(8, 2)(wide_floats())
 
 
 def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
@@ -542,7 +545,7 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
         ({"dropout": 0.0, "attention_dropout": 0.5}, False),
         ({"dropout": 0.5, "attention_dropout": 0.0}, False),
     ):
-        block = EncoderBlock(11, 1, **options)
+        block = TransformerEncoder(11, 1, **options)
         _, weights = block(x, return_attention_scores=True, training=True)
         alike = np.allclose(
             numbers(block(x)), numbers(block(x, training=True)), atol=1e-6
@@ -558,9 +561,9 @@ def test_gpt_may_leave_its_attention_weights_whole():
         assert block.residuals[0].dropout.rate == 0.5
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-def test_stochastic_depth_goes_around_whole_rows(norm_first):
-    residual = _Residual(0.0, norm_first, 1e-5, skipped=0.25)
+@pytest.mark.parametrize("normalize_first", [False, True])
+def test_stochastic_depth_goes_around_whole_rows(normalize_first):
+    residual = _Residual(0.0, normalize_first, 1e-5, skipped=0.25)
     residual.build((None, 3, 7))
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(2, 997, 3, 7)).astype("float32")
@@ -583,7 +586,7 @@ def test_stochastic_depth_goes_around_whole_rows(norm_first):
 def test_without_stochastic_depth_a_block_is_what_it_was():
     x = wide_floats()
     blocks = [
-        EncoderBlock(11, 11, norm_first=True, stochastic_depth=rate)
+        TransformerEncoder(11, 11, normalize_first=True, stochastic_depth=rate)
         for rate in (0.0, 0.99)
     ]
     a, _ = (numbers(block(x)) for block in blocks)
@@ -644,8 +647,8 @@ def test_gelu_by_tanh_is_near_the_exact_one():
 
 def test_kernels_begin_as_is_said_and_no_two_alike():
     draw = keras.initializers.TruncatedNormal(stddev=0.02)
-    block = EncoderBlock(31, 1, kernel_initializer=draw)
-    again = EncoderBlock.from_config(block.get_config())
+    block = TransformerEncoder(31, 1, kernel_initializer=draw)
+    again = TransformerEncoder.from_config(block.get_config())
     for one in (block, again):
         one.build((None, None, 31))
         kernels = [w for w in one.weights if "kernel" in w.path]

@@ -21,11 +21,11 @@ from keras_seq.layers import (
 )
 from keras_seq.models import (
     BahdanauSeq2Seq,
-    Decoder,
-    Encoder,
     LuongSeq2Seq,
     ScheduledSampling,
     Seq2Seq,
+    Seq2SeqDecoder,
+    Seq2SeqEncoder,
 )
 
 
@@ -91,7 +91,7 @@ def test_bahdanau_equals_the_paper(bidirectional):
 )
 def test_luong_equals_the_paper(score, scaled, feeding):
     model = made(
-        LuongSeq2Seq, score=score, scaled=scaled, input_feeding=feeding
+        LuongSeq2Seq, score_mode=score, scaled=scaled, input_feeding=feeding
     )
     scale = 7**-0.5 if scaled else 1.0
     x = sentences()
@@ -128,9 +128,9 @@ def test_luong_equals_the_paper(score, scaled, feeding):
 
 
 def test_dot_wants_a_memory_as_wide_as_the_query():
-    with pytest.raises(ValueError, match="score"):
-        LuongSeq2Seq(VOCAB, VOCAB, 7, score="dot", bidirectional=True)
-    with pytest.raises(ValueError, match="score"):
+    with pytest.raises(ValueError, match="score_mode"):
+        LuongSeq2Seq(VOCAB, VOCAB, 7, score_mode="dot", bidirectional=True)
+    with pytest.raises(ValueError, match="score_mode"):
         LuongAttention("dot").build((3, 2, 7), (3, 5, 11))
 
 
@@ -139,7 +139,8 @@ def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
     source = sentences()["source"]
     options = {"cell": cell, "num_layers": 2, "return_state": True}
     plain, reverse = (
-        Encoder(VOCAB, 7, reverse_source=r, **options) for r in (False, True)
+        Seq2SeqEncoder(VOCAB, 7, reverse_source=r, **options)
+        for r in (False, True)
     )
     plain(source), reverse(source)
     reverse.set_weights(plain.get_weights())
@@ -159,7 +160,7 @@ def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
 
 def test_a_decoder_from_nothing_is_a_language_model():
     x = sentences()["target"]
-    decoder = Decoder(VOCAB, 7)
+    decoder = Seq2SeqDecoder(VOCAB, 7)
     zeros = [[np.zeros((BATCH, 7), "float32")] * 2]  # h and c of an LSTM
     a, b = numbers(decoder(x)), numbers(decoder(x, zeros))
     np.testing.assert_allclose(a, b, atol=1e-6)
@@ -267,7 +268,7 @@ def test_bad_schedule_is_refused_by_name(arguments):
 
 def test_a_stateful_decoder_has_no_context_to_feed():
     with pytest.raises(ValueError, match="`feed_context`.*stateful=True"):
-        Decoder(VOCAB, 7, feed_context=True, stateful=True)
+        Seq2SeqDecoder(VOCAB, 7, feed_context=True, stateful=True)
 
 
 @pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
@@ -329,8 +330,8 @@ def test_help_lists_every_argument(cls):
     found = inspect.signature(cls).parameters
     config = cls(VOCAB, VOCAB, 7).get_config()
     assert list(found)[:3] == [
-        "source_vocab_size",
-        "target_vocab_size",
+        "source_vocabulary_size",
+        "target_vocabulary_size",
         "units",
     ]
     assert set(config) - {"name", "trainable", "dtype"} <= set(found)
@@ -383,8 +384,8 @@ def translator():
 
 def test_all_hypotheses_come_with_their_own_alignment(translator):
     source = sentences()["source"]
-    method = BeamSearch(4, length_penalty=0.0, return_all=True)
-    said = generate(translator, source, method, max_length=5)
+    sampler = BeamSearch(4, length_penalty=0.0, return_all=True)
+    said = generate(translator, source, sampler, max_length=5)
     assert said.ids.shape == (BATCH, 4, 5)
     assert said.attention.shape == (BATCH, 4, 5, 5)
     assert (np.diff(said.scores, axis=-1) <= 0).all()
@@ -426,14 +427,14 @@ def test_coverage_ranks_by_what_was_looked_at(translator):
 
 
 def test_coverage_needs_a_model_with_attention():
-    method = BeamSearch(2, coverage_penalty=0.1)
+    sampler = BeamSearch(2, coverage_penalty=0.1)
     with pytest.raises(ValueError, match="coverage_penalty"):
-        generate(made(Seq2Seq), sentences()["source"], method, max_length=2)
+        generate(made(Seq2Seq), sentences()["source"], sampler, max_length=2)
 
 
 def test_where_there_are_too_few_hypotheses_the_rest_is_padding(translator):
-    method = BeamSearch(23, return_all=True)
-    said = generate(translator, sentences()["source"], method, max_length=1)
+    sampler = BeamSearch(23, return_all=True)
+    said = generate(translator, sentences()["source"], sampler, max_length=1)
     there = np.isfinite(said.scores)
     assert (there.sum(-1) == VOCAB - 1).all()  # every token but padding
     assert (said.ids[there] != 0).all() and not said.ids[~there].any()
@@ -457,9 +458,9 @@ def test_restrictions_are_those_of_plain_loops(rate, n):
     rng = np.random.default_rng(0)
     said = rng.integers(0, 3, (5, 11)).astype("int32")
     logits = rng.normal(size=(5, 7)).astype("float32")
-    method = Greedy(repetition_penalty=rate, no_repeat_ngram=n)
+    sampler = Greedy(repetition_penalty=rate, no_repeat_ngram=n)
     for t in range(12):
-        found = method.restrict(
+        found = sampler.restrict(
             ops.convert_to_tensor(logits), ops.convert_to_tensor(said), t, 6
         )
         rows = zip(logits, said[:, :t].tolist())
@@ -469,8 +470,8 @@ def test_restrictions_are_those_of_plain_loops(rate, n):
 
 def test_restrictions_hold_for_every_method(translator):
     source = sentences()["source"]
-    method = BeamSearch(3, no_repeat_ngram=2, min_length=9)
-    said = generate(translator, source, method, max_length=9).ids
+    sampler = BeamSearch(3, no_repeat_ngram=2, min_length=9)
+    said = generate(translator, source, sampler, max_length=9).ids
     assert not (said == translator.end_id).any()
     for row in said:
         pairs = list(itertools.pairwise(row))
@@ -483,8 +484,8 @@ def test_restrictions_hold_for_every_method(translator):
     [
         (Seq2Seq, {"bidirectional": True, "cell": "lstm"}),
         (BahdanauSeq2Seq, {}),
-        (LuongSeq2Seq, {"score": "concat"}),
-        (LuongSeq2Seq, {"score": "general"}),
+        (LuongSeq2Seq, {"score_mode": "concat"}),
+        (LuongSeq2Seq, {"score_mode": "general"}),
     ],
 )
 def test_lengths_unknown_to_the_graph_train_under_xla(cls, options):

@@ -97,7 +97,7 @@ train, test = texts("train"), texts("test")
 if run.quick:
     train, test = train[:20_000], test[:5000]
 tokenizer = CharTokenizer.train(train)
-V = tokenizer.vocab_size
+V = tokenizer.vocabulary_size()
 train_ids, test_ids = tokenizer.tokenize(train), tokenizer.tokenize(test)
 x, y = next_token_windows(train_ids, 64)
 held_out = next_token_windows(test_ids, 64)
@@ -113,9 +113,9 @@ prompt = test[:20].split("\n")[0]
 
 
 def speak(model, temperature, length=200):
-    method = Sampling(temperature=temperature, seed=run.seed)
+    sampler = Sampling(temperature=temperature, seed=run.seed)
     ids = generate(
-        model, tokenizer.tokenize([prompt]), method, max_length=length
+        model, tokenizer.tokenize([prompt]), sampler, max_length=length
     ).ids
     return prompt + "|" + tokenizer.detokenize(ids)[0].replace("\n", "⏎")
 

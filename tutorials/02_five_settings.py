@@ -145,7 +145,7 @@ model = keras.Sequential(
         *see(),
         layers.RepeatVector(ids_train.shape[1]),  # (B, L, 128)
         GRU(128, return_sequences=True),
-        layers.Dense(letters.vocab_size),  # (B, L, V)
+        layers.Dense(letters.vocabulary_size()),  # (B, L, V)
     ]
 )
 train("one_to_many", model, x_train[..., None], ids_train)
@@ -183,13 +183,15 @@ load = {"names": data.names, "nsmc": data.nsmc}[run.data]
 if run.quick:
     texts, y_train = texts[::27], y_train[::27]
     texts_test, y_test = texts_test[::9], y_test[::9]
-letters = CharTokenizer.train(texts, vocab_size=2000)
+letters = CharTokenizer.train(texts, vocabulary_size=2000)
 marks = {"start": True, "end": True, "length": length, "truncate": True}
 wide = keras.initializers.RandomNormal(stddev=1.0)  # learns faster than 0.05
 model = keras.Sequential(
     [
         keras.Input((length,), dtype="int32"),
-        TokenEmbedding(letters.vocab_size, 128, embeddings_initializer=wide),
+        TokenEmbedding(
+            letters.vocabulary_size(), 128, embeddings_initializer=wide
+        ),
         layers.Bidirectional(GRU(64, return_sequences=True, dropout=0.3)),
         layers.Bidirectional(GRU(64, dropout=0.3)),  # both last states
         layers.Dropout(0.5),
@@ -239,11 +241,13 @@ problems_test, sums_test = data.addition(unseen, split="test")
 model = keras.Sequential(
     [
         keras.Input((7,), dtype="int32"),
-        TokenEmbedding(letters.vocab_size, 32, embeddings_initializer=wide),
+        TokenEmbedding(
+            letters.vocabulary_size(), 32, embeddings_initializer=wide
+        ),
         LSTM(128),  # the encoder: (B, 128)
         layers.RepeatVector(4),
         LSTM(128, return_sequences=True),  # the decoder: (B, 4, 128)
-        layers.Dense(letters.vocab_size),
+        layers.Dense(letters.vocabulary_size()),
     ]
 )
 x, y = backwards(problems, 7), backwards(sums, 4)

@@ -143,7 +143,7 @@ metrics["cell_step_marked_over_unmarked"] = (
 # %%
 tokenizer = CharTokenizer.train(data.pydocs_text("train"))
 ids = tokenizer.tokenize(data.pydocs_text("train"))
-reader = RecurrentLM(tokenizer.vocab_size, 128, embedding_dim=32)
+reader = RecurrentLM(tokenizer.vocabulary_size(), 128, embedding_dim=32)
 optimizer = keras.optimizers.Adam(4e-3, clipnorm=1.0)
 reader.compile(optimizer, TokenCrossEntropy())
 x, y = next_token_windows(ids[: 9000 if run.quick else None], 64)

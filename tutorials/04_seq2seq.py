@@ -86,7 +86,9 @@ def batches():
 
 def make(units, **options):
     keras.utils.set_random_seed(run.seed)
-    model = Seq2Seq(letters.vocab_size, digits.vocab_size, units, **options)
+    model = Seq2Seq(
+        letters.vocabulary_size(), digits.vocabulary_size(), units, **options
+    )
     model(batches()[0][0])  # makes the weights
     return model
 

@@ -103,14 +103,14 @@ source_test = read.tokenize(texts_test, end=True)
 # it has fewer weights, and knows less of what comes next.
 
 # %%
-sizes = (read.vocab_size, write.vocab_size, units)
+sizes = (read.vocabulary_size(), write.vocabulary_size(), units)
 both = {"bidirectional": True}
 MODELS = {
     "plain": lambda: Seq2Seq(*sizes, **both),
     "bahdanau": lambda: BahdanauSeq2Seq(*sizes),
-    "luong_dot": lambda: LuongSeq2Seq(*sizes, score="dot"),
-    "luong_general": lambda: LuongSeq2Seq(*sizes, score="general", **both),
-    "luong_concat": lambda: LuongSeq2Seq(*sizes, score="concat", **both),
+    "luong_dot": lambda: LuongSeq2Seq(*sizes, score_mode="dot"),
+    "luong_general": lambda: LuongSeq2Seq(*sizes, score_mode="general", **both),
+    "luong_concat": lambda: LuongSeq2Seq(*sizes, score_mode="concat", **both),
 }
 chosen = list(MODELS) if run.data == "dates" else ["bahdanau"]
 chosen = chosen[:2] if run.quick else chosen

@@ -33,8 +33,8 @@ from keras_seq.evaluation import (
     nearest_answer,
     ratio,
 )
-from keras_seq.generation import Uncached, generate
-from keras_seq.layers import LSTM, EncoderBlock, MultiHeadAttention
+from keras_seq.generation import WithoutCache, generate
+from keras_seq.layers import LSTM, MultiHeadAttention, TransformerEncoder
 from keras_seq.models import GPT, RecurrentLM, Transformer
 from keras_seq.text import CharTokenizer, SentencePieceTokenizer
 from keras_seq.training import (
@@ -121,7 +121,10 @@ def make(**options):
     keras.utils.set_random_seed(run.seed)
     sizes = {"num_heads": 4, "num_layers": layers, "dropout": dropout}
     model = Transformer(
-        read.vocab_size, write.vocab_size, width, **{**sizes, **options}
+        read.vocabulary_size(),
+        write.vocabulary_size(),
+        width,
+        **{**sizes, **options},
     )
     model(batches(texts[:64], answers[:64])[0][0])  # makes the weights
     return model
@@ -166,7 +169,7 @@ def answer(model):
     return said
 
 
-model = make(norm_first=True)
+model = make(normalize_first=True)
 train("transformer", model, run.epochs)
 said = answer(model)
 third = np.argsort([len(text) for text in texts_test])[-len(said) // 3 :]
@@ -193,7 +196,7 @@ for trio in zip(texts_test[:5], said):
 # About half as many epochs.
 
 # %%
-blind = make(norm_first=True, positions="none")
+blind = make(normalize_first=True, positions="none")
 train("blind", blind, (run.epochs + 1) // 2)
 metrics[f"{metric}_no_positions"] = score(answers_test, answer(blind))
 baselines[f"{metric}_no_positions"] = baselines[metric]
@@ -241,7 +244,7 @@ trials = (
 )
 for name, how in trials[:1] if run.quick else trials:
     share, averaged = 0.0 if how == "at_once" else 0.2, how == "averaged"
-    trial = make(norm_first=name == "pre_norm", num_layers=2)
+    trial = make(normalize_first=name == "pre_norm", num_layers=2)
     half = len(texts) // 2
     train(f"{name}_{how}", trial, 1, 4e-3, share, averaged, half)
     found = trial.evaluate(
@@ -305,7 +308,7 @@ prompt = rows[:4, :8]
 speaker(prompt)
 says = {
     name: functools.partial(generate, m, prompt, max_length=long)
-    for name, m in (("cached", speaker), ("uncached", Uncached(speaker)))
+    for name, m in (("cached", speaker), ("uncached", WithoutCache(speaker)))
 }
 seconds = interleave(says, rounds=3, warmup=1)
 metrics[f"cache_speedup_{long}"] = ratio(seconds["uncached"], seconds["cached"])
@@ -329,7 +332,10 @@ def first_of_60(layer):
 
 
 kinds = ("LSTM", "Transformer")
-read_by = LSTM(128, return_sequences=True), EncoderBlock(128, 4, dropout=0.0)
+read_by = (
+    LSTM(128, return_sequences=True),
+    TransformerEncoder(128, 4, dropout=0.0),
+)
 peaks = [keras.ops.convert_to_numpy(w).max(-1).mean() for w in weights["cross"]]
 cells = {
     "input": [milliseconds[k][-1] / milliseconds[k][0] for k in kinds],

@@ -103,20 +103,20 @@ said_ids = [
     np.concatenate([row[row > 0] for row in pieces.tokenize(texts, end=True)])
     for texts in (train[1], test[1])
 ]
-unigram = ngram_loss(*said_ids, 1, pieces.vocab_size)
+unigram = ngram_loss(*said_ids, 1, pieces.vocabulary_size())
 plain["perplexity"] = float(np.exp(unigram))
 
 # %% [markdown]
 # ## One small chatbot from each model
 
 # %%
-sizes = (pieces.vocab_size, pieces.vocab_size, units)
+sizes = (pieces.vocabulary_size(), pieces.vocabulary_size(), units)
 shared = {"dropout": dropout, "bidirectional": True}
 models = {
     "recurrent": Seq2Seq(*sizes, **shared),
     "attention": BahdanauSeq2Seq(*sizes, **shared),
     "transformer": Transformer(
-        *sizes, num_heads=4, num_layers=2, dropout=dropout, norm_first=True
+        *sizes, num_heads=4, num_layers=2, dropout=dropout, normalize_first=True
     ),
 }
 curves = {}
@@ -214,7 +214,7 @@ else:
         path,
         source_tokenizer=pieces,
         source_end=True,
-        method=BeamSearch(4),
+        sampler=BeamSearch(4),
         max_length=40,
     )
     odd = ["", "hello " * 200, "🙂 ¿Qué tal?"]

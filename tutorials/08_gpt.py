@@ -29,7 +29,7 @@ import numpy as np
 
 from keras_seq import data, export, plots
 from keras_seq.evaluation import interleave, ngram_loss
-from keras_seq.generation import Greedy, Sampling, Uncached, generate
+from keras_seq.generation import Greedy, Sampling, WithoutCache, generate
 from keras_seq.models import GPT
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
@@ -56,7 +56,7 @@ LAYERS = 1 if run.quick else 4
 if run.quick:
     train, test = train[:20_000], test[:5000]
 tokenizer = CharTokenizer.train(train)
-V = tokenizer.vocab_size
+V = tokenizer.vocabulary_size()
 train_ids, test_ids = tokenizer.tokenize(train), tokenizer.tokenize(test)
 for name, n in (("unigram", 1), ("trigram", 3)):
     baselines[f"loss_{name}"] = ngram_loss(train_ids, test_ids, n, V)
@@ -124,16 +124,16 @@ metrics["accumulation_difference"] = np.abs(moved[1] - moved[4]).max()
 
 # %%
 prompt = next(line for line in test.split("\n") if len(line) >= 16)[:16]
-METHODS = {
+SAMPLERS = {
     "greedy": Greedy(),
     "no 4 letters twice": Greedy(no_repeat_ngram=4),
     "temperature 0.7": Sampling(temperature=0.7, seed=run.seed),
     "the 5 likeliest": Sampling(top_k=5, seed=run.seed),
     "0.9 of the odds": Sampling(top_p=0.9, seed=run.seed),
 }
-for name, method in METHODS.items():
+for name, sampler in SAMPLERS.items():
     asked = tokenizer.tokenize([prompt])
-    said = generate(model, asked, method, max_length=LENGTH - len(prompt)).ids
+    said = generate(model, asked, sampler, max_length=LENGTH - len(prompt)).ids
     written = tokenizer.detokenize(said)[0].replace("\n", "⏎")
     print(f"{name:>20}: {prompt}|{written}")
 
@@ -200,7 +200,7 @@ long = 20 if run.quick else 200
 reader = GPT(V, 128, **sizes, max_length=8 + long)
 eight = test_ids[None, :8].repeat(4, axis=0)
 reader(eight)
-speakers = {"cached": reader, "uncached": Uncached(reader)}
+speakers = {"cached": reader, "uncached": WithoutCache(reader)}
 says = {
     name: functools.partial(generate, speaker, eight, max_length=long)
     for name, speaker in speakers.items()

@@ -49,8 +49,8 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
-    untuned,
     warmup_cosine,
+    without_autotune,
     without_padding,
 )
 
@@ -152,7 +152,7 @@ shapes = {"ids": (None, None), "segments": (None, None), "next": (None,)}
 signature = {k: tf.TensorSpec(shape, "int32") for k, shape in shapes.items()}
 training = tf.data.Dataset.from_generator(batches, output_signature=signature)
 training = masker.each_epoch(training.repeat()).map(asked)
-training = untuned(training.prefetch(4))
+training = without_autotune(training.prefetch(4))
 texts, apart = examples(test, run.seed)
 whole = packer(*texts)
 hiding = Masker(tokenizer, HIDDEN, seed=run.seed)  # alike after a stop
@@ -188,7 +188,7 @@ if PAIRS:
 # changes from epoch to epoch, and cannot be learned by heart.
 
 # %%
-bert = BERT(tokenizer.vocab_size, **SIZE, max_length=LENGTH, dropout=0.0)
+bert = BERT(tokenizer.vocabulary_size(), **SIZE, max_length=LENGTH, dropout=0.0)
 model = BERTPretrainer(bert, next_sentence=PAIRS)
 model({name: x[:2] for name, x in questions.items()})  # makes the weights
 print(f"{model.count_params():,} parameters")

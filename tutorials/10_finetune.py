@@ -64,8 +64,8 @@ from keras_seq.training import (
     TokenAccuracy,
     TokenCrossEntropy,
     TwoViewCrossEntropy,
-    untuned,
     warmup_cosine,
+    without_autotune,
     without_padding,
 )
 
@@ -188,7 +188,7 @@ def recurrent():
     return keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),
-            TokenEmbedding(tokenizer.vocab_size, units),
+            TokenEmbedding(tokenizer.vocabulary_size(), units),
             keras.layers.Bidirectional(GRU(units)),
             keras.layers.Dropout(0.3),
             keras.layers.Dense(len(NAMES)),
@@ -231,7 +231,7 @@ def labelled(stage, n, batch):
     batches = tf.data.Dataset.from_generator(
         endless, output_signature=signature
     )
-    return untuned(batches.prefetch(4)), len(epoch(0))
+    return without_autotune(batches.prefetch(4)), len(epoch(0))
 
 
 def told(model, cut):
@@ -307,7 +307,7 @@ if run.data == "pydocs":
     _, x, y = tagged(200 if run.quick else 6000, "train")
     tagger = BERTTagger(bert("pretrained"), len(TAGS))
     fit("tagger", tagger, x, y, epochs=3, no_label=NONE)
-    often = np.zeros((tokenizer.vocab_size, len(TAGS)))
+    often = np.zeros((tokenizer.vocabulary_size(), len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(few, "test")
     said = tagger.predict(x, 128, verbose=0).argmax(axis=-1)

@@ -29,8 +29,8 @@ from sklearn.linear_model import LogisticRegression
 from keras_seq import data, export, plots
 from keras_seq.evaluation import attention_rollout
 from keras_seq.layers import Patches
-from keras_seq.models import ConvNet, ViT
-from keras_seq.training import Run, begin_again, untuned
+from keras_seq.models import ResNet, ViT
+from keras_seq.training import Run, reset_weights, without_autotune
 
 EPOCHS = {"digits": 15, "cifar10-10k": 65}
 run = Run("11_vit", data=tuple(EPOCHS), epochs=EPOCHS)
@@ -85,7 +85,7 @@ run.save(plots.patches(*pictures), "patches")
 # the label (Yun et al. 2019). Where a patch of a digit stands, the ViT learns,
 # as in the paper; of a photograph, waves in both directions tell it. The other
 # ways are measured below. To spare time, of a photograph the ViT reads half of
-# the patches, other ones each time (Liu et al. 2022), and the ConvNet begins
+# the patches, other ones each time (Liu et al. 2022), and the ResNet begins
 # with every second pixel.
 
 # %%
@@ -103,12 +103,12 @@ def augmentation(mixed):
 
 
 def make(kind, **options):
-    """Make a ViT, or a ConvNet of as many weights."""
+    """Make a ViT, or a ResNet of as many weights."""
     vit = ViT(K, **{**SIZE, **options})
     vit.build()
     if kind == "vit":
         return vit
-    cnn = ConvNet.matching(
+    cnn = ResNet.matching(
         vit.count_params(), K, num_blocks=1, first_stride=STRIDE, channels=C
     )
     cnn.build()
@@ -135,7 +135,7 @@ def batches(count, mixed):
     rows = tf.data.Dataset.from_tensor_slices(some).shuffle(count).repeat()
     rows = rows.batch(BATCH).map(augmentation(mixed))
     rows = rows.map(lambda row: (row["images"], row["labels"]))
-    return untuned(rows.prefetch(4))  # else `fit` may end late
+    return without_autotune(rows.prefetch(4))  # else `fit` may end late
 
 
 def train(stage, model, fresh, percent, mixed=PHOTOS, longer=1):
@@ -152,7 +152,7 @@ def train(stage, model, fresh, percent, mixed=PHOTOS, longer=1):
             return peak * done / rise
         return peak / 2 * (1 + np.cos(np.pi * (done - rise) / (1 - rise)))
 
-    begin_again(model, fresh)
+    reset_weights(model, fresh)
     count = len(x) * percent // 100
     steps = -(-count // BATCH)
     print(f"\n{stage}: {model.count_params():,} weights")
@@ -181,8 +181,8 @@ def accuracy(model, images):
 
 # %%
 vit, cnn = compiled(make("vit")), compiled(make("cnn"))
-pair = {"vit": ("ViT", vit), "cnn": ("ConvNet", cnn)}
-found = {"ViT": [], "ConvNet": [], "pixels": []}
+pair = {"vit": ("ViT", vit), "cnn": ("ResNet", cnn)}
+found = {"ViT": [], "ResNet": [], "pixels": []}
 for seed in range(run.seed, run.seed + SEEDS):
     keras.utils.set_random_seed(seed)
     for kind, (name, model) in pair.items():

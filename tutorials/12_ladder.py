@@ -120,7 +120,7 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # the GRU and Luong were changed after a first run, when both were known.
 
 # %%
-sizes = (read.vocab_size, write.vocab_size)
+sizes = (read.vocabulary_size(), write.vocabulary_size())
 shared = {"embedding_dim": narrow, "dropout": 0.3}
 MODELS = {
     "lstm": lambda: Seq2Seq(
@@ -145,19 +145,19 @@ MODELS = {
         hidden=2 * narrow,
         dropout=0.15,
         attention_dropout=0.0,
-        norm_first=True,
+        normalize_first=True,
         tied=True,
     ),
 }
-METHODS = dict.fromkeys(RUNGS, Greedy()) | {"luong": BeamSearch(5)}
+SAMPLERS = dict.fromkeys(RUNGS, Greedy()) | {"luong": BeamSearch(5)}
 longest = 60 if run.data == "multi30k" else 12
 
 
-def answer(model, texts, method):
+def answer(model, texts, sampler):
     said, source = [], read.tokenize(texts, end=True)
     for start in range(0, len(source), 100):
         part = source[start : start + 100]
-        found = generate(model, part, method, max_length=longest)
+        found = generate(model, part, sampler, max_length=longest)
         said += write.detokenize(found.ids)
     return said
 
@@ -191,13 +191,13 @@ for rung in chosen:
         callbacks=[*run.callbacks(rung), look],
         verbose=2,
     )
-    said = answer(model, texts_test, METHODS[rung])
+    said = answer(model, texts_test, SAMPLERS[rung])
     found = score(answers_test, said)
     if name == "bleu":
         print(found.signature)
         found = found.score
     metrics[f"{name}_{rung}"] = found
-    tried = answer(model, validation[0], METHODS[rung])
+    tried = answer(model, validation[0], SAMPLERS[rung])
     tried = score(validation[1], tried)
     metrics[f"{name}_val_{rung}"] = tried.score if name == "bleu" else tried
     metrics[f"epochs_{rung}"] = epochs

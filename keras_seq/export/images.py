@@ -106,7 +106,7 @@ def export_image_classifier(
 
     Args:
         model: a built model, images float (B, H, W, C) -> logits float
-            (B, K): a `ViT` or a `ConvNet`, say.
+            (B, K): a `ViT` or a `ResNet`, say.
         path: str or Path: a folder; for "onnx" and "litert" a file, .onnx and
             .tflite. What was written there before is replaced.
         labels: list of K str, the names of the classes.

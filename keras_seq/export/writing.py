@@ -28,7 +28,7 @@ def export_text_model(
     *,
     source_tokenizer,
     target_tokenizer=None,
-    method=GREEDY,
+    sampler=GREEDY,
     max_length,
     end_id=None,
     source_start=False,
@@ -40,7 +40,7 @@ def export_text_model(
     It gives the strings that these lines give in Python:
 
         ids = source_tokenizer.tokenize(texts)
-        said = generate(model, ids, method, max_length=max_length)
+        said = generate(model, ids, sampler, max_length=max_length)
         target_tokenizer.detokenize(said.ids)
 
     A translator so gives a translation, and a language model what it adds to
@@ -52,7 +52,7 @@ def export_text_model(
         source_tokenizer: `Tokenizer` of what the model reads.
         target_tokenizer: optional `Tokenizer` of what it says. Default: the
             `source_tokenizer`.
-        method: `Greedy(...)`, the default, `Sampling(...)` or
+        sampler: `Greedy(...)`, the default, `Sampling(...)` or
             `BeamSearch(...)`. A draw without a seed is a new one for each
             request; one with a seed is always the same, and on the
             TensorFlow backend that of `generate` (JAX draws other numbers).
@@ -80,7 +80,7 @@ def export_text_model(
     target_tokenizer = target_tokenizer or source_tokenizer
     max_length = checks.positive_int(max_length=max_length)
     check_backend()
-    check_speaker(model, method, end_id)
+    check_speaker(model, sampler, end_id)
     check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
@@ -94,7 +94,7 @@ def export_text_model(
 
     def say(ids, noise):
         with _portable_ops():
-            said = decode(model, ids, noise, method, max_length, end_id)
+            said = decode(model, ids, noise, sampler, max_length, end_id)
         if not attention:
             return {"ids": said.ids, "score": said.scores}
         if said.attention is None:
@@ -118,7 +118,9 @@ def export_text_model(
                 most,
                 f"A text has more than {most} tokens.",
             )
-        answers = speak(source, _noise(method, [tf.shape(text)[0], max_length]))
+        answers = speak(
+            source, _noise(sampler, [tf.shape(text)[0], max_length])
+        )
         ids = answers.pop("ids")  # (B, L), or (B, W, L)
         rows = tf.reshape(ids, [-1, max_length])
         written = target_tokenizer.detokenize(rows)
@@ -193,22 +195,22 @@ def check_source(model, name, tokenizer):
             "texts of a batch would be read with their padding. Received "
             f"pad_id={model.pad_id}, and {tokenizer.pad_id} there."
         )
-    size = vocabulary(model, "source_vocab_size")
-    if size is not None and tokenizer.vocab_size > size:
+    size = vocabulary(model, "source_vocabulary_size")
+    if size is not None and tokenizer.vocabulary_size() > size:
         raise ValueError(
             f"`{name}` must give no id that the model does not know. Received "
-            f"{tokenizer.vocab_size} ids, and a model of {size}."
+            f"{tokenizer.vocabulary_size()} ids, and a model of {size}."
         )
 
 
 def _check_target(model, tokenizer):
     """Refuse a tokenizer that cannot write all that the model may say."""
     _check_tokenizer("target_tokenizer", tokenizer)
-    size = vocabulary(model, "target_vocab_size")
-    if size is not None and tokenizer.vocab_size < size:
+    size = vocabulary(model, "target_vocabulary_size")
+    if size is not None and tokenizer.vocabulary_size() < size:
         raise ValueError(
             "`target_tokenizer` must know every id that the model may say. "
-            f"Received {tokenizer.vocab_size} ids, and a model of {size}."
+            f"Received {tokenizer.vocabulary_size()} ids and a model of {size}."
         )
 
 
@@ -267,14 +269,14 @@ def _top_k(x, k, sorted=True):
     return ops.take_along_axis(x, places, axis=-1), places
 
 
-def _noise(method, shape):
-    """Draw what `method.noise` would draw, in TensorFlow's graph."""
+def _noise(sampler, shape):
+    """Draw what `sampler.noise` would draw, in TensorFlow's graph."""
     import tensorflow as tf
 
-    if not isinstance(method, Sampling):
+    if not isinstance(sampler, Sampling):
         return tf.zeros(shape)
-    if method.seed is not None:
-        seed = method.seed % (2**31 - 2)  # as Keras folds it
+    if sampler.seed is not None:
+        seed = sampler.seed % (2**31 - 2)  # as Keras folds it
         return tf.random.stateless_uniform(shape, [seed, 0])
     # tf.random.uniform would keep the seed that is set while exporting, and
     # every server would begin with the same draws.

@@ -1,6 +1,6 @@
 """Generation: how a trained model speaks, one token after the other.
 
-A model gives logits for the next token; a method picks one; the token goes
+A model gives logits for the next token; a sampler picks one; the token goes
 back in. The loop is the same for every model of this library. A model that
 can be generated from offers two methods:
 
@@ -10,12 +10,12 @@ can be generated from offers two methods:
 and a `pad_id`, which is never picked. It may have an `end_id`, the default of
 `generate`; a `start(inputs, max_length=)`, to be told how often `step` will be
 called; `longest_input(max_length)`, the most tokens it reads, or None; and a
-`config` with "source_vocab_size" or "vocab_size", to refuse other ids. `state`
-is any nest of tensors whose first axis is the batch. Where it is a dict,
-"attention" is float (B, S), where the step has looked (zeros at the start), and
-"source" holds what no step changes, with its "mask", bool (B, S). The whole
-loop is compiled, writes into a buffer of fixed length, ends for each row at its
-own end token, and for all rows when the last has ended.
+`config` with "source_vocabulary_size" or "vocabulary_size", to refuse other
+ids. `state` is any nest of tensors whose first axis is the batch. Where it is a
+dict, "attention" is float (B, S), where the step has looked (zeros at the
+start), and "source" holds what no step changes, with its "mask", bool (B, S).
+The whole loop is compiled, writes into a buffer of fixed length, ends for each
+row at its own end token, and for all rows when the last has ended.
 
 Shapes: B batch, W beams of a row (1 but in beam search), R = B * W rows,
     L generated length, V vocabulary, S source length.
@@ -46,7 +46,7 @@ class Generated(typing.NamedTuple):
         ids: int (B, L), the new tokens; padding after the end token.
         scores: float (B,), sum of the log-probabilities of those tokens in
             nats, under the model (not under a temperature) with what the
-            method forbids left out.
+            sampler forbids left out.
         attention: float (B, L, S), the weight of each source token at each
             step, 0 after the end; None where the model has no attention.
     With `BeamSearch(return_all=True)` an axis W follows each B.
@@ -57,14 +57,14 @@ class Generated(typing.NamedTuple):
     attention: typing.Any = None
 
 
-def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
+def generate(model, inputs, sampler=GREEDY, *, max_length, end_id=None):
     """Let a model continue a batch of inputs.
 
     Args:
         model: a built model with `start` and `step`.
         inputs: what the model's `start` takes: prompt ids, int (B, T), for a
             language model; source ids, int (B, S), for a translator.
-        method: `Greedy(...)`, the default, `Sampling(...)` or
+        sampler: `Greedy(...)`, the default, `Sampling(...)` or
             `BeamSearch(...)`.
         max_length: int > 0, the most tokens to add.
         end_id: optional int, the token that ends a row; it is kept, and
@@ -75,12 +75,12 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
         (B,), and float (B, max_length, S) or None.
     Raises:
         ValueError: if `inputs` are no ids, or more than the model reads,
-            `max_length` is no int > 0, `method` is none, `end_id` is no token
+            `max_length` is no int > 0, `sampler` is none, `end_id` is no token
             that can be picked, or the model has no weights yet,
             or no `start` and `step`.
     """
     max_length = checks.positive_int(max_length=max_length)
-    check_speaker(model, method, end_id)
+    check_speaker(model, sampler, end_id)
     if isinstance(inputs, (list, tuple)):
         widths = {np.shape(row) for row in inputs}
         if len(widths) != 1:
@@ -94,11 +94,11 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
     if np.ndim(inputs) == 2:  # a compiled loop may not know the length
         check_input_length(model, inputs.shape[1], max_length)
     batch = len(keras.tree.flatten(inputs)[0])
-    noise = ops.convert_to_numpy(method.noise((batch, max_length)))
-    if isinstance(method, Sampling):  # compile once for all seeds
-        method = dataclasses.replace(method, seed=None)
+    noise = ops.convert_to_numpy(sampler.noise((batch, max_length)))
+    if isinstance(sampler, Sampling):  # compile once for all seeds
+        sampler = dataclasses.replace(sampler, seed=None)
     count = len(model.variables)  # other ones: another trace
-    speaker = _compiled(model, count, method, max_length, end_id)
+    speaker = _compiled(model, count, sampler, max_length, end_id)
     return Generated(
         *speaker.predict_on_batch({"inputs": inputs, "noise": noise})
     )
@@ -107,12 +107,12 @@ def generate(model, inputs, method=GREEDY, *, max_length, end_id=None):
 def vocabulary(model, name):
     """Find out how many ids a model knows; None where it does not say."""
     config = getattr(model, "config", None) or {}
-    return config.get(name, config.get("vocab_size"))
+    return config.get(name, config.get("vocabulary_size"))
 
 
 def check_input_ids(model, inputs):
     """Refuse what is no id, or none of the model's, where it says how many."""
-    size = vocabulary(model, "source_vocab_size")
+    size = vocabulary(model, "source_vocabulary_size")
     for ids in inputs:
         if ids.dtype.kind not in "iu" or not ids.ndim or not len(ids):
             raise ValueError(
@@ -127,7 +127,7 @@ def check_input_ids(model, inputs):
             )
 
 
-def check_speaker(model, method, end_id):
+def check_speaker(model, sampler, end_id):
     """Refuse what cannot speak, what is no way to, or no possible end."""
     if not (hasattr(model, "start") and hasattr(model, "step")):
         raise ValueError(
@@ -135,10 +135,10 @@ def check_speaker(model, method, end_id):
             f"Received model={model!r}."
         )
     checks.built(model)
-    if not hasattr(method, "pick") or isinstance(method, type):
+    if not hasattr(sampler, "pick") or isinstance(sampler, type):
         raise ValueError(
-            "`method` must be Greedy(), Sampling() or BeamSearch(). "
-            f"Received method={method!r}."
+            "`sampler` must be Greedy(), Sampling() or BeamSearch(). "
+            f"Received sampler={sampler!r}."
         )
     if end_id is not None:
         checks.not_negative_int(end_id=end_id)
@@ -156,11 +156,11 @@ def check_input_length(model, length, max_length):
         )
 
 
-def decode(model, inputs, noise, method, max_length, end_id=None):
+def decode(model, inputs, noise, sampler, max_length, end_id=None):
     """Run the loop of `generate` on tensors, inside any compiled function."""
     end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
     fill = next(i for i in (model.pad_id, end_id, 0) if i is not None)
-    noise = ops.repeat(noise, method.width, axis=0)
+    noise = ops.repeat(noise, sampler.width, axis=0)
 
     def unfinished(search):
         return ops.logical_not(ops.all(search["ended"]))
@@ -170,38 +170,38 @@ def decode(model, inputs, noise, method, max_length, end_id=None):
         logits, state = model.step(search["ids"], state)
         logits = ops.cast(logits, "float32")
         _check_end(end_id, logits.shape[-1], model.pad_id)
-        logits = method.restrict(logits, search["said"], t, end_id)
+        logits = sampler.restrict(logits, search["said"], t, end_id)
         if model.pad_id is not None:
             is_pad = ops.arange(logits.shape[-1]) == model.pad_id
             logits = ops.where(is_pad, NEVER, logits)
         log_p = ops.log_softmax(logits, axis=-1)
-        ids, score, parent = method.pick(
+        ids, score, parent = sampler.pick(
             search, log_p, ops.take(noise, t, axis=1), fill
         )
         search = _reorder({**search, "state": state}, parent)
         search = {**search, "t": t + 1, "ids": ids, "score": score}
         return _write(search, t, end_id)
 
-    search = _begin(model, inputs, method, max_length, fill)
+    search = _begin(model, inputs, sampler, max_length, fill)
     search = ops.while_loop(
         unfinished, one_step, search, maximum_iterations=max_length
     )
-    return Generated(*method.finish(search, fill))
+    return Generated(*sampler.finish(search, fill))
 
 
-def _check_end(end_id, vocab_size, pad_id):
-    if end_id is not None and (end_id >= vocab_size or end_id == pad_id):
+def _check_end(end_id, vocabulary_size, pad_id):
+    if end_id is not None and (end_id >= vocabulary_size or end_id == pad_id):
         raise ValueError(
             "`end_id` must be a token other than padding. Received "
-            f"end_id={end_id}, {vocab_size} tokens, pad_id={pad_id}."
+            f"end_id={end_id}, {vocabulary_size} tokens, pad_id={pad_id}."
         )
 
 
-def _begin(model, inputs, method, max_length, fill):
+def _begin(model, inputs, sampler, max_length, fill):
     """Make the buffers of a search; every array but `t` has R rows."""
     ids, state = model.start(inputs, **_room(model, max_length))
     ids, state = keras.tree.map_structure(
-        lambda x: ops.repeat(x, method.width, axis=0), (ids, state)
+        lambda x: ops.repeat(x, sampler.width, axis=0), (ids, state)
     )
     ids = ops.cast(ids, "int32")
     rows = ops.shape(ids)[0]
@@ -211,7 +211,7 @@ def _begin(model, inputs, method, max_length, fill):
         "ended": ops.zeros_like(ids, dtype="bool"),
         "said": ops.full((rows, max_length), fill, dtype="int32"),
         "length": ops.zeros_like(ids),  # tokens said, the end included
-        "score": method.begin(ids),
+        "score": sampler.begin(ids),
         "state": state,
     }
     if isinstance(state, dict) and "attention" in state:

@@ -1,4 +1,4 @@
-"""Uncached: reading everything again, to see what a state is worth.
+"""WithoutCache: reading everything again, to see what a state is worth.
 
 A recurrent network carries a state from token to token, and a Transformer the
 keys and values of all it has read: the next token costs one step. Without
@@ -19,7 +19,7 @@ from keras_seq import checks
 from keras_seq.generation.decoding import split_prompt
 
 
-class Uncached(keras.Model):
+class WithoutCache(keras.Model):
     """Speak by reading all that was said again, at each step.
 
     What a model without `start` and `step` would have to do. It says the same

@@ -19,15 +19,16 @@ from keras_seq.layers.position_encoding import (
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.simple_rnn import SimpleRNN, SimpleRNNCell
-from keras_seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from keras_seq.layers.transformer_blocks import (
+    TransformerDecoder,
+    TransformerEncoder,
+)
 
 __all__ = [
     "GRU",
     "LSTM",
     "AdditiveAttention",
     "ChronoInitializer",
-    "DecoderBlock",
-    "EncoderBlock",
     "FeedForward",
     "GRUCell",
     "LSTMCell",
@@ -41,6 +42,8 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "TokenEmbedding",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "attend",
     "causal_mask",
     "padding_mask",

@@ -25,7 +25,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 
 SCORES = ("dot", "general", "concat")
 
@@ -139,13 +139,13 @@ class AdditiveAttention(Attention):
         self.query_dense = keras.layers.Dense(units, **options)
         self.memory_dense = keras.layers.Dense(units, **options)
 
-    @keeps_frozen
     def build(self, query_shape, memory_shape):
         self.query_dense.build(query_shape)
         self.memory_dense.build(memory_shape)
         self.scale = self.add_weight(
             name="scale", shape=(self.units, 1), initializer="glorot_uniform"
         )
+        propagate_trainable(self)
 
     def keys(self, memory):
         """Compute m_s U: float (B, S, D) -> (B, S, units)."""
@@ -174,7 +174,7 @@ class LuongAttention(Attention):
     """Score by a product of query and memory, or by a small network.
 
     Args:
-        score: "dot", which has no weights and wants D = Q; "general", a
+        score_mode: "dot", which has no weights and wants D = Q; "general", a
             matrix between them; "concat", a network that reads both (it is
             Bahdanau's, of width Q). Default "general".
         scaled: bool, divide dot and general by sqrt(Q). Default False, as in
@@ -189,51 +189,51 @@ class LuongAttention(Attention):
     Returns:
         context, float (B, T, D), or context and weights, float (B, T, S).
     Raises:
-        ValueError: if `score` is unknown, or "dot" and D is not Q.
+        ValueError: if `score_mode` is unknown, or "dot" and D is not Q.
     Our names: `general` holds W_a, `concat` holds W_a in two halves and v_a.
     """
 
-    def __init__(self, score="general", scaled=False, **kwargs):
+    def __init__(self, score_mode="general", scaled=False, **kwargs):
         super().__init__(**kwargs)
-        checks.one_of(SCORES, score=score)
-        if scaled and score == "concat":
+        checks.one_of(SCORES, score_mode=score_mode)
+        if scaled and score_mode == "concat":
             raise ValueError(
                 "`scaled` is for products, dot and general. Received "
-                f"scaled={scaled}, score={score!r}."
+                f"scaled={scaled}, score_mode={score_mode!r}."
             )
-        self.kind, self.scaled = score, scaled
+        self.score_mode, self.scaled = score_mode, scaled
         self.general = self.concat = None
 
-    @keeps_frozen
     def build(self, query_shape, memory_shape):
         width, options = query_shape[-1], {"dtype": self.dtype_policy}
-        if self.kind == "dot" and memory_shape[-1] != width:
+        if self.score_mode == "dot" and memory_shape[-1] != width:
             raise ValueError(
-                '`score="dot"` needs a memory as wide as the query. Received '
-                f"widths {memory_shape[-1]} and {width}."
+                '`score_mode="dot"` needs a memory as wide as the query. '
+                f"Received widths {memory_shape[-1]} and {width}."
             )
-        if self.kind == "general":
+        if self.score_mode == "general":
             self.general = keras.layers.Dense(width, use_bias=False, **options)
             self.general.build(memory_shape)
-        if self.kind == "concat":
+        if self.score_mode == "concat":
             self.concat = AdditiveAttention(width, **options)
             self.concat.build(query_shape, memory_shape)
+        propagate_trainable(self)
 
     def keys(self, memory):
         """Compute what does not depend on the query: float (B, S, Q)."""
         checks.built(self, "layer")
-        if self.kind == "concat":
+        if self.score_mode == "concat":
             return self.concat.keys(memory)
-        return memory if self.kind == "dot" else self.general(memory)
+        return memory if self.score_mode == "dot" else self.general(memory)
 
     def score(self, query, keys):
         """Compute e_ts: float (B, T, Q), (B, S, Q) -> (B, T, S)."""
-        if self.kind == "concat":
+        if self.score_mode == "concat":
             return self.concat.score(query, keys)
         if self.scaled:
             query = query * query.shape[-1] ** -0.5
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
 
     def get_config(self):
-        own = {"score": self.kind, "scaled": self.scaled}
+        own = {"score_mode": self.score_mode, "scaled": self.scaled}
         return {**super().get_config(), **own}

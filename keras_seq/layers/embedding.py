@@ -48,11 +48,11 @@ def padding_mask(ids, pad_id=0):
 class _TokenLayer(keras.layers.Layer):
     """What both layers share: integer ids in, and a mask of the padding."""
 
-    def __init__(self, vocab_size, pad_id, **kwargs):
+    def __init__(self, vocabulary_size, pad_id, **kwargs):
         super().__init__(**kwargs)
-        vocab_size = checks.positive_int(vocab_size=vocab_size)
-        self.vocab_size = vocab_size
-        self.pad_id = checks.padding(vocab_size, pad_id)
+        vocabulary_size = checks.positive_int(vocabulary_size=vocabulary_size)
+        self.vocabulary_size = vocabulary_size
+        self.pad_id = checks.padding(vocabulary_size, pad_id)
         self.autocast = False  # half precision would round the ids
 
     def whole(self, ids):
@@ -74,7 +74,7 @@ class _TokenLayer(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "vocab_size": self.vocab_size,
+            "vocabulary_size": self.vocabulary_size,
             "pad_id": self.pad_id,
         }
 
@@ -84,27 +84,27 @@ class OneHot(_TokenLayer):
     """Turn each id into a row of zeros with a single one.
 
     Args:
-        vocab_size: int > 0, number of ids V.
-        pad_id: optional int in [0, vocab_size), the id that means padding;
+        vocabulary_size: int > 0, number of ids V.
+        pad_id: optional int in [0, vocabulary_size), the id that means padding;
             its steps are masked for the layers that follow. Default None.
     Call arguments:
-        ids: int (B, T), each in [0, vocab_size).
+        ids: int (B, T), each in [0, vocabulary_size).
     Returns:
-        float (B, T, vocab_size).
+        float (B, T, vocabulary_size).
     Raises:
-        ValueError: if `vocab_size` is no int > 0, `pad_id` is outside, or
+        ValueError: if `vocabulary_size` is no int > 0, `pad_id` is outside, or
             the ids come in half precision.
     """
 
-    def __init__(self, vocab_size, pad_id=None, **kwargs):
-        super().__init__(vocab_size, pad_id, **kwargs)
+    def __init__(self, vocabulary_size, pad_id=None, **kwargs):
+        super().__init__(vocabulary_size, pad_id, **kwargs)
 
     def call(self, ids):
         ids = self.whole(ids)
-        return ops.one_hot(ids, self.vocab_size, dtype=self.compute_dtype)
+        return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
 
     def compute_output_shape(self, ids_shape):
-        return (*ids_shape, self.vocab_size)
+        return (*ids_shape, self.vocabulary_size)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -112,18 +112,18 @@ class TokenEmbedding(_TokenLayer):
     """Look each id up in a learned table; used backwards, give logits.
 
     Args:
-        vocab_size: int > 0, number of rows V of the table.
+        vocabulary_size: int > 0, number of rows V of the table.
         units: int > 0, width D of each vector.
         scale: bool, multiply the vectors by sqrt(units) as the Transformer
             does. Default False.
-        pad_id: optional int in [0, vocab_size), the id that means padding;
+        pad_id: optional int in [0, vocabulary_size), the id that means padding;
             its steps are masked for the layers that follow. Default 0; None
             where every id is a real token.
         embeddings_initializer: as in `keras.layers.Embedding`; default
             "uniform", between -0.05 and 0.05.
         embeddings_regularizer, embeddings_constraint: optional, likewise.
     Call arguments:
-        ids: int (B, T), each in [0, vocab_size).
+        ids: int (B, T), each in [0, vocabulary_size).
     Returns:
         float (B, T, units).
     Raises:
@@ -133,7 +133,7 @@ class TokenEmbedding(_TokenLayer):
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         scale=False,
@@ -143,7 +143,7 @@ class TokenEmbedding(_TokenLayer):
         embeddings_constraint=None,
         **kwargs,
     ):
-        super().__init__(vocab_size, pad_id, **kwargs)
+        super().__init__(vocabulary_size, pad_id, **kwargs)
         self.units = checks.positive_int(units=units)
         self.scale = scale
         self.initializer = keras.initializers.get(embeddings_initializer)
@@ -153,7 +153,7 @@ class TokenEmbedding(_TokenLayer):
     def build(self, ids_shape=None):
         self.embeddings = self.add_weight(
             name="embeddings",
-            shape=(self.vocab_size, self.units),
+            shape=(self.vocabulary_size, self.units),
             initializer=self.initializer,
             regularizer=self.regularizer,
             constraint=self.constraint,

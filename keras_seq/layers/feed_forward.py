@@ -22,7 +22,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.multi_head_attention import cloned
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -107,10 +107,10 @@ class FeedForward(keras.layers.Layer):
             for width, function in ((hidden, activation), (units, None))
         )
 
-    @keeps_frozen
     def build(self, x_shape):
         self.inner.build(x_shape)
         self.outer.build((*x_shape[:-1], self.inner.units))
+        propagate_trainable(self)
 
     def call(self, x):
         return self.outer(self.inner(x))

@@ -1,20 +1,17 @@
-"""Freeze a layer that was told so before it had layers of its own.
+"""Freeze the sublayers of a layer that was frozen before it had any.
 
-Keras hands `trainable=False` on to the layers that are there when it is said.
-To one that is loaded or copied it is said first.
+Keras hands `trainable = False` on to the sublayers that exist at that moment.
+A layer that is loaded, or made from its config, is frozen first and gets its
+sublayers' weights later.
 """
 
-import functools
 
+def propagate_trainable(layer):
+    """Freeze all sublayers of a frozen layer; call it at the end of `build`.
 
-def keeps_frozen(build):
-    """Decorate `build`: after it, what is frozen is so in all its parts."""
-
-    @functools.wraps(build)
-    def built(self, *args, **kwargs):
-        build(self, *args, **kwargs)
-        if not self.trainable:
-            self.trainable = True  # (TensorFlow skips what changes nothing.)
-            self.trainable = False
-
-    return built
+    Args:
+        layer: `keras.layers.Layer`, whose sublayers are built.
+    """
+    if not layer.trainable:
+        layer.trainable = True  # (TensorFlow skips what changes nothing.)
+        layer.trainable = False

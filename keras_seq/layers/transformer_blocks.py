@@ -28,18 +28,20 @@ from keras_seq import checks
 from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 
 
 class _Residual(keras.layers.Layer):
     """Go around a function: add what comes in to what it gives, and norm."""
 
-    def __init__(self, dropout, norm_first, epsilon, skipped=0.0, **kwargs):
+    def __init__(
+        self, dropout, normalize_first, epsilon, skipped=0.0, **kwargs
+    ):
         super().__init__(**kwargs)
         policy = self.dtype_policy
         self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
-        self.norm_first = norm_first
+        self.normalize_first = normalize_first
         self.skip = None
         if skipped:  # one draw for each row of the batch: all of y, or nothing
             self.skip = keras.layers.Dropout(
@@ -51,7 +53,7 @@ class _Residual(keras.layers.Layer):
 
     def enter(self, x):
         """Give what the function reads."""
-        return self.norm(x) if self.norm_first else x
+        return self.norm(x) if self.normalize_first else x
 
     def around(self, x, function, training=False):
         """Add to x the first thing that the function gives; give the rest."""
@@ -60,13 +62,13 @@ class _Residual(keras.layers.Layer):
         if self.skip is not None:
             y = self.skip(y, training=training)
         x = x + y
-        return x if self.norm_first else self.norm(x), *more
+        return x if self.normalize_first else self.norm(x), *more
 
 
 class _Block(keras.layers.Layer):
     """What both blocks share: arguments, and a network behind attention.
 
-    Args: see `EncoderBlock`.
+    Args: see `TransformerEncoder`.
     """
 
     num_attentions = 1  # before the network
@@ -80,7 +82,7 @@ class _Block(keras.layers.Layer):
         dropout=0.1,
         attention_dropout=None,
         activation="relu",
-        norm_first=False,
+        normalize_first=False,
         epsilon=1e-5,
         stochastic_depth=0.0,
         kernel_initializer="glorot_uniform",
@@ -108,7 +110,7 @@ class _Block(keras.layers.Layer):
             "dropout": dropout,
             "attention_dropout": attention_dropout,
             "activation": activation,
-            "norm_first": norm_first,
+            "normalize_first": normalize_first,
             "epsilon": epsilon,
             "stochastic_depth": stochastic_depth,
         }
@@ -133,13 +135,16 @@ class _Block(keras.layers.Layer):
         )
         self.residuals = [
             _Residual(
-                dropout, norm_first, epsilon, stochastic_depth, dtype=policy
+                dropout,
+                normalize_first,
+                epsilon,
+                stochastic_depth,
+                dtype=policy,
             )
             for _ in range(self.num_attentions + 1)
         ]
         self.supports_masking = True
 
-    @keeps_frozen
     def build_parts(self, x_shape, memory_shape=None):
         shape = (*x_shape[:-1], self.config["units"])
         if x_shape[-1] != shape[-1]:
@@ -153,6 +158,7 @@ class _Block(keras.layers.Layer):
         self.network.build(shape)
         for residual in self.residuals:
             residual.build(shape)
+        propagate_trainable(self)
 
     def think(self, x, training=False):
         """Go through the small network, the last part of the block."""
@@ -171,7 +177,7 @@ class _Block(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class EncoderBlock(_Block):
+class TransformerEncoder(_Block):
     """Look at oneself, then change each position.
 
     Args:
@@ -182,8 +188,8 @@ class EncoderBlock(_Block):
         attention_dropout: optional float in [0, 1), of the attention weights.
             Default: `dropout`.
         activation: of the network. Default "relu".
-        norm_first: bool, pre-norm instead of the paper's post-norm. Default
-            False.
+        normalize_first: bool, pre-norm instead of the paper's post-norm.
+            Default False.
         epsilon: float > 0, of the norms. Default 1e-5.
         stochastic_depth: float in [0, 1), how often a row of the batch
             skips a function in training. Default 0.
@@ -256,12 +262,12 @@ class EncoderBlock(_Block):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class DecoderBlock(_Block):
+class TransformerDecoder(_Block):
     """Look at oneself and not ahead, then at a memory, then change.
 
-    Args: those of `EncoderBlock`, which are
+    Args: those of `TransformerEncoder`, which are
         units, num_heads: int > 0. hidden=None, dropout=0.1,
-        attention_dropout=None, activation="relu", norm_first=False,
+        attention_dropout=None, activation="relu", normalize_first=False,
         epsilon=1e-5, stochastic_depth=0., kernel_initializer="glorot_uniform".
     Call arguments:
         x: float (B, T, D).

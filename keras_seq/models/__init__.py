@@ -9,11 +9,11 @@ from keras_seq.models.bert_tasks import (
     BERTTagger,
     best_span,
 )
-from keras_seq.models.decoder import Decoder, ScheduledSampling
+from keras_seq.models.decoder import ScheduledSampling, Seq2SeqDecoder
 from keras_seq.models.gpt import GPT
 from keras_seq.models.language_model import RecurrentLM
-from keras_seq.models.resnet import ConvNet
-from keras_seq.models.seq2seq import Encoder, Seq2Seq
+from keras_seq.models.resnet import ResNet
+from keras_seq.models.seq2seq import Seq2Seq, Seq2SeqEncoder
 from keras_seq.models.transformer import Transformer
 from keras_seq.models.vit import ViT
 
@@ -25,13 +25,13 @@ __all__ = [
     "BERTSpanQA",
     "BERTTagger",
     "BahdanauSeq2Seq",
-    "ConvNet",
-    "Decoder",
-    "Encoder",
     "LuongSeq2Seq",
     "RecurrentLM",
+    "ResNet",
     "ScheduledSampling",
     "Seq2Seq",
+    "Seq2SeqDecoder",
+    "Seq2SeqEncoder",
     "Transformer",
     "ViT",
     "best_span",

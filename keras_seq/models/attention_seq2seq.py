@@ -35,7 +35,7 @@ from keras import ops
 from keras_seq.layers.attention import AdditiveAttention, LuongAttention
 from keras_seq.layers.embedding import padding_mask
 from keras_seq.layers.simple_rnn import step_cells
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import CELLS, input_embedding
 from keras_seq.models.seq2seq import EncoderDecoder
 
@@ -105,11 +105,11 @@ class AttentionSeq2Seq(EncoderDecoder):
         width = config["embedding_dim"] or config["units"]
         # No mask: padding stands at the end and can change nothing before it.
         self.embedding = input_embedding(
-            config["target_vocab_size"], width, None, policy
+            config["target_vocabulary_size"], width, None, policy
         )
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
         self.head = keras.layers.Dense(
-            config["target_vocab_size"], dtype=policy
+            config["target_vocabulary_size"], dtype=policy
         )
 
     def loop_of(self, cell_class, attention, **options):
@@ -122,7 +122,6 @@ class AttentionSeq2Seq(EncoderDecoder):
             cell, return_sequences=True, dtype=self.dtype_policy
         )
 
-    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         self.embedding.build(inputs_shape["target"])
@@ -131,6 +130,7 @@ class AttentionSeq2Seq(EncoderDecoder):
         )
         self.loop.built = True
         self.head.build((None, None, self.config["units"]))
+        propagate_trainable(self)
 
     def call(self, inputs, training=False, return_attention_scores=False):
         _, state = self.start(inputs["source"], training)
@@ -215,11 +215,11 @@ class BahdanauSeq2Seq(AttentionSeq2Seq):
     def extra_width(self):
         return self.encoder.width
 
-    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         width = self.cell_width + self.embedding.units
         self.maxout.build((None, None, width))
+        propagate_trainable(self)
 
     def readout(self, y, x):
         t = self.maxout(ops.concatenate([y, x], axis=-1))
@@ -256,8 +256,8 @@ class LuongSeq2Seq(AttentionSeq2Seq):
     """Translate, looking at the source after every move.
 
     Args: those of `EncoderDecoder` (see `Seq2Seq`), and
-        score: "dot", "general" or "concat"; "dot" wants an encoder that reads
-            in one direction. Default "general".
+        score_mode: "dot", "general" or "concat"; "dot" needs an encoder that
+            reads in one direction. Default "general".
         scaled: bool, divide dot and general by sqrt(Q). Default False.
         input_feeding: bool, give each step the attentional state before it.
             Default True.
@@ -275,20 +275,24 @@ class LuongSeq2Seq(AttentionSeq2Seq):
     def __init__(
         self,
         *args,
-        score="general",
+        score_mode="general",
         scaled=False,
         input_feeding=True,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        if score == "dot" and self.config["bidirectional"]:
+        if score_mode == "dot" and self.config["bidirectional"]:
             raise ValueError(
-                '`score="dot"` needs a memory as wide as the decoder. Received '
-                "bidirectional=True, which doubles it."
+                '`score_mode="dot"` needs a memory as wide as the decoder. '
+                "Received bidirectional=True, which doubles it."
             )
-        own = {"score": score, "scaled": scaled, "input_feeding": input_feeding}
+        own = {
+            "score_mode": score_mode,
+            "scaled": scaled,
+            "input_feeding": input_feeding,
+        }
         self.config = {**self.config, **own}
-        attention = LuongAttention(score, scaled, dtype=self.dtype_policy)
+        attention = LuongAttention(score_mode, scaled, dtype=self.dtype_policy)
         self.loop = self.loop_of(
             _MoveThenLook, attention, input_feeding=input_feeding
         )

@@ -25,8 +25,8 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
-from keras_seq.layers.trainable import keeps_frozen
-from keras_seq.layers.transformer_blocks import EncoderBlock
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.layers.transformer_blocks import TransformerEncoder
 
 
 def small():
@@ -42,7 +42,7 @@ class BERT(keras.Model):
     BERT-base, uncased: 109,482,240 weights.
 
     Args:
-        vocab_size: int > 0, number of tokens V.
+        vocabulary_size: int > 0, number of tokens V.
         units: int > 0, width D of every layer.
         num_heads: int > 0, H, a divisor of `units`. Default 4.
         num_layers: int > 0. Default 4.
@@ -88,7 +88,7 @@ class BERT(keras.Model):
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         num_heads=4,
@@ -105,8 +105,8 @@ class BERT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        vocab_size, units = checks.positive_int(
-            vocab_size=vocab_size, units=units
+        vocabulary_size, units = checks.positive_int(
+            vocabulary_size=vocabulary_size, units=units
         )
         num_layers, max_length, num_segments = checks.positive_int(
             num_layers=num_layers,
@@ -114,7 +114,7 @@ class BERT(keras.Model):
             num_segments=num_segments,
         )
         checks.fraction(dropout=dropout)
-        pad_id = checks.padding(vocab_size, pad_id)
+        pad_id = checks.padding(vocabulary_size, pad_id)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
             "num_heads": num_heads,
@@ -125,7 +125,7 @@ class BERT(keras.Model):
             "epsilon": epsilon,
         }
         self.config = {
-            "vocab_size": vocab_size,
+            "vocabulary_size": vocabulary_size,
             "units": units,
             "num_layers": num_layers,
             "max_length": max_length,
@@ -143,13 +143,15 @@ class BERT(keras.Model):
                 embeddings_initializer=small(),
                 **policy,
             )
-            for count, pad in ((vocab_size, pad_id), (num_segments, None))
+            for count, pad in ((vocabulary_size, pad_id), (num_segments, None))
         )
         self.positions = PositionalEncoding("learned", max_length, **policy)
         self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.blocks = [
-            EncoderBlock(units, **block, kernel_initializer=small(), **policy)
+            TransformerEncoder(
+                units, **block, kernel_initializer=small(), **policy
+            )
             for _ in range(num_layers)
         ]
         self.pooler = None
@@ -158,7 +160,6 @@ class BERT(keras.Model):
                 units, "tanh", kernel_initializer=small(), **policy
             )
 
-    @keeps_frozen
     def build(self, inputs_shape=None):
         self.embedding.build()
         self.segments.build()
@@ -167,6 +168,7 @@ class BERT(keras.Model):
             layer.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, shape[-1]))
+        propagate_trainable(self)
 
     def call(self, inputs, training=False, return_attention_scores=False):
         ids = ids_of(inputs)
@@ -189,7 +191,9 @@ class BERT(keras.Model):
             all_weights.append(weights)
         found = {"hidden": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
-            first = take(x, self.first_real(mask)) if asked is None else x
+            first = (
+                take(x, self.first_token_index(mask)) if asked is None else x
+            )
             found["pooled"] = self.pooler(first[:, 0])
         return (found, all_weights) if return_attention_scores else found
 
@@ -198,10 +202,10 @@ class BERT(keras.Model):
         places = inputs.get("places") if isinstance(inputs, dict) else None
         if places is None:
             return None
-        first = self.first_real(mask)
+        first = self.first_token_index(mask)
         return ops.concatenate([first, ops.cast(places, first.dtype)], axis=1)
 
-    def first_real(self, mask):
+    def first_token_index(self, mask):
         """Find the first real token: int (B, 1)."""
         return ops.argmax(ops.cast(mask, "int32"), axis=1)[:, None]
 
@@ -220,7 +224,7 @@ class BERT(keras.Model):
         texts = texts_of(inputs)
         mask = padding_mask(texts["ids"], self.pad_id)
         if pooling == "cls":
-            texts["places"] = self.first_real(mask)
+            texts["places"] = self.first_token_index(mask)
             return self(texts)["hidden"][:, 0]
         return mean_of(self(texts)["hidden"], mask)
 

@@ -20,11 +20,11 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.feed_forward import activation_of
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import BERT, small
 
 
-class OnBERT(keras.Model):
+class BERTTask(keras.Model):
     """What every model on top of a BERT shares: it, and whether it pools.
 
     A head that does not use the pooler freezes it, for other models that share
@@ -55,13 +55,13 @@ class OnBERT(keras.Model):
             dtype=self.dtype_policy,
         )
 
-    @keeps_frozen
     def build_on(self, *layers):
         """Build the BERT, if it is new, and layers as wide as it is."""
         if not self.bert.built:
             self.bert.build()
         for layer in layers:
             layer.build((None, self.bert.config["units"]))
+        propagate_trainable(self)
 
     def get_config(self):
         bert = keras.saving.serialize_keras_object(self.bert)
@@ -75,7 +75,7 @@ class OnBERT(keras.Model):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERTPretrainer(OnBERT):
+class BERTPretrainer(BERTTask):
     """Ask a BERT for hidden words, and whether one text followed the other.
 
     Compile with a `TokenCrossEntropy()` for `masked`, where label 0 is no
@@ -115,7 +115,7 @@ class BERTPretrainer(OnBERT):
         self.build_on(*heads)
         self.bias = self.add_weight(
             name="bias",
-            shape=(self.bert.config["vocab_size"],),
+            shape=(self.bert.config["vocabulary_size"],),
             initializer="zeros",
         )
 
@@ -143,7 +143,7 @@ class BERTPretrainer(OnBERT):
                 no id.
         """
         checks.positive_int(top=top)
-        V = self.bert.config["vocab_size"]
+        V = self.bert.config["vocabulary_size"]
         checks.id_below(V, mask_id=mask_id)
         if top > V:
             raise ValueError(

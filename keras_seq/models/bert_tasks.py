@@ -20,12 +20,12 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import padding_mask
 from keras_seq.models.bert import ids_of, mean_of, segments_of, take, texts_of
-from keras_seq.models.bert_pretraining import OnBERT
+from keras_seq.models.bert_pretraining import BERTTask
 
 NEVER = -1e9  # a float32 score: half precision has no such number
 
 
-class _Labels(OnBERT):
+class _Labels(BERTTask):
     """One matrix on what a BERT gives."""
 
     def __init__(self, bert, num_classes, *, dropout=0.1, **kwargs):
@@ -111,7 +111,7 @@ class BERTTagger(_Labels):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERTSpanQA(OnBERT):
+class BERTSpanQA(BERTTask):
     """Find the answer to a question in a text: its first and last token.
 
     Args:
@@ -151,7 +151,7 @@ class BERTSpanQA(OnBERT):
         allowed = ops.logical_or(text, first)[..., None]
         # "No answer" is scored by the first real token, and stands at place 0
         # even where that is padding.
-        none = take(logits, self.bert.first_real(real))
+        none = take(logits, self.bert.first_token_index(real))
         logits = ops.where(first[:, None], none, logits)
         logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
         return {"start": logits[..., 0], "end": logits[..., 1]}

@@ -31,7 +31,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import RecurrentLM
 
 DECAYS = ("constant", "linear", "exponential", "inverse_sigmoid")
@@ -95,7 +95,7 @@ class ScheduledSampling:
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Decoder(RecurrentLM):
+class Seq2SeqDecoder(RecurrentLM):
     """Go on from a given state: a `RecurrentLM` that does not begin at zero.
 
     Args: those of `RecurrentLM`, and
@@ -109,21 +109,21 @@ class Decoder(RecurrentLM):
         initial_state: optional list for each layer of its states, float (B,
             U) each; zeros by default.
     Returns:
-        float (B, T, vocab_size), logits of the token that follows each.
+        float (B, T, vocabulary_size), logits of the token that follows each.
     Raises:
         ValueError: if an argument is outside its range.
     """
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         scheduled_sampling=None,
         feed_context=False,
         **kwargs,
     ):
-        super().__init__(vocab_size, units, **kwargs)
+        super().__init__(vocabulary_size, units, **kwargs)
         self.feed_context = feed_context
         if feed_context and self.config["stateful"]:
             raise ValueError(
@@ -149,12 +149,12 @@ class Decoder(RecurrentLM):
         more = self.config["units"] if self.feed_context else 0
         return super().input_width + more
 
-    @keeps_frozen
     def build(self, ids_shape):
         super().build(ids_shape)
         if self.feed_context:
             width = self.config["units"] + self.input_width
             self.maxout.build((*ids_shape, width))
+        propagate_trainable(self)
 
     def call(self, ids, initial_state=None, training=False):
         if initial_state is None and self.feed_context:

@@ -28,8 +28,8 @@ from keras_seq.layers.attention import causal_mask
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
-from keras_seq.layers.trainable import keeps_frozen
-from keras_seq.layers.transformer_blocks import EncoderBlock
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.layers.transformer_blocks import TransformerEncoder
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -40,7 +40,7 @@ class GPT(keras.Model):
     GPT-2, 124,439,808 weights.
 
     Args:
-        vocab_size: int > 0, number of tokens V.
+        vocabulary_size: int > 0, number of tokens V.
         units: int > 0, width D of every layer.
         num_heads: int > 0, H, a divisor of `units`. Default 4.
         num_layers: int > 0. Default 4.
@@ -83,7 +83,7 @@ class GPT(keras.Model):
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         num_heads=4,
@@ -98,13 +98,13 @@ class GPT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        vocab_size, units, num_layers, max_length = checks.positive_int(
-            vocab_size=vocab_size,
+        vocabulary_size, units, num_layers, max_length = checks.positive_int(
+            vocabulary_size=vocabulary_size,
             units=units,
             num_layers=num_layers,
             max_length=max_length,
         )
-        pad_id = checks.padding(vocab_size, pad_id)
+        pad_id = checks.padding(vocabulary_size, pad_id)
         checks.fraction(dropout=dropout)
         self.pad_id, self.max_length = pad_id, max_length
         block = {
@@ -116,7 +116,7 @@ class GPT(keras.Model):
             "epsilon": epsilon,
         }
         self.config = {
-            "vocab_size": vocab_size,
+            "vocabulary_size": vocabulary_size,
             "units": units,
             "num_layers": num_layers,
             "max_length": max_length,
@@ -126,7 +126,7 @@ class GPT(keras.Model):
         policy = self.dtype_policy
         small = keras.initializers.RandomNormal(stddev=0.02)
         self.embedding = TokenEmbedding(
-            vocab_size,
+            vocabulary_size,
             units,
             pad_id=pad_id,
             embeddings_initializer=small,
@@ -135,17 +135,19 @@ class GPT(keras.Model):
         self.positions = PositionalEncoding("learned", max_length, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.blocks = [
-            EncoderBlock(units, norm_first=True, **block, dtype=policy)
+            TransformerEncoder(
+                units, normalize_first=True, **block, dtype=policy
+            )
             for _ in range(num_layers)
         ]
         self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
 
-    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build()
         shape = (*ids_shape, self.config["units"])
         for layer in (self.positions, *self.blocks, self.norm):
             layer.build(shape)
+        propagate_trainable(self)
 
     def call(self, ids, training=False, return_attention_scores=False):
         mask = padding_mask(ids, self.pad_id)

@@ -25,19 +25,19 @@ from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.gru import GRU
 from keras_seq.layers.lstm import LSTM
 from keras_seq.layers.simple_rnn import SimpleRNN, step_cells
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
 
-def input_embedding(vocab_size, units, pad_id, policy, spread=1.0):
+def input_embedding(vocabulary_size, units, pad_id, policy, spread=1.0):
     """Make a table of vectors for a recurrent layer to read.
 
     Vectors of length about 1 would do for tied logits; as an input wider
     ones learn faster.
     """
     return TokenEmbedding(
-        vocab_size,
+        vocabulary_size,
         units,
         pad_id=pad_id,
         embeddings_initializer=keras.initializers.RandomNormal(0, spread),
@@ -50,7 +50,7 @@ class RecurrentLM(keras.Model):
     """Score the next token at every step of a sequence.
 
     Args:
-        vocab_size: int > 0, number of tokens V.
+        vocabulary_size: int > 0, number of tokens V.
         units: int > 0, width U of every layer.
         embedding_dim: optional int > 0, width of the embedding. Default
             None: `units`, which `tied` needs.
@@ -68,14 +68,14 @@ class RecurrentLM(keras.Model):
     Call arguments:
         ids: int (B, T).
     Returns:
-        float (B, T, vocab_size), logits.
+        float (B, T, vocabulary_size), logits.
     Raises:
         ValueError: if an argument is outside its range.
     """
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         cell="lstm",
@@ -90,14 +90,14 @@ class RecurrentLM(keras.Model):
         super().__init__(**kwargs)
         checks.one_of(CELLS, cell=cell)
         width = units if embedding_dim is None else embedding_dim
-        vocab_size, units, width, num_layers = checks.positive_int(
-            vocab_size=vocab_size,
+        vocabulary_size, units, width, num_layers = checks.positive_int(
+            vocabulary_size=vocabulary_size,
             units=units,
             embedding_dim=width,
             num_layers=num_layers,
         )
         checks.fraction(dropout=dropout)
-        pad_id = checks.padding(vocab_size, pad_id)
+        pad_id = checks.padding(vocabulary_size, pad_id)
         if tied and width != units:
             raise ValueError(
                 "`tied` needs an embedding as wide as the layers. Received "
@@ -105,7 +105,7 @@ class RecurrentLM(keras.Model):
             )
         self.pad_id = pad_id
         self.config = {
-            "vocab_size": vocab_size,
+            "vocabulary_size": vocabulary_size,
             "units": units,
             "cell": cell,
             "num_layers": num_layers,
@@ -118,7 +118,7 @@ class RecurrentLM(keras.Model):
         policy = self.dtype_policy
         spread = width**-0.5 if tied else 1.0
         self.embedding = input_embedding(
-            vocab_size, width, pad_id, policy, spread
+            vocabulary_size, width, pad_id, policy, spread
         )
         self.recurrent = [
             CELLS[cell](
@@ -133,13 +133,12 @@ class RecurrentLM(keras.Model):
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.head = None
         if not tied:
-            self.head = keras.layers.Dense(vocab_size, dtype=policy)
+            self.head = keras.layers.Dense(vocabulary_size, dtype=policy)
 
     @property
     def input_width(self):
         return self.embedding.units
 
-    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
         shape = (*ids_shape, self.input_width)
@@ -148,6 +147,7 @@ class RecurrentLM(keras.Model):
             shape = (*ids_shape, layer.units)
         if self.head is not None:
             self.head.build(shape)
+        propagate_trainable(self)
 
     def call(self, ids, training=False):
         x, _ = self._read(ids, self.embedding.compute_mask(ids), training)

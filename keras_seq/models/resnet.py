@@ -1,4 +1,4 @@
-"""ConvNet: a residual network of convolutions, what ViT is measured against.
+"""ResNet: a residual network of convolutions, what ViT is measured against.
 
 A convolution looks at three by three pixels, the same way everywhere: it knows
 beforehand that neighbours belong together, and that a thing is the same thing
@@ -23,7 +23,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.trainable import keeps_frozen
+from keras_seq.layers.trainable import propagate_trainable
 
 
 class ConvNorm(keras.layers.Layer):
@@ -86,10 +86,10 @@ class ResidualBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class ConvNet(keras.Model):
+class ResNet(keras.Model):
     """Classify images of any size with residual convolutions.
 
-    `ConvNet(10, **ConvNet.sizes["20"])` has the size published as ResNet-20
+    `ResNet(10, **ResNet.sizes["20"])` has the size published as ResNet-20
     for CIFAR-10: 269,722 trainable weights, 0.27 million.
 
     Args:
@@ -159,7 +159,7 @@ class ConvNet(keras.Model):
             num_classes, num_blocks, channels: as above.
             kwargs: first_stride, and of `keras.Model`, such as dtype.
         Returns:
-            `ConvNet`, not built yet, of stages of F // 4, F // 2 and F.
+            `ResNet`, not built yet, of stages of F // 4, F // 2 and F.
         Raises:
             ValueError: if an argument is no int > 0, or `count` is less than
                 the smallest has.
@@ -184,13 +184,13 @@ class ConvNet(keras.Model):
         F = min(F, F + 1, key=lambda F: abs(missed(F)))
         return cls(num_classes, stages(F), **options, **kwargs)
 
-    @keeps_frozen
     def build(self, images_shape=None):
         F = self.config["channels"]
         for layer in (self.first, *self.blocks):
             layer.build((None, None, None, F))
             F = layer.filters
         self.head.build((None, F))
+        propagate_trainable(self)
 
     def call(self, images, training=False):
         C = self.config["channels"]
@@ -210,7 +210,7 @@ class ConvNet(keras.Model):
 
 
 def count_weights(num_classes, filters, num_blocks, channels):
-    """Count the trainable weights of a `ConvNet`, without making it."""
+    """Count the trainable weights of a `ResNet`, without making it."""
     count, before = (filters[-1] + 1) * num_classes, channels
     layers = [1] + [2 * num_blocks] * len(filters)
     for F, convolutions in zip((filters[0], *filters), layers):

@@ -20,17 +20,17 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import padding_mask
 from keras_seq.layers.simple_rnn import parameters_of, signature_of
-from keras_seq.layers.trainable import keeps_frozen
-from keras_seq.models.decoder import Decoder, with_schedule
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.models.decoder import Seq2SeqDecoder, with_schedule
 from keras_seq.models.language_model import CELLS, input_embedding
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Encoder(keras.layers.Layer):
+class Seq2SeqEncoder(keras.layers.Layer):
     """Read a sentence: a vector for each token, and the state at the end.
 
     Args:
-        vocab_size: int > 0, number of tokens V.
+        vocabulary_size: int > 0, number of tokens V.
         units: int > 0, width U of every layer and direction.
         cell: "rnn", "gru" or "lstm". Default "gru".
         num_layers: int > 0. Default 1.
@@ -54,7 +54,7 @@ class Encoder(keras.layers.Layer):
 
     def __init__(
         self,
-        vocab_size,
+        vocabulary_size,
         units,
         *,
         cell="gru",
@@ -75,7 +75,7 @@ class Encoder(keras.layers.Layer):
         )
         checks.fraction(dropout=dropout)
         self.config = {
-            "vocab_size": vocab_size,
+            "vocabulary_size": vocabulary_size,
             "units": units,
             "cell": cell,
             "num_layers": num_layers,
@@ -87,7 +87,7 @@ class Encoder(keras.layers.Layer):
             "pad_id": pad_id,
         }
         policy = self.dtype_policy
-        self.embedding = input_embedding(vocab_size, width, pad_id, policy)
+        self.embedding = input_embedding(vocabulary_size, width, pad_id, policy)
         self.recurrent = [
             CELLS[cell](
                 units, return_sequences=True, return_state=True, dtype=policy
@@ -106,13 +106,13 @@ class Encoder(keras.layers.Layer):
         self.bidirectional = bidirectional
         self.return_state = return_state
 
-    @keeps_frozen
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
         width = self.embedding.units
         for layer in self.recurrent:
             layer.build((*ids_shape, width))
             width = self.width
+        propagate_trainable(self)
 
     def call(self, ids, training=False):
         # Padding then comes first; a masked step leaves the state alone.
@@ -146,8 +146,8 @@ class EncoderDecoder(keras.Model):
     `help` of a subclass lists these arguments beside its own.
 
     Args:
-        source_vocab_size: int > 0, number of source tokens.
-        target_vocab_size: int > 0, number of target tokens V.
+        source_vocabulary_size: int > 0, number of source tokens.
+        target_vocabulary_size: int > 0, number of target tokens V.
         units: int > 0, width U of every layer and direction.
         cell: "rnn", "gru" or "lstm". Default "gru".
         num_layers: int > 0, layers of the encoder, and of the decoder.
@@ -170,8 +170,8 @@ class EncoderDecoder(keras.Model):
 
     def __init__(
         self,
-        source_vocab_size,
-        target_vocab_size,
+        source_vocabulary_size,
+        target_vocabulary_size,
         units,
         *,
         cell="gru",
@@ -186,15 +186,17 @@ class EncoderDecoder(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        source_vocab_size, target_vocab_size, units = checks.positive_int(
-            source_vocab_size=source_vocab_size,
-            target_vocab_size=target_vocab_size,
-            units=units,
+        source_vocabulary_size, target_vocabulary_size, units = (
+            checks.positive_int(
+                source_vocabulary_size=source_vocabulary_size,
+                target_vocabulary_size=target_vocabulary_size,
+                units=units,
+            )
         )
         start_id, end_id = checks.id_below(
-            target_vocab_size, start_id=start_id, end_id=end_id
+            target_vocabulary_size, start_id=start_id, end_id=end_id
         )
-        pad_id = checks.padding(target_vocab_size, pad_id)
+        pad_id = checks.padding(target_vocabulary_size, pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
         shared = {  # by encoder and decoder
@@ -209,8 +211,8 @@ class EncoderDecoder(keras.Model):
             "reverse_source": reverse_source,
         }
         self.config = {
-            "source_vocab_size": source_vocab_size,
-            "target_vocab_size": target_vocab_size,
+            "source_vocabulary_size": source_vocabulary_size,
+            "target_vocabulary_size": target_vocabulary_size,
             "units": units,
             "start_id": start_id,
             "end_id": end_id,
@@ -218,8 +220,8 @@ class EncoderDecoder(keras.Model):
             **reading,
         }
         self.shared = {**shared, "dtype": self.dtype_policy}
-        self.encoder = Encoder(
-            source_vocab_size,
+        self.encoder = Seq2SeqEncoder(
+            source_vocabulary_size,
             units,
             return_state=True,
             **reading,
@@ -238,11 +240,11 @@ class EncoderDecoder(keras.Model):
         """How much of the encoder's state the bridge reads; 0: no bridge."""
         return 2 * self.config["units"] if self.config["bidirectional"] else 0
 
-    @keeps_frozen
     def build(self, inputs_shape):
         self.encoder.build(inputs_shape["source"])
         for dense in self.bridge or ():
             dense.build((None, self.bridge_width))
+        propagate_trainable(self)
 
     def read(self, source, training=False):
         """Encode: int (B, S) -> float (B, S, D), the decoder's first states."""
@@ -267,7 +269,7 @@ class Seq2Seq(EncoderDecoder):
     """Translate through one vector of fixed width.
 
     Args: those of `EncoderDecoder`, which are
-        source_vocab_size, target_vocab_size, units: int > 0.
+        source_vocabulary_size, target_vocabulary_size, units: int > 0.
         cell="gru", num_layers=1, embedding_dim=None, bidirectional=False,
         dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
         and
@@ -279,7 +281,7 @@ class Seq2Seq(EncoderDecoder):
         inputs: dict of "source", int (B, S), and "target", int (B, T), the
             target from its start token on.
     Returns:
-        float (B, T, target_vocab_size), logits of the token that follows each.
+        float (B, T, target_vocabulary_size), logits of the next token.
     Raises:
         ValueError: if an argument is outside its range.
     """
@@ -290,18 +292,18 @@ class Seq2Seq(EncoderDecoder):
         super().__init__(*args, **kwargs)
         self.config = {**self.config, "feed_context": feed_context}
         self.scheduled_sampling = scheduled_sampling
-        self.decoder = Decoder(
-            self.config["target_vocab_size"],
+        self.decoder = Seq2SeqDecoder(
+            self.config["target_vocabulary_size"],
             self.config["units"],
             scheduled_sampling=scheduled_sampling,
             feed_context=feed_context,
             **self.shared,
         )
 
-    @keeps_frozen
     def build(self, inputs_shape):
         super().build(inputs_shape)
         self.decoder.build(inputs_shape["target"])
+        propagate_trainable(self)
 
     def call(self, inputs, training=False):
         _, states = self.read(inputs["source"], training)

@@ -27,8 +27,11 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import POSITIONS, PositionalEncoding
-from keras_seq.layers.trainable import keeps_frozen
-from keras_seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.layers.transformer_blocks import (
+    TransformerDecoder,
+    TransformerEncoder,
+)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -39,14 +42,14 @@ class Transformer(keras.Model):
     tied=True)` is the paper's base model: 63,082,496 weights.
 
     Args:
-        source_vocab_size: int > 0, number of source tokens.
-        target_vocab_size: int > 0, number of target tokens V.
+        source_vocabulary_size: int > 0, number of source tokens.
+        target_vocabulary_size: int > 0, number of target tokens V.
         units: int > 0, width D of every layer.
         num_heads: int > 0, H, a divisor of `units`. Default 8.
         num_layers: int > 0, blocks of the encoder, and of the decoder.
             Default 6.
-        hidden, dropout, attention_dropout, activation, norm_first: of the
-            blocks, see `EncoderBlock`.
+        hidden, dropout, attention_dropout, activation, normalize_first: of the
+            blocks, see `TransformerEncoder`.
         positions: "sinusoidal", the default, "learned" or "none".
         max_length: int > 0, the most tokens of a text where positions are
             learned; the room `start` makes. Default 512.
@@ -81,8 +84,8 @@ class Transformer(keras.Model):
 
     def __init__(
         self,
-        source_vocab_size,
-        target_vocab_size,
+        source_vocabulary_size,
+        target_vocabulary_size,
         units,
         *,
         num_heads=8,
@@ -91,7 +94,7 @@ class Transformer(keras.Model):
         dropout=0.1,
         attention_dropout=None,
         activation="relu",
-        norm_first=False,
+        normalize_first=False,
         positions="sinusoidal",
         max_length=512,
         tied=False,
@@ -102,22 +105,24 @@ class Transformer(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        source_vocab_size, target_vocab_size, num_layers = checks.positive_int(
-            source_vocab_size=source_vocab_size,
-            target_vocab_size=target_vocab_size,
-            num_layers=num_layers,
+        source_vocabulary_size, target_vocabulary_size, num_layers = (
+            checks.positive_int(
+                source_vocabulary_size=source_vocabulary_size,
+                target_vocabulary_size=target_vocabulary_size,
+                num_layers=num_layers,
+            )
         )
         checks.fraction(dropout=dropout)
         start_id, end_id = checks.id_below(
-            target_vocab_size, start_id=start_id, end_id=end_id
+            target_vocabulary_size, start_id=start_id, end_id=end_id
         )
-        pad_id = checks.padding(target_vocab_size, pad_id)
+        pad_id = checks.padding(target_vocabulary_size, pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         checks.one_of(POSITIONS, positions=positions)
-        if shared and source_vocab_size != target_vocab_size:
+        if shared and source_vocabulary_size != target_vocabulary_size:
             raise ValueError(
                 "`shared` needs one vocabulary for both sides. Received sizes "
-                f"{source_vocab_size} and {target_vocab_size}."
+                f"{source_vocabulary_size} and {target_vocabulary_size}."
             )
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
         block = {
@@ -125,11 +130,11 @@ class Transformer(keras.Model):
             "dropout": dropout,
             "attention_dropout": attention_dropout,
             "activation": activation,
-            "norm_first": norm_first,
+            "normalize_first": normalize_first,
         }
         self.config = {
-            "source_vocab_size": source_vocab_size,
-            "target_vocab_size": target_vocab_size,
+            "source_vocabulary_size": source_vocabulary_size,
+            "target_vocabulary_size": target_vocabulary_size,
             "units": units,
             "num_heads": num_heads,
             "num_layers": num_layers,
@@ -144,12 +149,12 @@ class Transformer(keras.Model):
         }
         policy = self.dtype_policy
         self.target_embedding = _embedding(
-            target_vocab_size, units, pad_id, policy
+            target_vocabulary_size, units, pad_id, policy
         )
         self.source_embedding = self.target_embedding
         if not shared:
             self.source_embedding = _embedding(
-                source_vocab_size, units, pad_id, policy
+                source_vocabulary_size, units, pad_id, policy
             )
         self.source_positions, self.target_positions = (
             PositionalEncoding(positions, max_length, dtype=policy)
@@ -161,19 +166,18 @@ class Transformer(keras.Model):
                 kind(units, num_heads, **block, dtype=policy)
                 for _ in range(num_layers)
             ]
-            for kind in (EncoderBlock, DecoderBlock)
+            for kind in (TransformerEncoder, TransformerDecoder)
         )
         self.encoder_norm, self.decoder_norm = (
             LayerNormalization(epsilon=1e-5, dtype=policy)
-            if norm_first
+            if normalize_first
             else keras.layers.Identity(dtype=policy)
             for _ in range(2)
         )
         self.head = None
         if not tied:
-            self.head = keras.layers.Dense(target_vocab_size, dtype=policy)
+            self.head = keras.layers.Dense(target_vocabulary_size, dtype=policy)
 
-    @keeps_frozen
     def build(self, inputs_shape):
         self.source_embedding.build()
         if self.target_embedding is not self.source_embedding:
@@ -185,6 +189,7 @@ class Transformer(keras.Model):
         layers += [] if self.head is None else [self.head]
         for layer in layers:
             layer.build(shape)
+        propagate_trainable(self)
 
     def call(self, inputs, training=False, return_attention_scores=False):
         source, target = inputs["source"], inputs["target"]
@@ -295,11 +300,11 @@ class Transformer(keras.Model):
         return {**super().get_config(), **checks.plain(self.config)}
 
 
-def _embedding(vocab_size, units, pad_id, policy):
+def _embedding(vocabulary_size, units, pad_id, policy):
     """Make vectors that are of length 1, about, before they are scaled."""
     checks.positive_int(units=units)
     return TokenEmbedding(
-        vocab_size,
+        vocabulary_size,
         units,
         scale=True,
         pad_id=pad_id,

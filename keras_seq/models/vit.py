@@ -37,8 +37,8 @@ from keras_seq.layers.position_encoding import (
     interpolated_positions,
     sinusoidal_positions_2d,
 )
-from keras_seq.layers.trainable import keeps_frozen
-from keras_seq.layers.transformer_blocks import EncoderBlock
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.layers.transformer_blocks import TransformerEncoder
 
 POOLINGS = ("token", "mean")
 
@@ -176,9 +176,9 @@ class ViT(keras.Model):
             patch_dropout, int(pooling == "token"), **policy
         )
         self.blocks = [
-            EncoderBlock(
+            TransformerEncoder(
                 units,
-                norm_first=True,
+                normalize_first=True,
                 stochastic_depth=stochastic_depth * layer / num_layers,
                 **block,
                 **policy,
@@ -198,7 +198,6 @@ class ViT(keras.Model):
         """T, the patches and the token in front of them, where one is."""
         return math.prod(self.grid) + (self.config["pooling"] == "token")
 
-    @keeps_frozen
     def build(self, images_shape=None):
         D, size = self.config["units"], self.config["image_size"]
         wanted = (None, *size, self.config["channels"])
@@ -214,6 +213,7 @@ class ViT(keras.Model):
             layer.build((None, None, D))
         if self.head is not None:
             self.head.build((None, D))
+        propagate_trainable(self)
 
     def call(self, images, training=False, return_attention_scores=False):
         token = self.config["pooling"] == "token"

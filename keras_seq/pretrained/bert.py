@@ -30,7 +30,7 @@ KINDS = (  # ours, theirs, and how the names of the head's tensors begin
     (BERTSpanQA, "BertForQuestionAnswering", "qa_outputs."),
 )
 SIZES = {  # their option: our argument
-    "vocab_size": "vocab_size",
+    "vocab_size": "vocabulary_size",
     "hidden_size": "units",
     "num_attention_heads": "num_heads",
     "num_hidden_layers": "num_layers",
@@ -134,7 +134,7 @@ def _arguments(read):
     read.width("hidden_size", "num_attention_heads")
     pad = read.config.get("pad_token_id", 0)
     if pad is not None:
-        checks.id_below(sizes["vocab_size"], pad_token_id=pad)
+        checks.id_below(sizes["vocabulary_size"], pad_token_id=pad)
     on_weights = "attention_probs_dropout_prob"
     return {
         **sizes,
@@ -185,10 +185,10 @@ def _check_tokenizer(bert, tokenizer):
             "`tokenizer` must be a BERTTokenizer, which alone cuts a text as "
             f"`transformers` does. Received tokenizer={tokenizer!r}."
         )
-    V, pad = bert.config["vocab_size"], bert.pad_id
-    if tokenizer.vocab_size > V or pad not in (None, tokenizer.pad_id):
+    V, pad = bert.config["vocabulary_size"], bert.pad_id
+    if tokenizer.vocabulary_size() > V or pad not in (None, tokenizer.pad_id):
         raise ValueError(
             "`tokenizer` must give ids that the model knows, and pad as it "
-            f"does. Received {tokenizer.vocab_size} ids, "
+            f"does. Received {tokenizer.vocabulary_size()} ids, "
             f"pad_id={tokenizer.pad_id}; the model has {V}, pad_id={pad}."
         )

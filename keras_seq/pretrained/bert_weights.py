@@ -23,7 +23,7 @@ def bert_weights(bert, pooler=True):
     """Give each `Weight` of a `BERT`; `pooler` says whether of that, too."""
     V, D, P, G = (
         bert.config[name]
-        for name in ("vocab_size", "units", "max_length", "num_segments")
+        for name in ("vocabulary_size", "units", "max_length", "num_segments")
     )
     for name, layer, rows in (
         ("word", bert.embedding, V),
@@ -51,7 +51,7 @@ def head_weights(model):
     """Give each `Weight` of what stands on a `BERT`, which has none alone."""
     if isinstance(model, BERT):
         return
-    D, V = (model.bert.config[name] for name in ("units", "vocab_size"))
+    D, V = (model.bert.config[name] for name in ("units", "vocabulary_size"))
     if isinstance(model, BERTPretrainer):
         at = "cls.predictions."
         yield from dense(f"{at}transform.dense", model.transform, D, D)

@@ -42,7 +42,7 @@ def load_gpt(make, folder, pad_id=None, **options):
     D, H = read.width("n_embd", "n_head")
     F = 4 * D if read.config.get("n_inner") is None else read.number("n_inner")
     arguments = {
-        "vocab_size": V,
+        "vocabulary_size": V,
         "units": D,
         "num_heads": H,
         "num_layers": L,

@@ -96,12 +96,12 @@ class BERTTokenizer(Words):
         )
 
     @training
-    def train(cls, texts, vocab_size, *, lower_case=True):
+    def train(cls, texts, vocabulary_size, *, lower_case=True):
         """Learn a vocabulary, for a BERT of one's own.
 
         Args:
             texts: str or iterable of str.
-            vocab_size: int > 6, the most ids to use, specials counted.
+            vocabulary_size: int > 6, the most ids to use, specials counted.
             lower_case: bool, as for the constructor. Default: True.
         Returns:
             BERTTokenizer; the specials have the ids 0 to 4.
@@ -113,7 +113,7 @@ class BERTTokenizer(Words):
         texts = tf.constant([utf8(text, None) for text in texts], tf.string)
         words = split_words(texts, lower_case)
         texts = tf.strings.reduce_join(words, axis=-1, separator=" ").numpy()
-        pieces = learn((text.decode() for text in texts), vocab_size)
+        pieces = learn((text.decode() for text in texts), vocabulary_size)
         return cls([*MARKS.values(), *pieces], lower_case)
 
     @classmethod

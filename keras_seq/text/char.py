@@ -22,7 +22,7 @@ import numpy as np
 from keras_seq.text.tokenizer import (
     SPECIALS,
     Tokenizer,
-    check_vocab_size,
+    check_vocabulary_size,
     training,
 )
 from keras_seq.text.unicode import normalise
@@ -88,27 +88,27 @@ class CharTokenizer(Tokenizer):
         self._set_pieces(self.characters, str.encode)
 
     @training
-    def train(cls, texts, vocab_size=None):
+    def train(cls, texts, vocabulary_size=None):
         """Collect the vocabulary of a text.
 
         Args:
             texts: str or iterable of str.
-            vocab_size: optional int > 5, the most ids to use, specials
+            vocabulary_size: optional int > 5, the most ids to use, specials
                 counted; the most frequent characters stay, and of equally
                 frequent ones the lower code point. Default: all of them.
         Returns:
             CharTokenizer.
         """
-        if vocab_size is not None:
+        if vocabulary_size is not None:
             what = f"{FIRST} special ids and a character"
-            check_vocab_size(vocab_size, FIRST + 1, what)
-            vocab_size -= FIRST
+            check_vocabulary_size(vocabulary_size, FIRST + 1, what)
+            vocabulary_size -= FIRST
         counts = Counter()
         for text in texts:
             counts.update(text)
         del counts[BROKEN]
         by_count = sorted(counts, key=lambda char: (-counts[char], char))
-        return cls(by_count[:vocab_size])
+        return cls(by_count[:vocabulary_size])
 
     def _look_up(self, texts):
         """List of str to a list of int (T,)."""

@@ -76,7 +76,7 @@ def pad_rows(rows, pad, length):
     return padded
 
 
-def check_ids(ids, vocab_size):
+def check_ids(ids, vocabulary_size):
     """Any array as int (T,) or (B, T) in NumPy, every id known."""
     if not isinstance(ids, (list, tuple, np.ndarray)):
         ids = keras.ops.convert_to_numpy(ids)
@@ -88,10 +88,10 @@ def check_ids(ids, vocab_size):
             "`ids` must be integers of shape (T,) or (B, T). "
             f"Received ids of {ids.dtype}, shape {ids.shape}."
         )
-    outside = ids[(ids < 0) | (ids >= vocab_size)]
+    outside = ids[(ids < 0) | (ids >= vocabulary_size)]
     if outside.size:
         raise ValueError(
-            f"`ids` must be in [0, {vocab_size}), the vocabulary. "
+            f"`ids` must be in [0, {vocabulary_size}), the vocabulary. "
             f"Received the id {outside[0]}."
         )
     return ids

@@ -92,7 +92,7 @@ class Masker:
         self.most, self.seed = most, seed
         names = ("pad_id", "unknown_id", "start_id", "end_id", "mask_id")
         special = [getattr(tokenizer, name) for name in names]
-        ids = np.arange(tokenizer.vocab_size)
+        ids = np.arange(tokenizer.vocabulary_size())
         self._special = np.isin(ids, special)
         self._ordinary = ids[~self._special].astype("int32")
         glyphs = tokenizer._glyphs
@@ -105,7 +105,7 @@ class Masker:
         ids = inputs.get("ids", ()) if isinstance(inputs, dict) else inputs
         plain = not is_tf_tensor(ids)
         if plain:
-            ids = tf.constant(check_ids(ids, self.tokenizer.vocab_size))
+            ids = tf.constant(check_ids(ids, self.tokenizer.vocabulary_size()))
         rule = "integers of shape (B, T)"
         check_tensor("ids", ids, ids.dtype.is_integer, (2,), rule)
         if is_tf_tensor(step):

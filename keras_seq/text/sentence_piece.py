@@ -48,7 +48,7 @@ from keras_seq.text.offsets import in_characters
 from keras_seq.text.tokenizer import (
     SPECIALS,
     Tokenizer,
-    check_vocab_size,
+    check_vocabulary_size,
     training,
 )
 from keras_seq.text.unicode import import_tensorflow_text, utf8
@@ -171,7 +171,7 @@ class SentencePieceTokenizer(Tokenizer):
     def train(
         cls,
         texts,
-        vocab_size,
+        vocabulary_size,
         *,
         model_type="unigram",
         character_coverage=0.9995,
@@ -180,7 +180,7 @@ class SentencePieceTokenizer(Tokenizer):
 
         Args:
             texts: str or iterable of str, a line or a document each.
-            vocab_size: int > 261, the most ids to use, the specials and the
+            vocabulary_size: int > 261, the most ids, the specials and the
                 256 bytes counted.
             model_type: "unigram" or "bpe". Default: "unigram".
             character_coverage: float in (0, 1], the share of the characters
@@ -189,13 +189,15 @@ class SentencePieceTokenizer(Tokenizer):
         Returns:
             SentencePieceTokenizer.
         Raises:
-            ValueError: if `texts` is empty, or `vocab_size` cannot hold its
-                characters.
+            ValueError: if `texts` is empty, or `vocabulary_size` cannot hold
+                its characters.
             ImportError: where there is no sentencepiece package.
         """
         checks.one_of(("unigram", "bpe"), model_type=model_type)
         least = len(SPECIALS) + 256 + 1
-        check_vocab_size(vocab_size, least, "special ids, bytes, a character")
+        check_vocabulary_size(
+            vocabulary_size, least, "special ids, bytes, a character"
+        )
         if not 0 < character_coverage <= 1:
             raise ValueError(
                 "`character_coverage` must be in (0, 1]. "
@@ -212,7 +214,7 @@ class SentencePieceTokenizer(Tokenizer):
                 sentence_iterator=iter(texts),
                 model_writer=model,
                 model_type=model_type,
-                vocab_size=vocab_size,
+                vocab_size=vocabulary_size,
                 hard_vocab_limit=False,  # a small text has fewer pieces
                 character_coverage=character_coverage,
                 byte_fallback=True,
@@ -236,9 +238,9 @@ class SentencePieceTokenizer(Tokenizer):
             )
         except RuntimeError as error:
             raise ValueError(
-                "`vocab_size` must hold the special ids, 256 bytes and every "
-                "character that `character_coverage` keeps. Received "
-                f"vocab_size={vocab_size}: {error}"
+                "`vocabulary_size` must hold the special ids, 256 bytes and "
+                "every character that `character_coverage` keeps. Received "
+                f"vocabulary_size={vocabulary_size}: {error}"
             ) from error
         return cls(model.getvalue())
 

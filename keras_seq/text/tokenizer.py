@@ -66,13 +66,13 @@ def training(train):
     return trained
 
 
-def check_vocab_size(vocab_size, least, what):
-    """Refuse a `vocab_size` below what every vocabulary must hold."""
-    positive_int(vocab_size=vocab_size)
-    if vocab_size < least:
+def check_vocabulary_size(vocabulary_size, least, what):
+    """Refuse a `vocabulary_size` below what every vocabulary must hold."""
+    positive_int(vocabulary_size=vocabulary_size)
+    if vocabulary_size < least:
         raise ValueError(
-            f"`vocab_size` must be at least {least}: {what}. "
-            f"Received vocab_size={vocab_size}."
+            f"`vocabulary_size` must be at least {least}: {what}. "
+            f"Received vocabulary_size={vocabulary_size}."
         )
 
 
@@ -120,8 +120,7 @@ class Tokenizer(keras.layers.Layer):
         for silent in (self.pad_id, self.start_id, self.end_id, self.mask_id):
             self._glyphs[silent] = b""
 
-    @property
-    def vocab_size(self):
+    def vocabulary_size(self):
         """int, the number of ids, the five special ones counted."""
         return len(self._names)
 
@@ -215,7 +214,7 @@ class Tokenizer(keras.layers.Layer):
         """
         if is_tf_tensor(ids):
             return self._detokenize_tensor(ids)
-        ids = check_ids(ids, self.vocab_size)
+        ids = check_ids(ids, self.vocabulary_size())
         kept = np.cumsum(ids == self.end_id, axis=-1) == 0
         if ids.ndim == 1:
             return b"".join(self._glyphs[ids[kept]]).decode("utf-8", "replace")
@@ -247,7 +246,7 @@ class Tokenizer(keras.layers.Layer):
         """
         if is_tf_tensor(ids):
             return self._gather(self._names, ids)
-        return self._names[check_ids(ids, self.vocab_size)].tolist()
+        return self._names[check_ids(ids, self.vocabulary_size())].tolist()
 
     def _gather(self, table, ids):
         import tensorflow as tf
@@ -267,7 +266,7 @@ class Tokenizer(keras.layers.Layer):
         saved = {
             "format": f"keras_seq.{type(self).__name__}",
             "version": 1,
-            "vocab_size": self.vocab_size,
+            "vocabulary_size": self.vocabulary_size(),
             **self._vocabulary(),
         }
         text = json.dumps(saved, ensure_ascii=False, indent=2)
@@ -282,10 +281,10 @@ class Tokenizer(keras.layers.Layer):
             saved = json.loads(text.decode("utf-8"))
             if (saved.pop("format"), saved.pop("version")) != (kind, 1):
                 raise ValueError(f"{kind} version 1 is expected.")
-            vocab_size = saved.pop("vocab_size")
+            vocabulary_size = saved.pop("vocabulary_size")
             tokenizer = cls(**saved)
-            if tokenizer.vocab_size != vocab_size:
-                raise ValueError("`vocab_size` does not count the pieces.")
+            if tokenizer.vocabulary_size() != vocabulary_size:
+                raise ValueError("`vocabulary_size` does not count the pieces.")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"`path` must be a file that {cls.__name__}.save wrote. "

@@ -33,7 +33,7 @@ from keras_seq.text.offsets import before_change, in_characters
 from keras_seq.text.tokenizer import (
     SPECIALS,
     Tokenizer,
-    check_vocab_size,
+    check_vocabulary_size,
     training,
 )
 from keras_seq.text.unicode import (
@@ -74,7 +74,7 @@ def _cut(pieces, room):
     return single + longer[: room - len(single)]
 
 
-def learn(texts, vocab_size, lower_case=False):
+def learn(texts, vocabulary_size, lower_case=False):
     """Learn the pieces of words: an iterable of clean str to a list of str.
 
     Args: see `WordPieceTokenizer.train`.
@@ -88,24 +88,24 @@ def learn(texts, vocab_size, lower_case=False):
 
     least = len(SPECIALS) + 2
     what = "the special ids and a character, at and after a word's start"
-    check_vocab_size(vocab_size, least, what)
+    check_vocabulary_size(vocabulary_size, least, what)
     # The learner knows no white space but ASCII's.
     texts = [utf8(text, None).decode().replace("\0", " ") for text in texts]
     texts = [" ".join(text.split()) for text in texts]
     if not any(texts):
         raise ValueError("`texts` must hold a word. Received none.")
-    room = vocab_size - len(SPECIALS)
+    room = vocabulary_size - len(SPECIALS)
     data = tf.data.Dataset.from_tensor_slices(texts).batch(1024)
     pieces = learner.bert_vocab_from_dataset(
         data.map(lower) if lower_case else data,
-        vocab_size,
+        vocabulary_size,
         list(SPECIALS),
         learn_params={
             "max_unique_chars": min(ALPHABET, room // 2),
             "lower_thresh": 2,  # the usual 10 starves a small corpus
         },
     )
-    # The learner stops near vocab_size, and not always below it.
+    # The learner stops near vocabulary_size, and not always below it.
     return _cut(pieces[len(SPECIALS) :], room)
 
 
@@ -184,12 +184,12 @@ class WordPieceTokenizer(Words):
         )
 
     @training
-    def train(cls, texts, vocab_size, *, lower_case=False):
+    def train(cls, texts, vocabulary_size, *, lower_case=False):
         """Learn the pieces of the words of a text.
 
         Args:
             texts: str or iterable of str.
-            vocab_size: int > 6, the most ids to use, specials counted. Two
+            vocabulary_size: int > 6, the most ids to use, specials counted. Two
                 for each character come first, so that a small one leaves
                 out the rarest characters.
             lower_case: bool, as for the constructor. Default: False.
@@ -198,7 +198,7 @@ class WordPieceTokenizer(Words):
         Raises:
             ValueError: if there is no word in `texts`.
         """
-        return cls(learn(texts, vocab_size, lower_case), lower_case)
+        return cls(learn(texts, vocabulary_size, lower_case), lower_case)
 
     def _look_up_tensor(self, texts):
         """tf string (B,) to ragged int32 (B, None)."""

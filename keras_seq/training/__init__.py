@@ -7,7 +7,7 @@ from keras_seq.training.batching import (
     BatchByLength,
     next_token_windows,
     teacher_forcing,
-    untuned,
+    without_autotune,
     without_padding,
 )
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
@@ -18,7 +18,7 @@ from keras_seq.training.metrics import (
     SequenceAccuracy,
     TokenAccuracy,
 )
-from keras_seq.training.reset import begin_again
+from keras_seq.training.reset import reset_weights
 from keras_seq.training.run import Run, write_results
 from keras_seq.training.schedules import Noam, warmup_cosine
 
@@ -34,11 +34,11 @@ __all__ = [
     "TokenAccuracy",
     "TokenCrossEntropy",
     "TwoViewCrossEntropy",
-    "begin_again",
     "next_token_windows",
+    "reset_weights",
     "teacher_forcing",
-    "untuned",
     "warmup_cosine",
+    "without_autotune",
     "without_padding",
     "write_results",
 ]

@@ -279,7 +279,7 @@ def next_token_windows(ids, length, stride=None):
     return windows[:, :-1].copy(), windows[:, 1:].copy()
 
 
-def untuned(dataset):
+def without_autotune(dataset):
     """Read a dataset as it stands: `tf.data` tunes none of its threads.
 
     What tunes them looks again after twice as long each time, up to a minute,

@@ -8,7 +8,7 @@ training it.
 import keras
 
 
-def begin_again(model, fresh):
+def reset_weights(model, fresh):
     """Give a compiled model new weights, and its optimizer a new beginning.
 
     The rate stays what it is.
