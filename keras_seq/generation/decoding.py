@@ -9,7 +9,7 @@ can be generated from offers two methods:
 
 and a `pad_id`, which is never picked. It may have an `end_id`, the default of
 `generate`; a `start(inputs, max_length=)`, to be told how often `step` will be
-called; `max_prompt_length(max_length)`, the most tokens it reads, or None; and a
+called; `max_prompt_length(max_length)`, the most it reads, or None; a
 `config` with "source_vocabulary_size" or "vocabulary_size", to refuse other
 ids. `state` is any nest of tensors whose first axis is the batch. Where it is a
 dict, "attention" is float (B, S), where the step has looked (zeros at the
