@@ -67,9 +67,9 @@ def entity_f1(references, hypotheses):
     An entity that is one token too long or too short is wrong.
 
     Args:
-        references: int (B, T), true tags; 0 or less marks no entity. Tokens whose
-            reference is below 0, as `tag_spans` and `align_tags` return it,
-            are removed from both arrays.
+        references: int (B, T), true tags; 0 or less marks no entity. Tokens
+            whose reference is below 0, as `tag_spans` and `align_tags` return
+            it, are removed from both arrays.
         hypotheses: int (B, T), predicted tags.
     Returns:
         float in [0, 1]; 1 if neither has an entity.

@@ -114,7 +114,7 @@ class BatchByLength(keras.utils.PyDataset):
             batches = [batches[i] for i in random.permutation(len(batches))]
         # On TensorFlow, Keras compares the first two batches and treats every
         # axis on which they agree as fixed. The first two must therefore
-        # differ on every axis that changes. (Two such batches always exist.)
+        # differ on every axis that changes. (There are always two.)
         shapes = np.stack(self.widths, axis=1)[[b for b, _ in batches]]
         most = (shapes != shapes[0]).any(axis=0).sum()
         for i in range(len(batches)):
