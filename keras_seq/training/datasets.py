@@ -16,7 +16,7 @@ def without_padding(inputs, pad_id=0):
 
     Args:
         inputs: int (N, T) or a list of N int sequences; or a dict of them, as
-            `Packer` returns it, in which `ids` marks the padding.
+            `Packer` returns it, in which `token_ids` marks the padding.
         pad_id: int, id of the padding token. Default 0.
     Returns:
         list of N int arrays, as `BatchByLength` takes them; or a dict of
@@ -26,8 +26,8 @@ def without_padding(inputs, pad_id=0):
         [[5, 6], [7]]
     """
     if not isinstance(inputs, dict):
-        return without_padding({"ids": inputs}, pad_id)["ids"]
-    real = [np.asarray(row) != pad_id for row in inputs["ids"]]
+        return without_padding({"token_ids": inputs}, pad_id)["token_ids"]
+    real = [np.asarray(row) != pad_id for row in inputs["token_ids"]]
     return {
         name: [np.asarray(row)[keep] for row, keep in zip(rows, real)]
         for name, rows in inputs.items()
