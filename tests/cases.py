@@ -330,18 +330,18 @@ CASES += [
 def pairs():
     """Draw two texts in a row of ids, and three places to be guessed."""
     segments = np.repeat([[0, 0, 1, 1, 1]], BATCH, axis=0).astype("int32")
-    return {"ids": ids(), "segments": segments}
+    return {"token_ids": ids(), "segment_ids": segments}
 
 
 def questions():
     places = np.array([[1, 2], [0, 0], [3, 4]], "int32")
-    return {**pairs(), "places": places}
+    return {**pairs(), "mask_positions": places}
 
 
 def texts():
     """Draw a row of ids that may be answers, all but the last."""
     x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH), "int32")
-    return {"ids": x, "segments": np.ones_like(x)}
+    return {"token_ids": x, "segment_ids": np.ones_like(x)}
 
 
 def on_bert(name, inputs, shape, bad=(), **arguments):
@@ -373,7 +373,7 @@ CASES += [
     layer(
         "BERT",
         pairs,
-        {"hidden": SEQUENCE, "pooled": (BATCH, UNITS)},
+        {"sequence_output": SEQUENCE, "pooled_output": (BATCH, UNITS)},
         (
             *BAD_BLOCK,
             *BAD_VOCAB,
@@ -386,7 +386,7 @@ CASES += [
     on_bert(
         "BERTPretrainer",
         questions,
-        {"masked": (BATCH, 2, VOCAB), "next": (BATCH, 2)},
+        {"masked_lm": (BATCH, 2, VOCAB), "next_sentence": (BATCH, 2)},
     ),
     on_bert(
         "BERTClassifier",

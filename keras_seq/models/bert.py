@@ -32,7 +32,7 @@ from keras_seq.layers.transformer_blocks import (
 )
 
 
-def small():
+def bert_initializer():
     """Make the initializer of every table and kernel: blocks do little yet."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
@@ -62,16 +62,17 @@ class BERT(keras.Model):
         pad_id: optional int, the id that means padding, on either side.
             Default 0; None where every id is a real token.
     Call arguments:
-        inputs: int (B, T), ids; or a dict of such, `ids` and `segments`, in
-            [0, num_segments). Without segments, all are 0. It may hold
-            `places` too, int (B, M), of the tokens whose vectors are wanted,
-            real ones: the last block then computes these and the first.
-            (Outside [0, T), they become NaN.)
+        inputs: int (B, T), ids; or a dict of such, `token_ids` and
+            `segment_ids`, in [0, num_segments). Without segments, all are 0.
+            It may hold `mask_positions` too, int (B, M), of the tokens whose
+            vectors are wanted, real ones: the last block then computes these
+            and the first. (Outside [0, T), they become NaN.)
         return_attention_scores: bool, give the weights as well.
     Returns:
-        dict: `hidden`, float (B, T, D), of places (B, M, D), and with a pooler
-        `pooled`, float (B, D); or that and a list of the weights of each
-        layer, float (B, H, T, T), with places (B, H, 1 + M, T) of the last.
+        dict: `sequence_output`, float (B, T, D), with positions
+        (B, M, D), and with a pooler `pooled_output`, float (B, D); or that
+        and a list of the weights of each layer, float (B, H, T, T), with
+        positions (B, H, 1 + M, T) of the last.
     Raises:
         ValueError: if an argument is outside its range, or the ids are longer
             than `max_length`.
@@ -147,7 +148,7 @@ class BERT(keras.Model):
                 count,
                 units,
                 pad_id=pad,
-                embeddings_initializer=small(),
+                embeddings_initializer=bert_initializer(),
                 **policy,
             )
             for count, pad in ((vocabulary_size, pad_id), (num_segments, None))
@@ -164,7 +165,7 @@ class BERT(keras.Model):
                 dropout,
                 activation,
                 epsilon,
-                kernel_initializer=small(),
+                kernel_initializer=bert_initializer(),
                 attention_dropout=attention_dropout,
                 **policy,
             )
@@ -173,7 +174,7 @@ class BERT(keras.Model):
         self.pooler = None
         if pooler:
             self.pooler = keras.layers.Dense(
-                units, "tanh", kernel_initializer=small(), **policy
+                units, "tanh", kernel_initializer=bert_initializer(), **policy
             )
 
     def build(self, inputs_shape=None):
@@ -202,23 +203,29 @@ class BERT(keras.Model):
                 "training": training,
             }
             if asked is not None and block is self.blocks[-1]:
-                x = block.encode_queries(take(x, asked), x, **options)
+                x = block.encode_queries(
+                    gather_positions(x, asked), x, **options
+                )
             else:
                 x = block(x, **options)
             if return_attention_scores:
                 x, weights = x
                 all_weights.append(weights)
-        found = {"hidden": x if asked is None else x[:, 1:]}
+        found = {"sequence_output": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
             first = (
-                take(x, self.first_token_index(mask)) if asked is None else x
+                gather_positions(x, self.first_token_index(mask))
+                if asked is None
+                else x
             )
-            found["pooled"] = self.pooler(first[:, 0])
+            found["pooled_output"] = self.pooler(first[:, 0])
         return (found, all_weights) if return_attention_scores else found
 
     def _asked(self, inputs, mask):
         """Give the first place and those asked for: int (B, 1 + M), or None."""
-        places = inputs.get("places") if isinstance(inputs, dict) else None
+        places = (
+            inputs.get("mask_positions") if isinstance(inputs, dict) else None
+        )
         if places is None:
             return None
         first = self.first_token_index(mask)
@@ -232,7 +239,7 @@ class BERT(keras.Model):
         """Give each text one vector, to be compared with others.
 
         Args:
-            inputs: as in a call; `places` are not looked at.
+            inputs: as in a call; `mask_positions` are not looked at.
             pooling: "mean", of the real tokens, or "cls", the first token's.
         Returns:
             float (B, D); zeros for a mean of nothing.
@@ -241,11 +248,11 @@ class BERT(keras.Model):
         """
         checks.one_of(("mean", "cls"), pooling=pooling)
         texts = texts_of(inputs)
-        mask = padding_mask(texts["ids"], self.pad_id)
+        mask = padding_mask(texts["token_ids"], self.pad_id)
         if pooling == "cls":
-            texts["places"] = self.first_token_index(mask)
-            return self(texts)["hidden"][:, 0]
-        return mean_of(self(texts)["hidden"], mask)
+            texts["mask_positions"] = self.first_token_index(mask)
+            return self(texts)["sequence_output"][:, 0]
+        return mean_of(self(texts)["sequence_output"], mask)
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}
@@ -253,19 +260,19 @@ class BERT(keras.Model):
 
 def ids_of(inputs):
     """Give the ids of what a BERT reads: int (B, T)."""
-    return inputs["ids"] if isinstance(inputs, dict) else inputs
+    return inputs["token_ids"] if isinstance(inputs, dict) else inputs
 
 
 def segments_of(inputs):
     """Give the segments likewise, all 0 where there are none."""
-    if isinstance(inputs, dict) and "segments" in inputs:
-        return inputs["segments"]
+    if isinstance(inputs, dict) and "segment_ids" in inputs:
+        return inputs["segment_ids"]
     return ops.zeros_like(ids_of(inputs))
 
 
 def texts_of(inputs):
     """Give both, and no places: every token is wanted."""
-    return {"ids": ids_of(inputs), "segments": segments_of(inputs)}
+    return {"token_ids": ids_of(inputs), "segment_ids": segments_of(inputs)}
 
 
 def mean_of(x, mask):
@@ -275,7 +282,7 @@ def mean_of(x, mask):
     return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1), x.dtype)
 
 
-def take(x, places):
+def gather_positions(x, places):
     """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D).
 
     Where x has no such place they are NaN.
