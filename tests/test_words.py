@@ -25,16 +25,16 @@ EXAMPLES = [
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", "models", "generation", "text", "data", "export"),
+        *("layers", "models", "text", "data"),
         *("pretrained", "plots", "checks.py"),
     ],
-    "terms": ["layers", "models", "generation", "text"],
+    "terms": ["layers", "models", "text"],
     "lengths": [
-        *("layers", "models", "generation", "text", "data", "export"),
+        *("layers", "models", "text", "data"),
         *("plots", "pretrained"),
     ],
-    "plain": ["layers", "models", "generation", "text", "export", "pretrained"],
-    "examples": ["layers", "models", "generation", "text", "plots"],
+    "plain": ["layers", "models", "text", "pretrained"],
+    "examples": ["layers", "models", "text", "plots"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
