@@ -47,11 +47,12 @@ def boolean(**arguments):
     """Return bools, one or a tuple, as Python's own.
 
     Raises:
-        ValueError: for the first argument that is not True or False. An int,
-            None, NaN or an array is not a bool.
+        ValueError: for the first argument that is not True or False (or 1 or
+            0): None, NaN, a string or an array.
     """
     for name, value in arguments.items():
-        if not isinstance(value, (bool, np.bool_)):
+        whole = isinstance(value, (np.bool_, numbers.Integral))
+        if not whole or value not in (0, 1):
             raise ValueError(
                 f"`{name}` must be True or False. Received {name}={value!r}."
             )

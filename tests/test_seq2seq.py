@@ -55,13 +55,13 @@ def test_bahdanau_equals_the_paper(bidirectional):
     x = sentences()
     logits, weights = model(x, return_attention_scores=True)
     memory, finals = map(keras.tree.flatten, model.encoder(x["source"]))
-    (W_s, b_s), last = values(model.bridge[0]), numbers(finals[0])[:, -7:]
-    cell = model.loop.cell
+    (W_s, b_s), last = values(model.bridge), numbers(finals[0])[:, -7:]
+    cell = model.decoder.cell
     (W,), (U,) = (
         values(d)
         for d in (cell.attention.query_dense, cell.attention.memory_dense)
     )
-    (table,) = values(model.embedding)
+    (table,) = values(model.token_embedding)
     W_o, b_o = values(model.head)
     for row, length in ((0, 5), (1, 3)):  # the second ends in padding
         t, a = oracles.bahdanau(
@@ -97,7 +97,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
     x = sentences()
     logits, weights = model(x, return_attention_scores=True)
     memory, finals = model.encoder(x["source"])
-    cell = model.loop.cell
+    cell = model.decoder.cell
     matrices = values(cell.attention)
 
     def scored(h, m):
@@ -109,7 +109,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
         joined = [np.concatenate([h, m_s]) for m_s in m]
         return np.tanh(np.stack(joined) @ np.concatenate([W, U])) @ v[:, 0]
 
-    (table,) = values(model.embedding)
+    (table,) = values(model.token_embedding)
     W_o, b_o = values(model.head)
     for row, length in ((0, 5), (1, 3)):
         s, a = oracles.luong(
@@ -118,7 +118,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
             numbers(finals[0][0])[row],
             values(cell.cells[0]),
             scored,
-            *values(cell.combine),
+            *values(cell.attentional_dense),
             feeding,
         )
         found = numbers(weights)[row, :, :length]
@@ -160,7 +160,7 @@ def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
 
 def test_a_decoder_from_nothing_is_a_language_model():
     x = sentences()["target"]
-    decoder = Seq2SeqDecoder(VOCAB, 7)
+    decoder = Seq2SeqDecoder(VOCAB, 7, cell="lstm")
     zeros = [[np.zeros((BATCH, 7), "float32")] * 2]  # h and c of an LSTM
     a, b = numbers(decoder(x)), numbers(decoder(x, zeros))
     np.testing.assert_allclose(a, b, atol=1e-6)
@@ -170,7 +170,10 @@ def test_a_context_that_is_fed_is_read_by_every_step_and_its_logits():
     """Made blind to it, the decoder is the one that is not fed; else not."""
     fed, plain = made(Seq2Seq, feed_context=True), made(Seq2Seq)
     x, U = sentences(), 7
-    kernel, maxout = fed.decoder.recurrent[0].cell.kernel, fed.decoder.maxout
+    kernel, maxout = (
+        fed.decoder.recurrent_layers[0].cell.kernel,
+        fed.decoder.maxout,
+    )
     copied = [w for w in fed.weights if w.path.split("/")[-2] != maxout.name]
     for ours, value in zip(copied, plain.get_weights(), strict=True):
         if ours is kernel:  # the rows of the token, then those of the context
@@ -196,7 +199,8 @@ def test_the_context_is_all_that_the_decoder_learns(cell, width):
     context = numbers(model.encode(x["source"]))
     assert context.shape == (BATCH, width)
     states = [
-        numbers(s) for s in keras.tree.flatten(model.start(x["source"])[1])
+        numbers(s)
+        for s in keras.tree.flatten(model.start(x["source"])[1]["cells"])
     ]
     assert np.array_equal(np.concatenate(states, axis=-1), context)
 
@@ -246,7 +250,7 @@ def test_the_schedule_counts_the_steps_and_is_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.scheduled_sampling == schedule
-    assert int(numbers(again.decoder.steps)) == 2 * BATCH
+    assert int(numbers(again.decoder.iterations)) == 2 * BATCH
 
 
 @pytest.mark.parametrize(
