@@ -345,7 +345,7 @@ def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
     again = WithoutCache(model)
-    assert again.longest_input(4) == T
+    assert again.max_prompt_length(4) == T
     said = generate(model, x, max_length=4).ids
     assert np.array_equal(generate(again, x, max_length=4).ids, said)
     with pytest.raises(ValueError, match="`inputs`"):

@@ -23,7 +23,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.generation.decoding import check_input_length, split_prompt
+from keras_seq.generation.prompts import check_input_length, split_prompt
 from keras_seq.layers.attention import causal_mask
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
@@ -203,15 +203,16 @@ class GPT(keras.Model):
         }
         return last, state
 
-    def longest_input(self, steps):
-        """Say how long a prompt may be with so many tokens to follow."""
-        checks.positive_int(max_length=steps)
-        if steps > self.max_length:
+    def max_prompt_length(self, max_length):
+        """Return the longest prompt that `max_length` tokens may follow."""
+        checks.positive_int(max_length=max_length)
+        if max_length > self.max_length:
             raise ValueError(
-                "`max_length` must leave room for a prompt. Received "
-                f"max_length={steps}, where the model sees {self.max_length}."
+                "`max_length` must be at most the length of the context. "
+                f"Received max_length={max_length}, and a context of "
+                f"{self.max_length} tokens."
             )
-        return self.max_length - steps + 1
+        return self.max_length - max_length + 1
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

@@ -261,9 +261,9 @@ class Transformer(keras.Model):
         }
         return ops.full((rows,), self.start_id, dtype="int32"), state
 
-    def longest_input(self, steps):
-        """Say how long a source may be; None: as long as it likes."""
-        self._check_room(steps)
+    def max_prompt_length(self, max_length):
+        """Return the longest source, or None if it is not limited."""
+        self._check_room(max_length)
         learned = self.config["positions"] == "learned"
         return self.config["max_length"] if learned else None
 
