@@ -136,7 +136,12 @@ class AdditiveAttention(Attention):
         super().__init__(**kwargs)
         self.units = units = checks.positive_int(units=units)
         options = {"use_bias": False, "dtype": self.dtype_policy}
-        self.query_dense = keras.layers.Dense(units, **options)
+        # Not Dense: of three axes with two, TensorFlow computes a Tensordot,
+        # whose gradient in a loop over sequences of unknown length XLA cannot
+        # compile.
+        self.query_dense = keras.layers.EinsumDense(
+            "btq,qu->btu", (None, units), dtype=self.dtype_policy
+        )
         self.memory_dense = keras.layers.Dense(units, **options)
 
     def build(self, query_shape, memory_shape):
@@ -154,14 +159,8 @@ class AdditiveAttention(Attention):
 
     def score(self, query, keys):
         """Compute e_ts: float (B, T, Q), (B, S, units) -> (B, T, S)."""
-        # Not Dense(...) nor matmul: of three axes with two, TensorFlow makes
-        # a Tensordot, whose gradient in a loop over sequences of unknown
-        # length XLA cannot compile.
-        W, v = (
-            ops.cast(weight, self.compute_dtype)
-            for weight in (self.query_dense.kernel, self.scale[:, 0])
-        )
-        asked = ops.einsum("btq,qu->btu", query, W)
+        asked = self.query_dense(query)
+        v = ops.cast(self.scale[:, 0], self.compute_dtype)
         hidden = ops.tanh(asked[:, :, None] + keys[:, None])
         return ops.einsum("btsu,u->bts", hidden, v)
 
