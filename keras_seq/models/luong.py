@@ -149,8 +149,7 @@ class LuongSeq2Seq(QuantizableModel):
         `return_attention_scores` also the weights, float (B, T, S), 0 on
         padding.
     Raises:
-        ValueError: if an argument is outside its range, or `inputs` is not
-            a dict with both keys.
+        ValueError: if an argument is outside its range, or `inputs` is no dict.
 
     Example:
         >>> model = LuongSeq2Seq(13, 17, units=8, score_mode="dot")
@@ -202,7 +201,7 @@ class LuongSeq2Seq(QuantizableModel):
             "end_id": end_id,
             "pad_id": pad_id,
         }
-        self.config = check_translation_config(config, "input_feeding")
+        self.config = check_translation_config(config)
         self._make_layers()
 
     def _make_layers(self):

@@ -206,17 +206,18 @@ class Bridge(keras.layers.Layer):
         return [[next(dense)(state) for state in layer] for layer in states]
 
 
-def check_translation_config(config, *booleans):
+def check_translation_config(config):
     """Validate the arguments that all sequence-to-sequence models share.
+
+    `Seq2SeqEncoder` validates the others.
 
     Args:
         config: dict of a constructor's arguments, by name.
-        *booleans: str, names of the arguments that are bools.
     Returns:
         dict, `config` with Python's own numbers in place of NumPy's.
     Raises:
         ValueError: if a vocabulary size, `start_id`, `end_id`, `pad_id` or a
-            bool is outside its range. `Seq2SeqEncoder` checks the others.
+            bool is outside its range.
     """
     sizes = ("source_vocabulary_size", "target_vocabulary_size")
     checks.positive_int(**{name: config[name] for name in sizes})
@@ -225,7 +226,9 @@ def check_translation_config(config, *booleans):
     checks.id_below(target_vocabulary_size, **ids)
     checks.padding(target_vocabulary_size, pad_id)
     checks.not_padding(pad_id, **ids)
-    checks.boolean(**{name: config[name] for name in booleans})
+    flags = ("bidirectional", "reverse_source")
+    flags += ("feed_context", "scaled", "input_feeding")
+    checks.boolean(**{name: config[name] for name in flags if name in config})
     return checks.plain(config)
 
 
