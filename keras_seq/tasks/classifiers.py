@@ -187,7 +187,7 @@ class TokenClassifier(_LabelTask):
         ValueError: if an argument is of another type, or `labels` repeat.
     Example:
         >>> words, tags = [["born", "in", "1950"]], [["O", "O", "YEAR"]]
-        >>> tokenizer = CharTokenizer.train(sum(words, []))
+        >>> tokenizer = CharTokenizer.train("born in 1950")
         >>> bert = BERT(tokenizer.vocabulary_size(), 8, num_heads=2,
         ...             num_layers=1)
         >>> tagger = TokenClassifier(BERTTagger(bert, 2), tokenizer,

@@ -5,13 +5,10 @@ Paper: Devlin et al. (2019), arXiv:1810.04805, section 3.1.
 """
 
 import keras
-import numpy as np
 
 from keras_seq import checks
 from keras_seq.models import BERTPretrainer
-from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import Masker, Packer
-from keras_seq.training import TokenCrossEntropy
+from keras_seq.tasks.task import Task
 
 
 @keras.saving.register_keras_serializable("keras_seq")
