@@ -441,7 +441,7 @@ def translator():
 
 def test_every_hypothesis_has_its_own_attention_weights(translator):
     source = sentences()["source"]
-    sampler = BeamSearch(4, length_penalty=0.0, return_all=True)
+    sampler = BeamSearch(4, length_penalty=0.0, return_all_beams=True)
     said = generate(translator, source, sampler, max_length=5)
     assert said.ids.shape == (BATCH, 4, 5)
     assert said.attention.shape == (BATCH, 4, 5, 5)
@@ -464,7 +464,7 @@ def test_every_hypothesis_has_its_own_attention_weights(translator):
 
 
 def test_coverage_penalty_ranks_by_the_attention_weights(translator):
-    source, options = sentences()["source"], {"return_all": True}
+    source, options = sentences()["source"], {"return_all_beams": True}
     plain, covering = (
         generate(
             translator,
@@ -490,7 +490,7 @@ def test_coverage_penalty_needs_a_model_with_attention():
 
 
 def test_missing_hypotheses_are_padding(translator):
-    sampler = BeamSearch(23, return_all=True)
+    sampler = BeamSearch(23, return_all_beams=True)
     said = generate(translator, sentences()["source"], sampler, max_length=1)
     there = np.isfinite(said.scores)
     assert (there.sum(-1) == VOCAB - 1).all()  # every token but padding
@@ -515,9 +515,9 @@ def test_restrictions_equal_plain_loops(rate, n):
     rng = np.random.default_rng(0)
     said = rng.integers(0, 3, (5, 11)).astype("int32")
     logits = rng.normal(size=(5, 7)).astype("float32")
-    sampler = Greedy(repetition_penalty=rate, no_repeat_ngram=n)
+    sampler = Greedy(repetition_penalty=rate, no_repeat_ngram_size=n)
     for t in range(12):
-        found = sampler.restrict(
+        found = sampler.constrain(
             ops.convert_to_tensor(logits), ops.convert_to_tensor(said), t, 6
         )
         rows = zip(logits, said[:, :t].tolist())
@@ -527,7 +527,7 @@ def test_restrictions_equal_plain_loops(rate, n):
 
 def test_restrictions_hold_in_beam_search(translator):
     source = sentences()["source"]
-    sampler = BeamSearch(3, no_repeat_ngram=2, min_length=9)
+    sampler = BeamSearch(3, no_repeat_ngram_size=2, min_length=9)
     said = generate(translator, source, sampler, max_length=9).ids
     assert not (said == translator.end_id).any()
     for row in said:
@@ -541,6 +541,7 @@ def test_restrictions_hold_in_beam_search(translator):
     [
         (Seq2Seq, {"bidirectional": True, "cell": "lstm"}),
         (BahdanauSeq2Seq, {}),
+        (LuongSeq2Seq, {"score_mode": "concat"}),
         (LuongSeq2Seq, {"score_mode": "general"}),
     ],
 )

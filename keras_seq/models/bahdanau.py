@@ -28,7 +28,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.attention import AdditiveAttention
+from keras_seq.layers.additive_attention import AdditiveAttention
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.simple_rnn import step_cells
 from keras_seq.layers.trainable import propagate_trainable

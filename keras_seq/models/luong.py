@@ -24,8 +24,8 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.attention import LuongAttention
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
+from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.simple_rnn import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import RECURRENT_LAYERS
