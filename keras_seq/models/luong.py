@@ -58,8 +58,7 @@ class LuongCell(keras.layers.Layer):
         x: float (B, D), the embedding of the last token.
         states: a list of the state.
     Returns:
-        float (B, U + S): s_t and the attention weights side by side; and a
-        list of the new state.
+        float (B, U + S), s_t and the attention weights, and [new state].
     """
 
     def __init__(
@@ -149,7 +148,8 @@ class LuongSeq2Seq(QuantizableModel):
         `return_attention_scores` also the weights, float (B, T, S), 0 on
         padding.
     Raises:
-        ValueError: if an argument is outside its range, or `inputs` is no dict.
+        ValueError: if an argument is outside its range, or `inputs` is not a dict
+            with both keys.
 
     Example:
         >>> model = LuongSeq2Seq(13, 17, units=8, score_mode="dot")

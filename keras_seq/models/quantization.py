@@ -67,12 +67,10 @@ class QuantizableModel(keras.Model):
 
 def _quantization(layer):
     """Return how a layer is quantized: a dict for JSON, or None."""
-    mode = layer.quantization_mode
-    composite = len(list(layer._flatten_layers())) > 1
-    if mode is None or composite:
+    if layer.quantization_mode is None:
         return None
     config = getattr(layer, "quantization_config", None)
     return {
-        "mode": mode,
+        "mode": layer.quantization_mode,
         "config": keras.saving.serialize_keras_object(config),
     }

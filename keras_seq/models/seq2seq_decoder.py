@@ -52,8 +52,8 @@ class Seq2SeqDecoder(QuantizableModel):
             read the context vector: the initial h of the top layer. Default
             False.
         scheduled_sampling: optional `ScheduledSampling`; in training the
-            decoder then reads its own predictions in place of true tokens as
-            often as the schedule says. Default None: teacher forcing.
+            decoder then reads its own predictions in place of a growing
+            share of the true tokens. Default None: teacher forcing.
         pad_id: optional int, the id of padding. Default 0.
         **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
     Call arguments:
