@@ -148,8 +148,8 @@ class LuongSeq2Seq(QuantizableModel):
         `return_attention_scores` also the weights, float (B, T, S), 0 on
         padding.
     Raises:
-        ValueError: if an argument is outside its range, or `inputs` is not a dict
-            with both keys.
+        ValueError: if an argument is outside its range, or `inputs` is not
+            a dict with both keys.
 
     Example:
         >>> model = LuongSeq2Seq(13, 17, units=8, score_mode="dot")
