@@ -26,15 +26,15 @@ EXAMPLES = [
 TODO = {
     "words": [
         *("layers", "models", "generation", "text", "data", "export"),
-        *("pretrained", "plots", "checks.py"),
+        "pretrained",
     ],
     "terms": ["layers", "models", "generation", "text"],
     "lengths": [
         *("layers", "models", "generation", "text", "data", "export"),
-        *("plots", "pretrained"),
+        "pretrained",
     ],
     "plain": ["layers", "models", "generation", "text", "export", "pretrained"],
-    "examples": ["layers", "models", "generation", "text", "plots"],
+    "examples": ["layers", "models", "generation", "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
