@@ -48,8 +48,8 @@ RETIRED = [
     *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
     *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
-        "what is none",
-        "(?:is|are|be) none",
+        "what is (?-i:none)",
+        "(?:is|are|be) (?-i:none)",
         "(?<!there )is no",
         "(?<!there )are no",
         "the like",
