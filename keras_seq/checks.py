@@ -63,6 +63,23 @@ def id_below(vocabulary_size, **arguments):
     return _ints(arguments)
 
 
+def boolean(**arguments):
+    """Raise a ValueError for the first argument that is not True or False."""
+    for name, value in arguments.items():
+        whole = isinstance(value, (bool, np.bool_, numbers.Integral))
+        if not whole or value not in (0, 1):
+            raise ValueError(
+                f"`{name}` must be True or False. Received {name}={value!r}."
+            )
+
+
+def given(**arguments):
+    """Raise a ValueError for the first argument that is None."""
+    for name, value in arguments.items():
+        if value is None:
+            raise ValueError(f"`{name}` must not be None. Received None.")
+
+
 def padding(vocabulary_size, pad_id):
     """Give the id of padding, an int or None; refuse what is neither."""
     if pad_id is None:
@@ -113,7 +130,7 @@ def within(least, most, **arguments):
 def one_of(choices, **arguments):
     """Raise a ValueError for the first argument that is not in `choices`."""
     for name, value in arguments.items():
-        if not any(value == choice for choice in choices):
+        if np.ndim(value) or not any(value == choice for choice in choices):
             known = ", ".join(repr(choice) for choice in choices)
             raise ValueError(
                 f"`{name}` must be one of {known}. Received {name}={value!r}."

@@ -34,7 +34,7 @@ from keras import ops
 
 from keras_seq.layers.attention import AdditiveAttention, LuongAttention
 from keras_seq.layers.embedding import padding_mask
-from keras_seq.layers.simple_rnn import step_cells
+from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import CELLS, input_embedding
 from keras_seq.models.seq2seq import EncoderDecoder

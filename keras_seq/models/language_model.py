@@ -24,7 +24,8 @@ from keras_seq.generation.decoding import split_prompt
 from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.gru import GRU
 from keras_seq.layers.lstm import LSTM
-from keras_seq.layers.simple_rnn import SimpleRNN, step_cells
+from keras_seq.layers.recurrent import step_cells
+from keras_seq.layers.simple_rnn import SimpleRNN
 from keras_seq.layers.trainable import propagate_trainable
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}

@@ -14,12 +14,13 @@ Paper: Sutskever, Vinyals & Le (2014), arXiv:1409.3215.
 Differs from the paper: any cell; one layer, no reversed source by default.
 """
 
+import inspect
+
 import keras
 from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.embedding import padding_mask
-from keras_seq.layers.simple_rnn import parameters_of, signature_of
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.decoder import Seq2SeqDecoder, with_schedule
 from keras_seq.models.language_model import CELLS, input_embedding
@@ -138,6 +139,39 @@ class Seq2SeqEncoder(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}
+
+
+def parameters_of(cls):
+    """List a constructor's named parameters, and those that it hands on.
+
+    Returns:
+        dict of name to `inspect.Parameter`: without `*args`, none of a parent
+        that must be given; without `**kwargs`, none of a parent.
+    """
+    found, anything = {}, True
+    for owner in cls.__mro__[:-1]:  # all but `object`
+        if "__init__" not in vars(owner):
+            continue
+        own = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        for p in own:
+            given = p.kind == p.KEYWORD_ONLY or p.default is not p.empty
+            named = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            if named and (anything or given):
+                found.setdefault(p.name, p)
+        kinds = {p.kind for p in own}
+        anything = anything and inspect.Parameter.VAR_POSITIONAL in kinds
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return found
+
+
+def signature_of(parameters):
+    """Make a signature of such; None, so Python's own, where none can be."""
+    try:  # which wants the positional ones first
+        ordered = sorted(parameters.values(), key=lambda p: p.kind)
+        return inspect.Signature(ordered)
+    except ValueError:  # and then those without a default
+        return None
 
 
 class EncoderDecoder(keras.Model):
