@@ -60,13 +60,13 @@ def batch(sizes, seed):
     places = draw.permuted(np.tile(np.arange(T), (B, 1)), axis=1)
     places = np.sort(places[:, : math.ceil(0.15 * T)]).astype("int32")
     x = {
-        "ids": draw.integers(1, V, (B, T), "int32"),
-        "segments": np.tile(np.arange(T) >= T // 2, (B, 1)).astype("int32"),
-        "places": places,
+        "token_ids": draw.integers(1, V, (B, T), "int32"),
+        "segment_ids": np.tile(np.arange(T) >= T // 2, (B, 1)).astype("int32"),
+        "mask_positions": places,
     }
     y = {
-        "masked": draw.integers(1, V, places.shape, "int32"),
-        "next": draw.integers(0, 2, B, "int32"),
+        "masked_lm": draw.integers(1, V, places.shape, "int32"),
+        "next_sentence": draw.integers(0, 2, B, "int32"),
     }
     return x, y
 
@@ -74,12 +74,12 @@ def batch(sizes, seed):
 def on_keras_hub(model, x, y):
     """Make a contender of KerasHub's model, whose labels come with weights."""
     given = {
-        "token_ids": x["ids"],
-        "segment_ids": x["segments"],
-        "padding_mask": np.ones_like(x["ids"]),
-        "mask_positions": x["places"],
+        "token_ids": x["token_ids"],
+        "segment_ids": x["segment_ids"],
+        "padding_mask": np.ones_like(x["token_ids"]),
+        "mask_positions": x["mask_positions"],
     }
-    labels = y["masked"]
+    labels = y["masked_lm"]
     counted = np.ones(labels.shape, "float32")
     return contenders.of_model(model, given, labels, counted)
 
@@ -88,14 +88,14 @@ def on_torch(model, x, y, dtype):
     """Make a contender of `transformers`' model, trained as its users do."""
     import torch
 
-    labels = np.full(x["ids"].shape, -100)  # -100: not asked for
-    np.put_along_axis(labels, x["places"], y["masked"], axis=1)
+    labels = np.full(x["token_ids"].shape, -100)  # -100: not asked for
+    np.put_along_axis(labels, x["mask_positions"], y["masked_lm"], axis=1)
     given = {
-        "input_ids": x["ids"],
-        "attention_mask": np.ones_like(x["ids"]),
-        "token_type_ids": x["segments"],
+        "input_ids": x["token_ids"],
+        "attention_mask": np.ones_like(x["token_ids"]),
+        "token_type_ids": x["segment_ids"],
         "labels": labels,
-        "next_sentence_label": y["next"],
+        "next_sentence_label": y["next_sentence"],
     }
     device = contenders.torch_device()
     model.to(device)
@@ -120,7 +120,9 @@ def on_torch(model, x, y, dtype):
     def forward():
         found = ask(given)
         masked = found.prediction_logits.float().cpu().numpy()
-        masked = np.take_along_axis(masked, x["places"][..., None], axis=1)
+        masked = np.take_along_axis(
+            masked, x["mask_positions"][..., None], axis=1
+        )
         following = found.seq_relationship_logits.float().cpu().numpy()
         return np.concatenate([masked.ravel(), following.ravel()])
 
@@ -146,7 +148,7 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
     mine = {
         question: berts.ours(sizes, dtype, question) for question in COMPARED
     }
-    only = {"masked": y["masked"]}
+    only = {"masked_lm": y["masked_lm"]}
     found = {
         WORDS: contenders.of_model(mine[WORDS], x, only),
         BOTH: contenders.of_model(mine[BOTH], x, y),

@@ -41,9 +41,9 @@ def ours(sizes, dtype, question):
     )
     model = BERTPretrainer(bert, next_sentence=both)
     model.build()
-    loss = {"masked": TokenCrossEntropy()}
+    loss = {"masked_lm": TokenCrossEntropy()}
     if both:
-        loss["next"] = TokenCrossEntropy(pad_id=None)
+        loss["next_sentence"] = TokenCrossEntropy(pad_id=None)
     else:  # the head as KerasHub has it
         model.transform.activation = keras.activations.gelu
         model.norm.epsilon = 1e-5

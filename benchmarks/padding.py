@@ -77,8 +77,10 @@ def reader(batches, tokenizer, sizes):
     masker = Masker(tokenizer)
     keras.utils.set_random_seed(0)
     model = berts.ours(sizes, "float32", berts.WORDS)
-    given = [masker({"ids": ids}, step) for step, ids in enumerate(batches)]
-    given = [(x, {"masked": x.pop("labels")}) for x in given]
+    given = [
+        masker({"token_ids": ids}, step) for step, ids in enumerate(batches)
+    ]
+    given = [(x, {"masked_lm": x.pop("labels")}) for x in given]
 
     def read():
         for x, y in given:

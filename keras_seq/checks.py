@@ -43,6 +43,33 @@ def not_negative_int(**arguments):
             )
 
 
+def boolean(**arguments):
+    """Return bools, one or a tuple, as Python's own.
+
+    Raises:
+        ValueError: for the first argument that is not True or False. An int,
+            None, NaN or an array is not a bool.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(
+                f"`{name}` must be True or False. Received {name}={value!r}."
+            )
+    found = tuple(map(bool, arguments.values()))
+    return found[0] if len(found) == 1 else found
+
+
+def has_keys(inputs, *names):
+    """Raise a ValueError if `inputs` is not a dict with these keys."""
+    wanted = " and ".join(f'"{name}"' for name in names)
+    rule = f"`inputs` must be a dict with the keys {wanted}."
+    if not isinstance(inputs, dict):
+        kind = type(inputs).__name__
+        raise ValueError(f"{rule} Received inputs of type {kind}.")
+    if not set(names) <= set(inputs):
+        raise ValueError(f"{rule} Received the keys {list(inputs)}.")
+
+
 def fraction(**arguments):
     """Raise a ValueError for the first argument outside [0, 1)."""
     for name, value in arguments.items():

@@ -43,11 +43,11 @@ def padded(inputs, left, right):
 @pytest.mark.parametrize("left, right", [(0, 3), (2, 0), (5, 7)])
 def test_padding_changes_no_real_vector(bert, left, right):
     one, more = bert(texts()), bert(padded(texts(), left, right))
-    hidden = numbers(more["hidden"])[:, left : left + LENGTH]
+    hidden = numbers(more["sequence_output"])[:, left : left + LENGTH]
     atol = 1e-5 if bert.dtype_policy.name == "float32" else 16 * HALF
-    assert np.allclose(hidden, numbers(one["hidden"]), atol=atol)
-    pooled = numbers(more["pooled"])
-    assert np.allclose(pooled, numbers(one["pooled"]), atol=atol)
+    assert np.allclose(hidden, numbers(one["sequence_output"]), atol=atol)
+    pooled = numbers(more["pooled_output"])
+    assert np.allclose(pooled, numbers(one["pooled_output"]), atol=atol)
 
 
 def test_attention_on_padding_is_exactly_0_in_every_layer_and_head(bert):
@@ -55,7 +55,7 @@ def test_attention_on_padding_is_exactly_0_in_every_layer_and_head(bert):
     _, weights = bert(inputs, return_attention_scores=True)
     assert len(weights) == BIG["num_layers"]
     for w in map(numbers, weights):
-        on_padding = np.swapaxes(w, 1, 3)[inputs["ids"] == 0]
+        on_padding = np.swapaxes(w, 1, 3)[inputs["token_ids"] == 0]
         assert on_padding.size and not on_padding.any()
 
 
@@ -71,29 +71,33 @@ def test_it_looks_both_ways():
     bert, ids = BERT(**BIG), np.array([[2, 5, 6, 7, 3]])
     other = ids.copy()
     other[0, 4] = 9
-    change = numbers(bert(ids)["hidden"]) - numbers(bert(other)["hidden"])
+    change = numbers(bert(ids)["sequence_output"]) - numbers(
+        bert(other)["sequence_output"]
+    )
     assert np.abs(change).max(axis=-1).min() > 1e-6
 
 
 def test_without_segments_all_are_the_first():
-    bert, ids = BERT(**BIG), texts()["ids"]
-    first = {"ids": ids, "segments": np.zeros_like(ids)}
+    bert, ids = BERT(**BIG), texts()["token_ids"]
+    first = {"token_ids": ids, "segment_ids": np.zeros_like(ids)}
     assert np.array_equal(
-        numbers(bert(ids)["hidden"]), numbers(bert(first)["hidden"])
+        numbers(bert(ids)["sequence_output"]),
+        numbers(bert(first)["sequence_output"]),
     )
     assert not np.allclose(
-        numbers(bert(ids)["hidden"]), numbers(bert(texts())["hidden"])
+        numbers(bert(ids)["sequence_output"]),
+        numbers(bert(texts())["sequence_output"]),
     )
 
 
 def test_what_is_longer_than_its_places_is_refused():
-    with pytest.raises(ValueError, match="max_length"):
+    with pytest.raises(ValueError, match="length"):
         BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
 
 
 def test_a_text_is_the_mean_of_its_vectors_or_the_first():
     bert, ids = BERT(**BIG), np.array([[2, 5, 3, 0, 0]])
-    hidden = numbers(bert(ids)["hidden"])
+    hidden = numbers(bert(ids)["sequence_output"])
     assert np.allclose(numbers(bert.embed(ids)), hidden[:, :3].mean(1))
     assert np.allclose(numbers(bert.embed(ids, "cls")), hidden[:, 0])
     with pytest.raises(ValueError, match="pooling"):
@@ -112,15 +116,17 @@ def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
     places = np.array([[3, 2], [2, 2], [5, 4]])  # not in order, and twice
     whole = {name: numbers(x) for name, x in bert(inputs).items()}
     some, weights = bert(
-        {**inputs, "places": places}, return_attention_scores=True
+        {**inputs, "mask_positions": places}, return_attention_scores=True
     )
-    expected = whole["hidden"][np.arange(3)[:, None], places]
-    assert np.allclose(numbers(some["hidden"]), expected, atol=1e-5)
+    expected = whole["sequence_output"][np.arange(3)[:, None], places]
+    assert np.allclose(numbers(some["sequence_output"]), expected, atol=1e-5)
     if pooler:
-        assert np.allclose(numbers(some["pooled"]), whole["pooled"], atol=1e-5)
+        assert np.allclose(
+            numbers(some["pooled_output"]), whole["pooled_output"], atol=1e-5
+        )
     assert weights[-1].shape[2] == 1 + 2
-    none = bert({**inputs, "places": places[:, :0]})
-    assert none["hidden"].shape == (3, 0, BIG["units"])
+    none = bert({**inputs, "mask_positions": places[:, :0]})
+    assert none["sequence_output"].shape == (3, 0, BIG["units"])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
 )
 def test_a_head_reads_every_token_whatever_was_hidden(head):
     model, inputs = head(BERT(**BIG)), pairs()
-    hidden = {**inputs, "places": np.array([[1], [2], [3]])}
+    hidden = {**inputs, "mask_positions": np.array([[1], [2], [3]])}
     for found, expected in zip(
         *(keras.tree.flatten(model(given)) for given in (hidden, inputs))
     ):
@@ -143,7 +149,7 @@ def test_a_head_reads_every_token_whatever_was_hidden(head):
 
 def test_without_a_pooler_nothing_is_pooled():
     bert = BERT(**BIG, pooler=False)
-    assert set(bert(texts())) == {"hidden"}
+    assert set(bert(texts())) == {"sequence_output"}
     with pytest.raises(ValueError, match="pooler"):
         BERTClassifier(bert, 3)
     BERTTagger(bert, 3)(texts())
@@ -152,8 +158,8 @@ def test_without_a_pooler_nothing_is_pooled():
 def test_hidden_places_are_asked_as_in_the_whole_row():
     model = BERTPretrainer(BERT(**BIG))
     places = np.array([[1, 2], [0, 4], [3, 3]])
-    asked = numbers(model({**texts(), "places": places})["masked"])
-    every = numbers(model(texts())["masked"])
+    asked = numbers(model({**texts(), "mask_positions": places})["masked_lm"])
+    every = numbers(model(texts())["masked_lm"])
     rows = np.arange(3)[:, None]
     assert np.allclose(asked, every[rows, places], atol=1e-5)
 
@@ -161,8 +167,8 @@ def test_hidden_places_are_asked_as_in_the_whole_row():
 def test_a_pretrainer_reads_bare_ids():
     model = BERTPretrainer(BERT(**BIG))
     ids = np.array([[2, 7, 5, 3, 0]])
-    bare, named = model(ids), model({"ids": ids})
-    for name in ("masked", "next"):
+    bare, named = model(ids), model({"token_ids": ids})
+    for name in ("masked_lm", "next_sentence"):
         assert np.array_equal(numbers(bare[name]), numbers(named[name]))
 
 
@@ -171,37 +177,43 @@ def test_ids_may_be_integers_of_any_size(dtype):
     model = BERT(**BIG)
     ids = np.array([[2, 7, 5, 3, 0]])
     narrow, usual = model(ids.astype(dtype)), model(ids.astype("int32"))
-    assert np.array_equal(numbers(narrow["hidden"]), numbers(usual["hidden"]))
+    assert np.array_equal(
+        numbers(narrow["sequence_output"]), numbers(usual["sequence_output"])
+    )
 
 
 def test_a_pretrainer_without_the_next_sentence():
     model = BERTPretrainer(BERT(**BIG), next_sentence=False)
-    assert set(model(texts())) == {"masked"}
+    assert set(model(texts())) == {"masked_lm"}
     assert not model.bert.pooler.trainable
 
 
 def test_both_questions_are_learned_in_fit_and_reported():
     keras.utils.set_random_seed(0)
     model = BERTPretrainer(BERT(**BIG))
-    inputs = {**pairs(), "places": np.array([[1, 2], [0, 0], [3, 4]])}
+    inputs = {**pairs(), "mask_positions": np.array([[1, 2], [0, 0], [3, 4]])}
     labels = {
-        "masked": np.array([[5, 6], [7, 0], [8, 9]]),
-        "next": np.array([0, 1, 1]),
+        "masked_lm": np.array([[5, 6], [7, 0], [8, 9]]),
+        "next_sentence": np.array([0, 1, 1]),
     }
     model.compile(
         keras.optimizers.Adam(1e-2),
         loss={
-            "masked": TokenCrossEntropy(),
-            "next": TokenCrossEntropy(pad_id=None),
+            "masked_lm": TokenCrossEntropy(),
+            "next_sentence": TokenCrossEntropy(pad_id=None),
         },
         metrics={
-            "masked": TokenAccuracy(name="accuracy"),
-            "next": TokenAccuracy(pad_id=None, name="accuracy"),
+            "masked_lm": TokenAccuracy(name="accuracy"),
+            "next_sentence": TokenAccuracy(pad_id=None, name="accuracy"),
         },
     )
     logs = model.fit(inputs, labels, epochs=60, verbose=0).history
-    assert logs["masked_accuracy"][-1] == logs["next_accuracy"][-1] == 1.0
-    assert logs["masked_loss"][-1] < 0.5 * logs["masked_loss"][0]
+    assert (
+        logs["masked_lm_accuracy"][-1]
+        == logs["next_sentence_accuracy"][-1]
+        == 1.0
+    )
+    assert logs["masked_lm_loss"][-1] < 0.5 * logs["masked_lm_loss"][0]
 
 
 def test_hidden_words_are_filled_by_the_likeliest_first():
@@ -210,9 +222,9 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
     filled, p = model.fill_mask(ids, top=3)
     assert filled.shape == p.shape == (3, 3)
     assert (np.diff(p) <= 0).all()
-    logits = numbers(model({"ids": ids})["masked"])
+    logits = numbers(model({"token_ids": ids})["masked_lm"])
     assert filled[2, 0] == logits[1, 2].argmax()
-    asked = {"ids": ids, "places": np.array([[1], [2]])}
+    asked = {"token_ids": ids, "mask_positions": np.array([[1], [2]])}
     assert np.array_equal(model.fill_mask(asked, top=3)[0], filled)
     for top in (0, BIG["vocabulary_size"] + 1):
         with pytest.raises(ValueError, match="top"):
@@ -224,8 +236,11 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
 
 def test_of_a_place_that_is_not_there_nothing_is_told():
     model = BERT(**BIG)
-    inputs = {"ids": np.array([[2, 4, 6]]), "places": np.array([[1, 3, -1]])}
-    found = numbers(model(inputs)["hidden"])[0]
+    inputs = {
+        "token_ids": np.array([[2, 4, 6]]),
+        "mask_positions": np.array([[1, 3, -1]]),
+    }
+    found = numbers(model(inputs)["sequence_output"])[0]
     assert np.isfinite(found[0]).all() and np.isnan(found[1:]).all()
 
 
@@ -254,7 +269,10 @@ def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):
 
 
 def test_a_class_may_be_of_the_mean_of_the_real_tokens(tmp_path):
-    model, ids = BERTClassifier(BERT(**BIG), 3, pooling="mean"), texts()["ids"]
+    model, ids = (
+        BERTClassifier(BERT(**BIG), 3, pooling="mean"),
+        texts()["token_ids"],
+    )
     given = numbers(model(ids))
     expected = numbers(model.head(model.bert.embed(ids)))
     assert np.allclose(given, expected, atol=1e-6)
@@ -273,10 +291,10 @@ def test_questions_and_padding_hold_no_answer():
     model = BERTSpanQA(BERT(**BIG))
     ids = np.array([[2, 5, 3, 6, 7, 3, 0]])
     segments = np.array([[0, 0, 0, 1, 1, 1, 0]])
-    found = model({"ids": ids, "segments": segments})
+    found = model({"token_ids": ids, "segment_ids": segments})
     for logits in map(numbers, found.values()):
         assert (logits[0] > -1e8).tolist() == [1, 0, 0, 1, 1, 0, 0]
-    with pytest.raises(ValueError, match="segments"):
+    with pytest.raises(ValueError, match="segment_ids"):
         model(ids)
 
 
@@ -284,8 +302,8 @@ def test_padding_in_front_changes_no_answer():
     model = BERTSpanQA(BERT(**BIG))
     ids = np.array([[2, 5, 3, 6, 7, 3]])
     segments = np.array([[0, 0, 0, 1, 1, 1]])
-    plain = model({"ids": ids, "segments": segments})
-    before = {"ids": ids, "segments": segments}
+    plain = model({"token_ids": ids, "segment_ids": segments})
+    before = {"token_ids": ids, "segment_ids": segments}
     before = {k: np.pad(x, ((0, 0), (2, 0))) for k, x in before.items()}
     padded = model(before)
     for name in ("start", "end"):
@@ -308,7 +326,7 @@ def test_two_heads_of_one_bert_find_it_again(tmp_path):
 def test_the_best_span_is_the_best_of_all():
     rng = np.random.default_rng(0)
     start, end = rng.normal(size=(2, 7, 11)).astype("float32")
-    found = best_span(start, end, most=3)
+    found = best_span(start, end, max_length=3)
     for row, (i, j) in enumerate(found):
         spans = [(0, 0)] + [
             (i, j)
@@ -317,8 +335,8 @@ def test_the_best_span_is_the_best_of_all():
         ]
         totals = [start[row, i] + end[row, j] for i, j in spans]
         assert (i, j) == spans[int(np.argmax(totals))]
-    with pytest.raises(ValueError, match="most"):
-        best_span(start, end, most=0)
+    with pytest.raises(ValueError, match="max_length"):
+        best_span(start, end, max_length=0)
 
 
 def test_first_adam_step_of_a_frequent_word_is_the_learning_rate():
@@ -326,9 +344,9 @@ def test_first_adam_step_of_a_frequent_word_is_the_learning_rate():
     bert = BERT(**{**BIG, "num_layers": 1})
     model = BERTTagger(bert, 3, dropout=0.0)
     ids = np.full((4, 7), VOCAB - 1)
-    model({"ids": ids})
+    model({"token_ids": ids})
     before = numbers(bert.embedding.embeddings)
     model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy(pad_id=None))
-    model.fit({"ids": ids}, np.ones((4, 7)), verbose=0)
+    model.fit({"token_ids": ids}, np.ones((4, 7)), verbose=0)
     step = np.abs(numbers(bert.embedding.embeddings) - before)
     assert step.max() < 0.0101

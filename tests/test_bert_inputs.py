@@ -83,21 +83,21 @@ def composed(texts):
 
 def test_one_text_stands_between_two_marks(letters):
     packed = Packer(letters, 7)(["a bx", ""])
-    assert packed["ids"].tolist() == [
+    assert packed["token_ids"].tolist() == [
         [2, 5, 6, 12, 3, 0, 0],
         [2, 3, 0, 0, 0, 0, 0],
     ]
-    assert not packed["segments"].any()
+    assert not packed["segment_ids"].any()
     assert {x.dtype.name for x in packed.values()} == {"int32"}
 
 
 def test_two_texts_have_three_marks_and_two_segments(letters):
     packed = Packer(letters, 11)(["a b", ""], ["c d e", "f"])
-    assert packed["ids"].tolist() == [
+    assert packed["token_ids"].tolist() == [
         [2, 5, 6, 3, 7, 8, 9, 3, 0, 0, 0],
         [2, 3, 10, 3, 0, 0, 0, 0, 0, 0, 0],
     ]
-    assert packed["segments"].tolist() == [
+    assert packed["segment_ids"].tolist() == [
         [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0],
         [0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0],
     ]
@@ -105,7 +105,10 @@ def test_two_texts_have_three_marks_and_two_segments(letters):
 
 def test_without_a_length_the_longest_row_decides(letters):
     packed = Packer(letters)(["a b", "c"], ["d", ""])
-    assert packed["ids"].tolist() == [[2, 5, 6, 3, 8, 3], [2, 7, 3, 3, 0, 0]]
+    assert packed["token_ids"].tolist() == [
+        [2, 5, 6, 3, 8, 3],
+        [2, 7, 3, 3, 0, 0],
+    ]
 
 
 def published():
@@ -116,8 +119,8 @@ def published():
 
 def test_the_marks_are_those_of_the_tokenizer():
     packed = Packer(published(), 7)(["a"], ["b"])
-    assert packed["ids"].tolist() == [[4, 0, 3, 1, 3, 6, 6]]
-    assert packed["segments"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
+    assert packed["token_ids"].tolist() == [[4, 0, 3, 1, 3, 6, 6]]
+    assert packed["segment_ids"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
 
 
 def test_offsets_are_refused_where_there_are_none():
@@ -138,7 +141,7 @@ def test_each_trimming_gives_the_room_to_whom_it_says(letters, trim, sizes):
     first = ["a b c d e", "a b", "a b c d e", "a b c d", ""]
     second = ["a b", "a b c d e", "a b c d e", "a", "a b c d e f g"]
     packed = Packer(letters, 8, trim=trim)(first, second)
-    for row, (n, m) in zip(packed["ids"].tolist(), sizes):
+    for row, (n, m) in zip(packed["token_ids"].tolist(), sizes):
         a, b = range(5, 5 + n), range(5, 5 + m)
         assert row == [2, *a, 3, *b, 3]
 
@@ -146,13 +149,13 @@ def test_each_trimming_gives_the_room_to_whom_it_says(letters, trim, sizes):
 @pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
 def test_one_text_alone_loses_its_end(letters, trim):
     packed = Packer(letters, 5, trim=trim)(["a b c d e f g"])
-    assert packed["ids"].tolist() == [[2, 5, 6, 7, 3]]
+    assert packed["token_ids"].tolist() == [[2, 5, 6, 7, 3]]
 
 
 @pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
 def test_the_smallest_length_holds_the_marks_alone(letters, trim):
     packed = Packer(letters, 3, trim=trim)(["a b"], ["c"])
-    assert packed["ids"].tolist() == [[2, 3, 3]]
+    assert packed["token_ids"].tolist() == [[2, 3, 3]]
 
 
 @pytest.mark.parametrize("trim", ["second", None])
@@ -196,10 +199,13 @@ def test_texts_that_are_none_are_refused(letters, first, second, name):
 
 def test_one_text_without_a_list_is_one_row(letters):
     packed = Packer(letters, 7)("a", "b")
-    assert packed["ids"].tolist() == [2, 5, 3, 6, 3, 0, 0]
+    assert packed["token_ids"].tolist() == [2, 5, 3, 6, 3, 0, 0]
     for first, second in (("a", tf.constant("b")), (tf.constant("a"), "b")):
         tensors = Packer(letters, 7)(first, second)
-        assert tensors["ids"].numpy().tolist() == packed["ids"].tolist()
+        assert (
+            tensors["token_ids"].numpy().tolist()
+            == packed["token_ids"].tolist()
+        )
 
 
 def test_tensors_give_the_rows_of_python(wordpiece):
@@ -213,30 +219,30 @@ def test_tensors_give_the_rows_of_python(wordpiece):
         return packer(first, second, offsets=True)
 
     tensors = pack(tf.constant(questions), tf.constant(CONTEXTS))
-    assert set(tensors) == {"ids", "segments", "offsets"}
+    assert set(tensors) == {"token_ids", "segment_ids", "offsets"}
     for name, x in tensors.items():
         assert np.array_equal(x, python[name])
     for rows in (0, 1):
         few = pack(tf.constant(questions[:rows], tf.string), CONTEXTS[:rows])
-        assert np.array_equal(few["ids"], python["ids"][:rows])
+        assert np.array_equal(few["token_ids"], python["token_ids"][:rows])
 
 
 def test_a_dataset_can_map_a_packer(letters):
     pairs = (["a b", "c", "d"], ["e", "f g a", ""])
     data = tf.data.Dataset.from_tensor_slices(pairs)
     packer = Packer(letters, 5, trim="round_robin")
-    expected = packer(*pairs)["ids"]
+    expected = packer(*pairs)["token_ids"]
     batches = data.batch(2).map(packer)
-    assert batches.element_spec["ids"].shape.as_list() == [None, 5]
-    rows = np.concatenate([batch["ids"] for batch in batches])
+    assert batches.element_spec["token_ids"].shape.as_list() == [None, 5]
+    rows = np.concatenate([batch["token_ids"] for batch in batches])
     assert np.array_equal(rows, expected)
-    rows = np.concatenate([b["ids"] for b in data.map(packer).batch(2)])
+    rows = np.concatenate([b["token_ids"] for b in data.map(packer).batch(2)])
     assert np.array_equal(rows, expected)
 
 
 def test_an_empty_batch_has_a_column(letters):
     packed = Packer(letters)([], [])
-    assert packed["ids"].shape == (0, 1)
+    assert packed["token_ids"].shape == (0, 1)
 
 
 # Masking.
@@ -253,11 +259,11 @@ def rows_of(many, rows=89, length=103, seed=3):
 
 
 def hidden_at(masked, ids):
-    """Read off `places` and `labels` what is hidden: bool (B, T)."""
+    """Read off `mask_positions` and `labels` what is hidden: bool (B, T)."""
     hidden = np.zeros(ids.shape, bool)
     used = masked["labels"] != 0
     row = np.nonzero(used)[0]
-    hidden[row, masked["places"][used]] = True
+    hidden[row, masked["mask_positions"][used]] = True
     return hidden
 
 
@@ -281,10 +287,12 @@ def test_places_and_labels_tell_what_was_hidden(many, unit):
     masked = Masker(many, unit=unit)(ids, 0)
     assert {x.dtype.name for x in masked.values()} == {"int32"}
     hidden, used = hidden_at(masked, ids), masked["labels"] != 0
-    assert np.array_equal(masked["ids"][~hidden], ids[~hidden])
-    assert masked["places"].shape == masked["labels"].shape == (89, 16)
-    assert not masked["places"][~used].any()
-    for row, places, labels in zip(ids, masked["places"], masked["labels"]):
+    assert np.array_equal(masked["token_ids"][~hidden], ids[~hidden])
+    assert masked["mask_positions"].shape == masked["labels"].shape == (89, 16)
+    assert not masked["mask_positions"][~used].any()
+    for row, places, labels in zip(
+        ids, masked["mask_positions"], masked["labels"]
+    ):
         count = np.count_nonzero(labels)
         assert np.all(np.diff(places[:count]) > 0)
         assert np.array_equal(row[places[:count]], labels[:count])
@@ -297,8 +305,8 @@ def test_no_special_id_is_ever_hidden_or_drawn(many, unit):
     for step in range(5):
         masked = masker(ids, step)
         special = ids < 5
-        assert np.array_equal(masked["ids"][special], ids[special])
-        assert set(masked["ids"][~special]) & set(range(5)) == {4}
+        assert np.array_equal(masked["token_ids"][special], ids[special])
+        assert set(masked["token_ids"][~special]) & set(range(5)) == {4}
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -333,7 +341,7 @@ def test_one_draw_makes_80_10_10(many, unit):
     for step in range(11):
         masked = masker(ids, step)
         hidden = hidden_at(masked, ids)
-        becomes += zip(masked["ids"][hidden], ids[hidden])
+        becomes += zip(masked["token_ids"][hidden], ids[hidden])
     new, old = np.array(becomes).T
     kept, mask = np.mean(new == old), np.mean(new == 4)
     assert len(new) > 35_000
@@ -345,7 +353,7 @@ def test_one_draw_makes_80_10_10(many, unit):
 def test_other_tokens_are_drawn_from_all_ordinary_ones():
     few = WordPieceTokenizer([*"abcd"])
     ids = np.full((499, 101), 5)
-    new = np.concatenate([Masker(few)(ids, i)["ids"] for i in range(5)])
+    new = np.concatenate([Masker(few)(ids, i)["token_ids"] for i in range(5)])
     counts = np.bincount(new.ravel(), minlength=9)
     assert not counts[:4].any()
     others = counts[6:9] / counts[4] * 0.8 / 0.1
@@ -421,7 +429,9 @@ def test_spans_hide_neighbours_and_give_them_one_fate(many):
         hidden = hidden_at(masked, ids)
         both = hidden[:, 1:] & hidden[:, :-1]
         runs[unit] = hidden.sum() / (hidden.sum() - both.sum())
-        fate = np.where(masked["ids"] == 4, 0, 1 + (masked["ids"] == ids))
+        fate = np.where(
+            masked["token_ids"] == 4, 0, 1 + (masked["token_ids"] == ids)
+        )
         alike[unit] = np.mean((fate[:, 1:] == fate[:, :-1])[both])
     assert runs["token"] < 1.4 and runs["word"] < 1.4
     assert 3 < runs["span"] < 4.5
@@ -432,18 +442,18 @@ def test_spans_hide_neighbours_and_give_them_one_fate(many):
 def test_there_are_never_more_places_than_asked_for(many, unit):
     ids = rows_of(many)
     masked = Masker(many, 0.5, unit=unit, most=7)(ids, 0)
-    assert masked["places"].shape == (89, 7)
+    assert masked["mask_positions"].shape == (89, 7)
     used = np.count_nonzero(masked["labels"], axis=1)
     assert used.max() == 7 and used.mean() > 6.5
     masked = Masker(many, unit=unit, most=113)(ids, 0)
-    assert masked["places"].shape == (89, 113)
+    assert masked["mask_positions"].shape == (89, 113)
 
 
 def test_the_number_of_places_is_the_share_rounded_up(many):
-    places = Masker(many, 0.07)(np.full((3, 100), 7), 0)["places"]
+    places = Masker(many, 0.07)(np.full((3, 100), 7), 0)["mask_positions"]
     assert places.shape == (3, 7)
     for length, most in ((20, 3), (21, 4), (1, 1)):
-        places = Masker(many)(np.full((3, length), 7), 0)["places"]
+        places = Masker(many)(np.full((3, length), 7), 0)["mask_positions"]
         assert places.shape == (3, most)
 
 
@@ -451,56 +461,64 @@ def test_the_number_of_places_is_the_share_rounded_up(many):
 def test_rows_without_an_ordinary_token_are_left_alone(many, unit):
     ids = np.array([[0] * 11, [2, 3] + [0] * 9, [1] * 11])
     masked = Masker(many, 0.5, unit=unit)(ids, 0)
-    assert np.array_equal(masked["ids"], ids)
-    assert not masked["places"].any() and not masked["labels"].any()
+    assert np.array_equal(masked["token_ids"], ids)
+    assert not masked["mask_positions"].any() and not masked["labels"].any()
 
 
 @pytest.mark.parametrize("shape", [(1, 17), (1, 1), (0, 17)])
 @pytest.mark.parametrize("unit", UNITS)
 def test_small_batches_are_masked_too(many, unit, shape):
     masked = Masker(many, 0.4, unit=unit)(np.full(shape, 7), 0)
-    assert masked["ids"].shape == shape
+    assert masked["token_ids"].shape == shape
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_same_seed_and_step_hide_the_same(many, unit):
     ids = rows_of(many)
     first = Masker(many, unit=unit, seed=7)
-    masked = first(ids, 3)["ids"]
+    masked = first(ids, 3)["token_ids"]
     keras.utils.set_random_seed(11)
     again = Masker(many, unit=unit, seed=7)
-    assert np.array_equal(again(ids, 3)["ids"], masked)
-    assert not np.array_equal(again(ids, 4)["ids"], masked)
+    assert np.array_equal(again(ids, 3)["token_ids"], masked)
+    assert not np.array_equal(again(ids, 4)["token_ids"], masked)
     other = Masker(many, unit=unit, seed=8)
-    assert not np.array_equal(other(ids, 3)["ids"], masked)
+    assert not np.array_equal(other(ids, 3)["token_ids"], masked)
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_graph_hides_what_python_hides(many, unit):
     ids, masker = rows_of(many), Masker(many, unit=unit)
-    python = masker({"ids": ids, "segments": ids * 0}, 5)
+    python = masker({"token_ids": ids, "segment_ids": ids * 0}, 5)
     spec = tf.TensorSpec([None, None], tf.int64)
     mask = tf.function(
         masker,
         input_signature=[
-            {"ids": spec, "segments": spec},
+            {"token_ids": spec, "segment_ids": spec},
             tf.TensorSpec([], tf.int32),
         ],
     )
-    tensors = {"ids": tf.constant(ids), "segments": tf.constant(ids * 0)}
+    tensors = {
+        "token_ids": tf.constant(ids),
+        "segment_ids": tf.constant(ids * 0),
+    }
     masked = mask(tensors, tf.constant(5))
-    assert set(masked) == {"ids", "segments", "places", "labels"}
+    assert set(masked) == {
+        "token_ids",
+        "segment_ids",
+        "mask_positions",
+        "labels",
+    }
     for name, x in masked.items():
         assert np.array_equal(x, python[name])
 
 
 def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
-    data = tf.data.Dataset.from_tensor_slices({"ids": rows_of(many)})
+    data = tf.data.Dataset.from_tensor_slices({"token_ids": rows_of(many)})
 
     def epochs():
         batches = Masker(many, seed=7).each_epoch(data.batch(31))
         return [
-            np.concatenate([batch["ids"] for batch in batches])
+            np.concatenate([batch["token_ids"] for batch in batches])
             for _ in range(3)
         ]
 
@@ -512,7 +530,7 @@ def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
 
 def test_batches_of_one_epoch_are_masked_differently(many):
     data = tf.data.Dataset.from_tensors(rows_of(many)[0]).repeat(3).batch(1)
-    batches = [b["ids"].numpy() for b in Masker(many).each_epoch(data)]
+    batches = [b["token_ids"].numpy() for b in Masker(many).each_epoch(data)]
     assert not np.array_equal(batches[0], batches[1])
     assert not np.array_equal(batches[1], batches[2])
 
@@ -539,7 +557,7 @@ def test_what_is_no_batch_of_ids_is_refused(many, ids):
     with pytest.raises(ValueError, match="`ids` must"):
         Masker(many)(np.array(ids), 0)
     with pytest.raises(ValueError, match="`ids` must"):
-        Masker(many)({"segments": np.array(ids)}, 0)
+        Masker(many)({"segment_ids": np.array(ids)}, 0)
 
 
 @pytest.mark.parametrize("step", [0.5, -1, None, [0, 1]])
@@ -566,7 +584,7 @@ def test_unused_places_cost_nothing(many):
 def test_bert_is_asked_for_what_was_hidden(letters):
     packer = Packer(letters, 17, trim="longest")
     first, second, follows = sentence_pairs([["a b c", "d"], ["f g", "a"]] * 5)
-    packed = {**packer(first, second), "next": follows}
+    packed = {**packer(first, second), "next_sentence": follows}
     data = tf.data.Dataset.from_tensor_slices(packed).batch(5)
     bert = keras_seq.models.BERT(
         letters.vocabulary_size(), 8, num_heads=2, num_layers=1
@@ -576,11 +594,11 @@ def test_bert_is_asked_for_what_was_hidden(letters):
     follows = keras_seq.training.TokenCrossEntropy(pad_id=None)
     batch = next(iter(Masker(letters).each_epoch(data)))
     batch = {name: x.numpy() for name, x in batch.items()}
-    labels, answers = batch.pop("labels"), batch.pop("next")
+    labels, answers = batch.pop("labels"), batch.pop("next_sentence")
     logits = model.predict_on_batch(batch)
-    assert logits["masked"].shape == (5, 3, letters.vocabulary_size())
-    assert np.isfinite(float(masked(labels, logits["masked"])))
-    assert np.isfinite(float(follows(answers, logits["next"])))
+    assert logits["masked_lm"].shape == (5, 3, letters.vocabulary_size())
+    assert np.isfinite(float(masked(labels, logits["masked_lm"])))
+    assert np.isfinite(float(follows(answers, logits["next_sentence"])))
 
 
 # Sentence pairs.
@@ -863,7 +881,7 @@ def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
 def test_bad_spans_are_refused(letters):
     packed = Packer(letters)(["a", "b"], ["c d", "e f"], offsets=True)
     with pytest.raises(ValueError, match="`packed` must"):
-        span_to_tokens({"ids": packed["ids"]}, [0, 0], [1, 1])
+        span_to_tokens({"token_ids": packed["token_ids"]}, [0, 0], [1, 1])
     with pytest.raises(ValueError, match="`starts` must"):
         span_to_tokens(packed, [0], [1, 1])
     with pytest.raises(ValueError, match="`starts` must"):
@@ -905,7 +923,13 @@ def test_bad_spans_to_tag_are_refused(letters):
     with pytest.raises(ValueError, match="`packed` must be NumPy"):
         tag_spans({k: tf.constant(x) for k, x in packed.items()}, spans)
     with pytest.raises(ValueError, match="`packed` must have offsets"):
-        tag_spans({"ids": packed["ids"], "segments": packed["segments"]}, spans)
+        tag_spans(
+            {
+                "token_ids": packed["token_ids"],
+                "segment_ids": packed["segment_ids"],
+            },
+            spans,
+        )
 
 
 # Tags.
@@ -915,8 +939,20 @@ def test_the_first_piece_of_a_word_carries_its_tag(letters):
     words, tags = [["ax", "b", "cxx"], ["d"]], [[7, 8, 9], [1]]
     inputs, aligned = align_tags(Packer(letters, 11), words, tags)
     no = -100
-    assert set(inputs) == {"ids", "segments"}
-    assert inputs["ids"][0].tolist() == [2, 5, 12, 6, 7, 12, 12, 3, 0, 0, 0]
+    assert set(inputs) == {"token_ids", "segment_ids"}
+    assert inputs["token_ids"][0].tolist() == [
+        2,
+        5,
+        12,
+        6,
+        7,
+        12,
+        12,
+        3,
+        0,
+        0,
+        0,
+    ]
     assert aligned.tolist() == [
         [no, 7, no, 8, 9, no, no, no, no, no, no],
         [no, 1, *[no] * 9],
@@ -930,7 +966,7 @@ def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
     packer = Packer(tokenizer)
     inputs, aligned = align_tags(packer, words, tags, ignore_id=0)
     assert np.count_nonzero(aligned) == sum(map(len, words))
-    assert np.all(inputs["ids"][aligned > 0] > 3)
+    assert np.all(inputs["token_ids"][aligned > 0] > 3)
     noise = np.where(aligned, aligned, 99)
     assert word_tags(packer, words, noise) == tags
 
@@ -938,7 +974,7 @@ def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
 def test_a_word_of_sentencepiece_begins_at_its_first_letter(unigram):
     words = ["강아지가", "漢字", "cat"]
     inputs, aligned = align_tags(Packer(unigram), [words], [[7, 8, 9]])
-    tagged = unigram.tokens(inputs["ids"][0][aligned[0] != -100])
+    tagged = unigram.tokens(inputs["token_ids"][0][aligned[0] != -100])
     assert [token.strip("\u2581")[0] for token in tagged] == ["강", "<", "c"]
 
 
@@ -973,7 +1009,7 @@ def test_bad_tags_are_refused(letters):
     with pytest.raises(ValueError, match="`predictions` must"):
         word_tags(packer, [["a"]], [[1]])
     with pytest.raises(ValueError, match="Received float"):
-        word_tags(packer, [["a"]], 0.5 * packer(["a"])["ids"])
+        word_tags(packer, [["a"]], 0.5 * packer(["a"])["token_ids"])
 
 
 @pytest.mark.parametrize("name", keras_seq.text.__all__)

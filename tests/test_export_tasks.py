@@ -56,7 +56,7 @@ def built(kind, packer, *options):
     )
     model = kind(bert, *options)
     ids = np.ones((2, 3), "int32")
-    model({"ids": ids, "segments": ids})
+    model({"token_ids": ids, "segment_ids": ids})
     draw = np.random.default_rng(5)
     for weight in model.trainable_variables:
         if len(weight.shape) > 1:  # norms and biases stay as they are
@@ -118,13 +118,13 @@ def test_a_tagger_gives_each_piece_its_tag(tmp_path, packer):
 
 def test_a_span_model_answers_from_the_text(tmp_path, packer):
     model = built(BERTSpanQA, packer)
-    export.export_bert_span_qa(model, tmp_path, packer=packer, most=3)
+    export.export_bert_span_qa(model, tmp_path, packer=packer, max_length=3)
     columns = {"question": QUESTIONS, "text": TEXTS}
     answers = export.run(tmp_path, columns)
     packed = packer(QUESTIONS, TEXTS, offsets=True)
-    inputs = {name: packed[name] for name in ("ids", "segments")}
+    inputs = {name: packed[name] for name in ("token_ids", "segment_ids")}
     ends = model(inputs)
-    spans = numbers(best_span(ends["start"], ends["end"], most=3))
+    spans = numbers(best_span(ends["start"], ends["end"], max_length=3))
     said = tokens_to_text(packed, TEXTS, spans)
     assert [answer["answer"] for answer in answers] == said
     assert any(said)
@@ -151,5 +151,5 @@ def test_what_cannot_be_exported_is_named(tmp_path, packer):
         export.export_bert_tagger(
             model, tmp_path, **(options | {"packer": packer.tokenizer})
         )
-    with pytest.raises(ValueError, match="most"):
-        export.export_bert_span_qa(model, tmp_path, packer=packer, most=0)
+    with pytest.raises(ValueError, match="max_length"):
+        export.export_bert_span_qa(model, tmp_path, packer=packer, max_length=0)

@@ -81,18 +81,18 @@ def inputs(pad=0, side="right"):
     for row, length in zip(ids, (17, 11, 2)):
         row[length:] = pad
         row[:] = np.roll(row, 17 - length) if side == "left" else row
-    return {"ids": ids, "segments": draw.integers(0, 3, (3, 17))}
+    return {"token_ids": ids, "segment_ids": draw.integers(0, 3, (3, 17))}
 
 
 def expected(model, given, pad=0, **options):
     """Ask a model of `transformers`; masks and places by our rules."""
-    mask = given["ids"] != pad
+    mask = given["token_ids"] != pad
     places = np.maximum(mask.cumsum(axis=1) - 1, 0)
     with torch.no_grad():
         found = model(
-            torch.tensor(given["ids"]),
+            torch.tensor(given["token_ids"]),
             attention_mask=torch.tensor(mask.astype(int)),
-            token_type_ids=torch.tensor(given["segments"]),
+            token_type_ids=torch.tensor(given["segment_ids"]),
             position_ids=torch.tensor(places),
             **options,
         )
@@ -109,15 +109,17 @@ def assert_close(ours, theirs, real=...):
 
 
 def assert_same_vectors(ours, theirs, given, pad=0):
-    """Compare `hidden`, where tokens are real, and `pooled`."""
+    """Compare `sequence_output`, where tokens are real, and `pooled_output`."""
     found = ours(given)
     answer, real = expected(theirs, given, pad)
-    assert_close(found["hidden"], answer.last_hidden_state, real)
-    if "pooled" in found:
+    assert_close(found["sequence_output"], answer.last_hidden_state, real)
+    if "pooled_output" in found:
         first = torch.tensor(real.argmax(axis=1))  # theirs pools place 0
         vectors = answer.last_hidden_state[torch.arange(3), first]
         with torch.no_grad():
-            assert_close(found["pooled"], theirs.pooler(vectors[:, None]))
+            assert_close(
+                found["pooled_output"], theirs.pooler(vectors[:, None])
+            )
 
 
 def assert_same_questions(ours, theirs, given):
@@ -125,9 +127,9 @@ def assert_same_questions(ours, theirs, given):
     found = ours(given)
     answer, real = expected(theirs, given)
     masked = "prediction_logits" if ours.next_sentence else "logits"
-    assert_close(found["masked"], answer[masked], real)
+    assert_close(found["masked_lm"], answer[masked], real)
     if ours.next_sentence:
-        assert_close(found["next"], answer.seq_relationship_logits)
+        assert_close(found["next_sentence"], answer.seq_relationship_logits)
 
 
 def loaded(kind, folder, **options):
@@ -218,7 +220,7 @@ def before_the_last(real):
 def test_a_reader_for_questions_is_read(tmp_path):
     theirs = make("BertForQuestionAnswering", tmp_path)
     ours, given = pretrained.load(tmp_path, BERTSpanQA), inputs()
-    given["segments"][:] = 1
+    given["segment_ids"][:] = 1
     answer, real = expected(theirs, given)
     found, text = ours(given), before_the_last(real)
     assert_close(found["start"], answer.start_logits, text)
@@ -260,7 +262,7 @@ def test_the_id_of_padding_is_read_and_written(tmp_path, pad):
     assert ours.pad_id == pad
     given = inputs(pad=3)
     if pad is None:
-        given["ids"][given["ids"] == 3] = 7
+        given["token_ids"][given["token_ids"] == 3] = 7
     assert_same_vectors(ours, theirs, given, pad)
     pretrained.save(ours, tmp_path / "again")
     assert loaded("BertModel", tmp_path / "again").config.pad_token_id == pad
@@ -285,7 +287,7 @@ def test_options_reach_the_model(published):
         published[1], BERTPretrainer, dtype="mixed_bfloat16", dropout=0.0
     )
     assert ours.bert.dropout.rate == 0.0
-    assert ours(inputs())["masked"].dtype == ops.cast(0, "bfloat16").dtype
+    assert ours(inputs())["masked_lm"].dtype == ops.cast(0, "bfloat16").dtype
 
 
 @first_only
@@ -346,7 +348,7 @@ def test_transformers_reads_labels(tmp_path, cls, kind):
 def test_transformers_reads_the_ends_of_answers(tmp_path):
     ours, given = random_weights(BERTSpanQA(BERT(**OURS))), inputs()
     pretrained.save(ours, tmp_path)
-    given["segments"][:] = 1
+    given["segment_ids"][:] = 1
     theirs = loaded("BertForQuestionAnswering", tmp_path)
     answer, real = expected(theirs, given)
     text = before_the_last(real)

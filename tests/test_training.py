@@ -946,10 +946,13 @@ def test_a_bad_warm_up_is_refused_by_name(bad):
 
 
 def test_padding_is_left_out_of_every_column():
-    packed = {"ids": [[5, 6, 0], [0, 7, 0]], "segments": [[0, 1, 0], [0, 1, 0]]}
+    packed = {
+        "token_ids": [[5, 6, 0], [0, 7, 0]],
+        "segment_ids": [[0, 1, 0], [0, 1, 0]],
+    }
     found = training.without_padding(packed)
     rows = {name: [row.tolist() for row in x] for name, x in found.items()}
-    assert rows == {"ids": [[5, 6], [7]], "segments": [[0, 1], [1]]}
+    assert rows == {"token_ids": [[5, 6], [7]], "segment_ids": [[0, 1], [1]]}
     (row,) = training.without_padding(np.array([[1, 0, 2]]), pad_id=1)
     assert row.tolist() == [0, 2]
 

@@ -138,17 +138,21 @@ def batches():
     texts, apart = examples(train, seed)
     rows = without_padding(pack(*texts))
     for x, y in BatchByLength(rows, apart, BATCH, buckets=BUCKETS, seed=seed):
-        yield {**x, "next": y}
+        yield {**x, "next_sentence": y}
 
 
 def asked(masked):
     """Divide what the masker gives into questions and answers."""
-    labels, apart = masked.pop("labels"), masked.pop("next")
-    answers = {"masked": labels, "next": apart}
-    return masked, answers if PAIRS else {"masked": labels}
+    labels, apart = masked.pop("labels"), masked.pop("next_sentence")
+    answers = {"masked_lm": labels, "next_sentence": apart}
+    return masked, answers if PAIRS else {"masked_lm": labels}
 
 
-shapes = {"ids": (None, None), "segments": (None, None), "next": (None,)}
+shapes = {
+    "token_ids": (None, None),
+    "segment_ids": (None, None),
+    "next_sentence": (None,),
+}
 signature = {k: tf.TensorSpec(shape, "int32") for k, shape in shapes.items()}
 training = tf.data.Dataset.from_generator(batches, output_signature=signature)
 training = masker.each_epoch(training.repeat()).map(asked)
@@ -156,7 +160,7 @@ training = without_autotune(training.prefetch(4))
 texts, apart = examples(test, run.seed)
 whole = packer(*texts)
 hiding = Masker(tokenizer, HIDDEN, seed=run.seed)  # alike after a stop
-held_out = asked({**hiding(whole, step=0), "next": apart})
+held_out = asked({**hiding(whole, step=0), "next_sentence": apart})
 questions, answers = held_out
 
 # %% [markdown]
@@ -168,10 +172,10 @@ questions, answers = held_out
 
 # %%
 known, known_apart = examples(train, run.seed)
-counts = np.bincount(packer(*known)["ids"].ravel())
+counts = np.bincount(packer(*known)["token_ids"].ravel())
 special = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id]
 counts[special] = 0
-hidden = answers["masked"][answers["masked"] != tokenizer.pad_id]
+hidden = answers["masked_lm"][answers["masked_lm"] != tokenizer.pad_id]
 unigram = np.mean(hidden == counts.argmax())
 baselines["mlm_accuracy"] = baselines["mlm_accuracy_unigram"] = unigram
 if PAIRS:
@@ -193,14 +197,17 @@ model = BERTPretrainer(bert, next_sentence=PAIRS)
 model({name: x[:2] for name, x in questions.items()})  # makes the weights
 print(f"{model.count_params():,} parameters")
 shown = {name: x[-4:].copy() for name, x in whole.items()}
-hide = ~np.isin(shown["ids"], special) & (np.arange(LENGTH) % 6 == 3)
-true = shown["ids"][hide]
-shown["ids"][hide] = tokenizer.mask_id
+hide = ~np.isin(shown["token_ids"], special) & (np.arange(LENGTH) % 6 == 3)
+true = shown["token_ids"][hide]
+shown["token_ids"][hide] = tokenizer.mask_id
 before, _ = model.fill_mask(shown, tokenizer.mask_id, top=3)
 
 steps = -(-len(known_apart) // BATCH)  # in an epoch
 total = run.epochs * steps
-pads = {"masked": tokenizer.pad_id, "next": None}  # which label is no question
+pads = {
+    "masked_lm": tokenizer.pad_id,
+    "next_sentence": None,
+}  # which label is no question
 pads = {name: pads[name] for name in answers}
 model.compile(
     keras.optimizers.AdamW(
@@ -227,11 +234,11 @@ model.fit(
     shuffle=False,  # the batches are drawn already
 )
 scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
-masked = "masked_" if PAIRS else ""  # Keras adds no name to one output alone
+masked = "masked_lm_" if PAIRS else ""  # Keras adds no name to one output alone
 metrics["mlm_accuracy"] = scores[f"{masked}token_accuracy"]
 metrics["mlm_loss"] = scores[f"{masked}nats_per_token"]
 if PAIRS:
-    metrics["nsp_accuracy"] = scores["next_token_accuracy"]
+    metrics["nsp_accuracy"] = scores["next_sentence_token_accuracy"]
 
 # %%
 history = run.history("pretraining")
@@ -239,7 +246,7 @@ for name, output, plain in (
     ("mlm", masked, {"commonest word": unigram}),
     (
         "nsp",
-        "next_",
+        "next_sentence_",
         {"coin": 0.5, "shared words": baselines.get("nsp_accuracy")},
     ),
 )[: len(answers)]:
@@ -259,7 +266,7 @@ for name, output, plain in (
 # %%
 after, _ = model.fill_mask(shown, tokenizer.mask_id, top=3)
 guesses = iter(zip(true, before, after))
-for ids in shown["ids"]:
+for ids in shown["token_ids"]:
     print(" ".join(tokenizer.tokens(ids[ids != tokenizer.pad_id])))
     for _ in range((ids == tokenizer.mask_id).sum()):
         right, *said = next(guesses)
@@ -277,11 +284,11 @@ for ids in shown["ids"]:
 # everywhere alike.
 
 # %%
-rows = {name: whole[name][:200] for name in ("ids", "segments")}
+rows = {name: whole[name][:200] for name in ("token_ids", "segment_ids")}
 _, weights = bert(rows, return_attention_scores=True)
 weights = [keras.ops.cast(w, "float32") for w in weights]
 weights = [keras.ops.convert_to_numpy(w) for w in weights]
-ids = rows["ids"]
+ids = rows["token_ids"]
 same = (ids[:, :, None] == ids[:, None, :]) & ~np.eye(ids.shape[1], dtype=bool)
 same &= ~np.isin(ids, special)[:, :, None]
 twice = same.any(axis=2)  # (B, T)
@@ -311,9 +318,14 @@ run.save(plots.heads(seen, pieces, pieces), "heads")
 
 # %%
 if PAIRS:
-    blind = {**questions, "segments": np.zeros_like(questions["segments"])}
+    blind = {
+        **questions,
+        "segment_ids": np.zeros_like(questions["segment_ids"]),
+    }
     scores = model.evaluate(blind, answers, 128, verbose=0, return_dict=True)
-    metrics["nsp_accuracy_without_segments"] = scores["next_token_accuracy"]
+    metrics["nsp_accuracy_without_segments"] = scores[
+        "next_sentence_token_accuracy"
+    ]
 
 # %%
 tokenizer.save(run.out / "tokenizer.json")

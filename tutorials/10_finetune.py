@@ -214,10 +214,10 @@ def labelled(stage, n, batch):
     """Give batches of the first n texts without end, and their number."""
 
     def epoch(number):
-        views = {"best": packer(texts[:n])["ids"]}
+        views = {"best": packer(texts[:n])["token_ids"]}
         if run.data == "nsmc":
-            drawn = drawing(number)(texts[:n])["ids"]
-            views["drawn"] = masker(drawn, step=number)["ids"]
+            drawn = drawing(number)(texts[:n])["token_ids"]
+            views["drawn"] = masker(drawn, step=number)["token_ids"]
         views = {name: without_padding(x) for name, x in views.items()}
         return by_length(views, labels[:n], batch, seed=run.seed + number)
 
@@ -236,7 +236,7 @@ def labelled(stage, n, batch):
 
 def told(model, cut):
     """Give the probability of each class (N, C) for each text held out."""
-    rows = without_padding(cut(test_texts)["ids"])
+    rows = without_padding(cut(test_texts)["token_ids"])
     p = np.zeros((len(rows), len(NAMES)))
     for x, numbers in by_length(rows, np.arange(len(rows)), 128, shuffle=False):
         some = keras.ops.softmax(model.predict_on_batch(x))
@@ -300,7 +300,7 @@ def tagged(count, split):
     """Tag the tokens of each span; marks and padding are no question."""
     texts, spans = data.dated_sentences(count, run.seed, split)
     packed = DATES(texts, offsets=True)
-    return texts, packed["ids"], tag_spans(packed, spans, ignore_id=NONE)
+    return texts, packed["token_ids"], tag_spans(packed, spans, ignore_id=NONE)
 
 
 if run.data == "pydocs":
@@ -328,14 +328,14 @@ def facts(count, split):
     *texts, answers, spans = data.function_facts(count, run.seed, split)
     packed = packer(*texts, offsets=True)
     start, end = span_to_tokens(packed, *spans.T).T
-    x = {name: packed[name] for name in ("ids", "segments")}
+    x = {name: packed[name] for name in ("token_ids", "segment_ids")}
     return texts, answers, x, {"start": start, "end": end}
 
 
 def answer(questions, texts):
     """Say what the model finds."""
     packed = packer(questions, texts, offsets=True)
-    x = {name: packed[name] for name in ("ids", "segments")}
+    x = {name: packed[name] for name in ("token_ids", "segment_ids")}
     ends = answerer.predict(x, 128, verbose=0)
     spans = best_span(ends["start"], ends["end"])
     return tokens_to_text(packed, texts, spans)
@@ -380,7 +380,7 @@ if same and run.data == "pydocs":
     there = export.run_alone(path, asked_for, output="tags")
     rows = DATES(asked_for, offsets=True)
     real = rows["offsets"][..., 1] > 0
-    logits = keras.ops.convert_to_numpy(tagger(rows["ids"]))
+    logits = keras.ops.convert_to_numpy(tagger(rows["token_ids"]))
     here = np.where(real, np.array(TAGS)[logits.argmax(-1)], "").tolist()
     same["tagger"] = np.mean([a == b for a, b in zip(here, there)])
     path = run.out / "span_qa"

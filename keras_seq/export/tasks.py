@@ -101,14 +101,14 @@ def export_bert_tagger(model, path, *, packer, labels):
     write(path, answer)
 
 
-def export_bert_span_qa(model, path, *, packer, most=30):
+def export_bert_span_qa(model, path, *, packer, max_length=30):
     """Write a SavedModel that finds the answer to a question in a text.
 
     Args:
         model: a built `BERTSpanQA`.
         path: str or Path, a folder; a SavedModel in it is replaced.
         packer: `Packer`, that of the training.
-        most: int > 0, tokens of an answer. Default 30.
+        max_length: int > 0, tokens of an answer. Default 30.
     Returns:
         None. The signature "serving_default" takes `question` and `text`,
         string (B,), and gives `answer`, string (B,), a part of the text in
@@ -116,14 +116,14 @@ def export_bert_span_qa(model, path, *, packer, most=30):
         of the log-probabilities of its two ends, in nats.
     Raises:
         ValueError: if the backend is PyTorch, `model` is of another kind or
-            not built, its vocabulary is not the packer's, or `most` is no
+            not built, its vocabulary is not the packer's, or `max_length` is no
             int > 0.
     """
-    checks.positive_int(most=most)
+    checks.positive_int(max_length=max_length)
     _check(model, BERTSpanQA, packer)
 
     def find(ends):
-        spans = best_span(ends["start"], ends["end"], most)
+        spans = best_span(ends["start"], ends["end"], max_length)
         score = 0.0
         for n, name in enumerate(("start", "end")):
             p = ops.log_softmax(ends[name], axis=-1)
@@ -166,12 +166,12 @@ def _on_packed(model, function):
     import tensorflow as tf
 
     def call(rows):
-        inputs = {"ids": rows[..., 0], "segments": rows[..., 1]}
+        inputs = {"token_ids": rows[..., 0], "segment_ids": rows[..., 1]}
         return function(model(inputs, training=False))
 
     spec = tf.TensorSpec([None, None, 2], tf.int32, name="rows")
     called = in_tensorflow(model, call, spec)
-    names = ("ids", "segments")
+    names = ("token_ids", "segment_ids")
     return lambda packed: called(tf.stack([packed[n] for n in names], -1))
 
 
@@ -181,6 +181,8 @@ def _read(packer, model, *texts, offsets=False):
 
     packed, most = packer(*texts, offsets=offsets), model.bert.max_length
     tf.debugging.assert_less_equal(
-        tf.shape(packed["ids"])[1], most, f"A row has more than {most} tokens."
+        tf.shape(packed["token_ids"])[1],
+        most,
+        f"A row has more than {most} tokens.",
     )
     return packed

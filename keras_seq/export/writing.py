@@ -88,8 +88,8 @@ def export_text_model(
     if end_id is None:
         end_id = target_tokenizer.end_id
     most = None  # tokens of a text that can be read
-    if hasattr(model, "longest_input"):
-        most = model.longest_input(max_length)
+    if hasattr(model, "max_prompt_length"):
+        most = model.max_prompt_length(max_length)
     import tensorflow as tf
 
     def say(ids, noise):

@@ -9,7 +9,7 @@ can be generated from offers two methods:
 
 and a `pad_id`, which is never picked. It may have an `end_id`, the default of
 `generate`; a `start(inputs, max_length=)`, to be told how often `step` will be
-called; `longest_input(max_length)`, the most tokens it reads, or None; and a
+called; `max_prompt_length(max_length)`, the most it reads, or None; a
 `config` with "source_vocabulary_size" or "vocabulary_size", to refuse other
 ids. `state` is any nest of tensors whose first axis is the batch. Where it is a
 dict, "attention" is float (B, S), where the step has looked (zeros at the
@@ -25,7 +25,6 @@ Differs from the paper: nothing.
 
 import dataclasses
 import functools
-import inspect
 import typing
 
 import keras
@@ -33,8 +32,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.generation.prompts import check_input_length
 from keras_seq.generation.samplers import NEVER, Greedy, Sampling, beam_rows
-from keras_seq.layers.embedding import padding_mask
 
 GREEDY = Greedy()
 
@@ -144,18 +143,6 @@ def check_speaker(model, sampler, end_id):
         checks.not_negative_int(end_id=end_id)
 
 
-def check_input_length(model, length, max_length):
-    """Refuse an input longer than the model can read, where it has an end."""
-    if not hasattr(model, "longest_input"):
-        return
-    most = model.longest_input(max_length)
-    if most is not None and length > most:
-        raise ValueError(
-            f"`inputs` must have at most {most} tokens, where max_length="
-            f"{max_length} may follow. Received {length} tokens."
-        )
-
-
 def decode(model, inputs, noise, sampler, max_length, end_id=None):
     """Run the loop of `generate` on tensors, inside any compiled function."""
     end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
@@ -199,7 +186,7 @@ def _check_end(end_id, vocabulary_size, pad_id):
 
 def _begin(model, inputs, sampler, max_length, fill):
     """Make the buffers of a search; every array but `t` has R rows."""
-    ids, state = model.start(inputs, **_room(model, max_length))
+    ids, state = model.start(inputs, max_length)
     ids, state = keras.tree.map_structure(
         lambda x: ops.repeat(x, sampler.width, axis=0), (ids, state)
     )
@@ -219,13 +206,6 @@ def _begin(model, inputs, sampler, max_length, fill):
         shape = (rows, max_length, size)
         search["attention"] = ops.zeros(shape, dtype="float32")
     return search
-
-
-def _room(model, max_length):
-    """Tell a model that keeps all it has seen for how long it must."""
-    if "max_length" in inspect.signature(model.start).parameters:
-        return {"max_length": max_length}
-    return {}
 
 
 def _reorder(search, parent):
@@ -264,30 +244,6 @@ def _write(search, t, end_id):
     if end_id is not None:
         new["ended"] = ops.logical_or(search["ended"], ids == end_id)
     return {**search, **new}
-
-
-def split_prompt(prompt, pad_id):
-    """Take the last token off every prompt.
-
-    Args:
-        prompt: int (B, T), T > 0; rows may be padded on either side.
-        pad_id: int, the id that means padding; None where there is none.
-    Returns:
-        int (B,), the last real token of each row, and bool (B, T), True
-        where a real token stands before it.
-    Raises:
-        ValueError: if `prompt` has another shape.
-    """
-    if len(prompt.shape) != 2 or prompt.shape[1] == 0:
-        raise ValueError(
-            "`prompt` must be ids of shape (B, T), T > 0. "
-            f"Received shape {tuple(prompt.shape)}."
-        )
-    real = padding_mask(prompt, pad_id)
-    t = ops.arange(ops.shape(prompt)[1])
-    last = ops.max(ops.where(real, t, 0), axis=1, keepdims=True)  # (B, 1)
-    before = ops.logical_and(real, t < last)
-    return ops.take_along_axis(prompt, last, axis=1)[:, 0], before
 
 
 class _Speaker(keras.Model):

@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.generation.decoding import split_prompt
+from keras_seq.generation.prompts import max_prompt_length, split_prompt
 
 
 class WithoutCache(keras.Model):
@@ -50,7 +50,7 @@ class WithoutCache(keras.Model):
     def call(self, ids):
         return self.model(ids)
 
-    def start(self, prompt, max_length):
+    def start(self, prompt, max_length=None):
         """Make room behind the prompts, int (B, T), padded on any side."""
         prompt = ops.cast(prompt, "int32")
         last, before = split_prompt(prompt, self.pad_id)
@@ -63,11 +63,12 @@ class WithoutCache(keras.Model):
         slot = ops.full_like(last, ops.shape(prompt)[1] - gapless)
         return last, {"said": said, "slot": slot}
 
-    def longest_input(self, steps):
-        """Say how long a prompt may be with so many tokens to follow."""
-        if not hasattr(self.model, "longest_input"):
+    def max_prompt_length(self, max_length):
+        """Return the longest prompt that `max_length` tokens may follow."""
+        limit = max_prompt_length(self.model, max_length)
+        if limit is None:
             return None
-        return self.model.longest_input(steps) - (self.pad_id is not None)
+        return limit - (self.pad_id is not None)
 
     def step(self, ids, state):
         """Score the next token: int (B,) -> logits (B, V), new state."""

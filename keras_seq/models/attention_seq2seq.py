@@ -133,7 +133,7 @@ class AttentionSeq2Seq(EncoderDecoder):
         propagate_trainable(self)
 
     def call(self, inputs, training=False, return_attention_scores=False):
-        _, state = self.start(inputs["source"], training)
+        _, state = self.start(inputs["source"], training=training)
         x = self.dropout(self.embedding(inputs["target"]), training=training)
         y = self.loop(x, initial_state=[state], training=training)
         width = self.cell_width
@@ -142,7 +142,7 @@ class AttentionSeq2Seq(EncoderDecoder):
         logits = self.head(y)
         return (logits, weights) if return_attention_scores else logits
 
-    def start(self, source, training=False):
+    def start(self, source, max_length=None, training=False):
         """Read the source: int (B, S) -> int (B,), the start token; state."""
         memory, cells = self.read(source, training)
         state = {
@@ -305,9 +305,9 @@ class LuongSeq2Seq(AttentionSeq2Seq):
     def extra_width(self):
         return self.config["units"] if self.config["input_feeding"] else 0
 
-    def start(self, source, training=False):
+    def start(self, source, max_length=None, training=False):
         """Read the source: int (B, S) -> int (B,), the start token; state."""
-        ids, state = super().start(source, training)
+        ids, state = super().start(source, max_length, training)
         return ids, {**state, "fed": ops.zeros_like(state["cells"][-1][0])}
 
     def readout(self, y, x):

@@ -24,12 +24,15 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
+from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import TransformerEncoder
+from keras_seq.layers.transformer_blocks import (
+    TransformerEncoder,
+    check_heads,
+)
 
 
-def small():
+def bert_initializer():
     """Make the initializer of every table and kernel: blocks do little yet."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
@@ -59,16 +62,17 @@ class BERT(keras.Model):
         pad_id: optional int, the id that means padding, on either side.
             Default 0; None where every id is a real token.
     Call arguments:
-        inputs: int (B, T), ids; or a dict of such, `ids` and `segments`, in
-            [0, num_segments). Without segments, all are 0. It may hold
-            `places` too, int (B, M), of the tokens whose vectors are wanted,
-            real ones: the last block then computes these and the first.
-            (Outside [0, T), they become NaN.)
+        inputs: int (B, T), ids; or a dict of such, `token_ids` and
+            `segment_ids`, in [0, num_segments). Without segments, all are 0.
+            It may hold `mask_positions` too, int (B, M), of the tokens whose
+            vectors are wanted, real ones: the last block then computes these
+            and the first. (Outside [0, T), they become NaN.)
         return_attention_scores: bool, give the weights as well.
     Returns:
-        dict: `hidden`, float (B, T, D), of places (B, M, D), and with a pooler
-        `pooled`, float (B, D); or that and a list of the weights of each
-        layer, float (B, H, T, T), with places (B, H, 1 + M, T) of the last.
+        dict: `sequence_output`, float (B, T, D), with positions
+        (B, M, D), and with a pooler `pooled_output`, float (B, D); or that
+        and a list of the weights of each layer, float (B, H, T, T), with
+        positions (B, H, 1 + M, T) of the last.
     Raises:
         ValueError: if an argument is outside its range, or the ids are longer
             than `max_length`.
@@ -116,6 +120,10 @@ class BERT(keras.Model):
         checks.fraction(dropout=dropout)
         pad_id = checks.padding(vocabulary_size, pad_id)
         self.pad_id, self.max_length = pad_id, max_length
+        hidden = checks.positive_int(
+            hidden=4 * units if hidden is None else hidden
+        )
+        check_heads(units, num_heads)
         block = {
             "num_heads": num_heads,
             "hidden": hidden,
@@ -140,31 +148,40 @@ class BERT(keras.Model):
                 count,
                 units,
                 pad_id=pad,
-                embeddings_initializer=small(),
+                embeddings_initializer=bert_initializer(),
                 **policy,
             )
             for count, pad in ((vocabulary_size, pad_id), (num_segments, None))
         )
-        self.positions = PositionalEncoding("learned", max_length, **policy)
+        self.position_embedding = PositionEmbedding(
+            max_length, keras.initializers.RandomNormal(stddev=0.02), **policy
+        )
         self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.blocks = [
             TransformerEncoder(
-                units, **block, kernel_initializer=small(), **policy
+                hidden,
+                num_heads,
+                dropout,
+                activation,
+                epsilon,
+                kernel_initializer=bert_initializer(),
+                attention_dropout=attention_dropout,
+                **policy,
             )
             for _ in range(num_layers)
         ]
         self.pooler = None
         if pooler:
             self.pooler = keras.layers.Dense(
-                units, "tanh", kernel_initializer=small(), **policy
+                units, "tanh", kernel_initializer=bert_initializer(), **policy
             )
 
     def build(self, inputs_shape=None):
         self.embedding.build()
         self.segments.build()
         shape = (None, None, self.config["units"])
-        for layer in (self.positions, self.norm, *self.blocks):
+        for layer in (self.position_embedding, self.norm, *self.blocks):
             layer.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, shape[-1]))
@@ -176,30 +193,39 @@ class BERT(keras.Model):
         asked = self._asked(inputs, mask)
         x = self.embedding(ids) + self.segments(segments_of(inputs))
         places = None if self.pad_id is None else position_ids(mask)
-        x = self.norm(self.positions(x, places))
+        x = self.norm(x + self.position_embedding(x, places))
         x = self.dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
-            last = block is self.blocks[-1]
-            x, weights = block(
-                x,
-                query=None if asked is None or not last else take(x, asked),
-                mask=mask,
-                return_attention_scores=True,
-                training=training,
-            )
-            all_weights.append(weights)
-        found = {"hidden": x if asked is None else x[:, 1:]}
+            options = {
+                "mask": mask,
+                "return_attention_scores": return_attention_scores,
+                "training": training,
+            }
+            if asked is not None and block is self.blocks[-1]:
+                x = block.encode_queries(
+                    gather_positions(x, asked), x, **options
+                )
+            else:
+                x = block(x, **options)
+            if return_attention_scores:
+                x, weights = x
+                all_weights.append(weights)
+        found = {"sequence_output": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
             first = (
-                take(x, self.first_token_index(mask)) if asked is None else x
+                gather_positions(x, self.first_token_index(mask))
+                if asked is None
+                else x
             )
-            found["pooled"] = self.pooler(first[:, 0])
+            found["pooled_output"] = self.pooler(first[:, 0])
         return (found, all_weights) if return_attention_scores else found
 
     def _asked(self, inputs, mask):
         """Give the first place and those asked for: int (B, 1 + M), or None."""
-        places = inputs.get("places") if isinstance(inputs, dict) else None
+        places = (
+            inputs.get("mask_positions") if isinstance(inputs, dict) else None
+        )
         if places is None:
             return None
         first = self.first_token_index(mask)
@@ -213,7 +239,7 @@ class BERT(keras.Model):
         """Give each text one vector, to be compared with others.
 
         Args:
-            inputs: as in a call; `places` are not looked at.
+            inputs: as in a call; `mask_positions` are not looked at.
             pooling: "mean", of the real tokens, or "cls", the first token's.
         Returns:
             float (B, D); zeros for a mean of nothing.
@@ -222,11 +248,11 @@ class BERT(keras.Model):
         """
         checks.one_of(("mean", "cls"), pooling=pooling)
         texts = texts_of(inputs)
-        mask = padding_mask(texts["ids"], self.pad_id)
+        mask = padding_mask(texts["token_ids"], self.pad_id)
         if pooling == "cls":
-            texts["places"] = self.first_token_index(mask)
-            return self(texts)["hidden"][:, 0]
-        return mean_of(self(texts)["hidden"], mask)
+            texts["mask_positions"] = self.first_token_index(mask)
+            return self(texts)["sequence_output"][:, 0]
+        return mean_of(self(texts)["sequence_output"], mask)
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}
@@ -234,19 +260,19 @@ class BERT(keras.Model):
 
 def ids_of(inputs):
     """Give the ids of what a BERT reads: int (B, T)."""
-    return inputs["ids"] if isinstance(inputs, dict) else inputs
+    return inputs["token_ids"] if isinstance(inputs, dict) else inputs
 
 
 def segments_of(inputs):
     """Give the segments likewise, all 0 where there are none."""
-    if isinstance(inputs, dict) and "segments" in inputs:
-        return inputs["segments"]
+    if isinstance(inputs, dict) and "segment_ids" in inputs:
+        return inputs["segment_ids"]
     return ops.zeros_like(ids_of(inputs))
 
 
 def texts_of(inputs):
     """Give both, and no places: every token is wanted."""
-    return {"ids": ids_of(inputs), "segments": segments_of(inputs)}
+    return {"token_ids": ids_of(inputs), "segment_ids": segments_of(inputs)}
 
 
 def mean_of(x, mask):
@@ -256,7 +282,7 @@ def mean_of(x, mask):
     return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1), x.dtype)
 
 
-def take(x, places):
+def gather_positions(x, places):
     """Take vectors by place: float (B, T, D), int (B, M) -> (B, M, D).
 
     Where x has no such place they are NaN.

@@ -21,7 +21,7 @@ from keras_seq import checks
 from keras_seq.layers.feed_forward import activation_of
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.bert import BERT, small
+from keras_seq.models.bert import BERT, bert_initializer
 
 
 class BERTTask(keras.Model):
@@ -51,7 +51,7 @@ class BERTTask(keras.Model):
         return keras.layers.Dense(
             units,
             activation_of(activation),
-            kernel_initializer=small(),
+            kernel_initializer=bert_initializer(),
             dtype=self.dtype_policy,
         )
 
@@ -86,8 +86,8 @@ class BERTPretrainer(BERTTask):
         next_sentence: bool, ask whether the second text followed the first.
             Default True.
     Call arguments:
-        inputs: as of `BERT`; its `places` are the hidden places. Without,
-            all T are asked.
+        inputs: as of `BERT`; its `mask_positions` are the masked tokens.
+            Default: all T.
     Returns:
         dict of logits: `masked`, float (B, M, V), and, if asked, `next`,
         float (B, 2): 0, it followed; 1, it did not.
@@ -121,18 +121,18 @@ class BERTPretrainer(BERTTask):
 
     def call(self, inputs, training=False):
         found = self.bert(inputs, training=training)
-        x = self.norm(self.transform(found["hidden"]))
+        x = self.norm(self.transform(found["sequence_output"]))
         masked = self.bert.embedding.logits(x)
-        logits = {"masked": masked + ops.cast(self.bias, masked.dtype)}
+        logits = {"masked_lm": masked + ops.cast(self.bias, masked.dtype)}
         if self.next_sentence:
-            logits["next"] = self.next(found["pooled"])
+            logits["next_sentence"] = self.next(found["pooled_output"])
         return logits
 
     def fill_mask(self, inputs, mask_id=4, top=5):
         """Guess the hidden words.
 
         Args:
-            inputs: as in a call, NumPy arrays; `places` are not looked at.
+            inputs: as in a call, NumPy arrays; `mask_positions` is ignored.
             mask_id: int, the id that hides a word. Default 4.
             top: int > 0, guesses for each, at most V. Default 5.
         Returns:
@@ -149,12 +149,14 @@ class BERTPretrainer(BERTTask):
             raise ValueError(
                 f"`top` must be at most {V} tokens. Received top={top}."
             )
-        texts = dict(inputs) if isinstance(inputs, dict) else {"ids": inputs}
-        texts.pop("places", None)
-        logits = self(texts)["masked"]
+        texts = (
+            dict(inputs) if isinstance(inputs, dict) else {"token_ids": inputs}
+        )
+        texts.pop("mask_positions", None)
+        logits = self(texts)["masked_lm"]
         p = ops.softmax(ops.cast(logits, "float32"))
         p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))
-        hidden = np.asarray(texts["ids"]) == mask_id
+        hidden = np.asarray(texts["token_ids"]) == mask_id
         return ids[hidden], p[hidden]
 
     def get_config(self):

@@ -19,7 +19,13 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.embedding import padding_mask
-from keras_seq.models.bert import ids_of, mean_of, segments_of, take, texts_of
+from keras_seq.models.bert import (
+    gather_positions,
+    ids_of,
+    mean_of,
+    segments_of,
+    texts_of,
+)
 from keras_seq.models.bert_pretraining import BERTTask
 
 NEVER = -1e9  # a float32 score: half precision has no such number
@@ -44,7 +50,7 @@ class _Labels(BERTTask):
 
     def read(self, inputs, training):
         """Give what the head reads of what the BERT gives."""
-        return self.bert(texts_of(inputs), training=training)["hidden"]
+        return self.bert(texts_of(inputs), training=training)["sequence_output"]
 
     def get_config(self):
         own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
@@ -82,8 +88,8 @@ class BERTClassifier(_Labels):
     def read(self, inputs, training):
         ids = ids_of(inputs)
         if self.pools:  # and so no token's vector is wanted but the first's
-            texts = {**texts_of(inputs), "places": ids[:, :0]}
-            return self.bert(texts, training=training)["pooled"]
+            texts = {**texts_of(inputs), "mask_positions": ids[:, :0]}
+            return self.bert(texts, training=training)["pooled_output"]
         x = super().read(inputs, training)
         return mean_of(x, padding_mask(ids, self.bert.pad_id))
 
@@ -117,8 +123,9 @@ class BERTSpanQA(BERTTask):
     Args:
         bert: `BERT`, which learns too.
     Call arguments:
-        inputs: dict of int (B, T), as of `BERT`: `ids`, and `segments`, 0 for
-            the question and 1 for the text with the [SEP] after it.
+        inputs: dict of int (B, T), as of `BERT`: `token_ids`, and
+            `segment_ids`, 0 for the question and 1 for the text with the
+            [SEP] after it.
     Returns:
         dict of logits, float32 (B, T): `start` and `end`, -1e9 where no
         answer can stand. Place 0 means that there is none.
@@ -136,13 +143,13 @@ class BERTSpanQA(BERTTask):
         self.build_on(self.head)
 
     def call(self, inputs, training=False):
-        if not isinstance(inputs, dict) or "segments" not in inputs:
+        if not isinstance(inputs, dict) or "segment_ids" not in inputs:
             raise ValueError(
-                "`inputs` must be a dict with `segments`, which tell the "
+                "`inputs` must be a dict with `segment_ids`, which tell the "
                 f"question from the text. Received {inputs!r}."
             )
         found = self.bert(texts_of(inputs), training=training)
-        logits, ids = self.head(found["hidden"]), ids_of(inputs)
+        logits, ids = self.head(found["sequence_output"]), ids_of(inputs)
         real = padding_mask(ids, self.bert.pad_id)
         text = ops.logical_and(ops.equal(segments_of(inputs), 1), real)
         goes_on = ops.pad(text[:, 1:], ((0, 0), (0, 1)))
@@ -151,29 +158,29 @@ class BERTSpanQA(BERTTask):
         allowed = ops.logical_or(text, first)[..., None]
         # "No answer" is scored by the first real token, and stands at place 0
         # even where that is padding.
-        none = take(logits, self.bert.first_token_index(real))
+        none = gather_positions(logits, self.bert.first_token_index(real))
         logits = ops.where(first[:, None], none, logits)
         logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
         return {"start": logits[..., 0], "end": logits[..., 1]}
 
 
-def best_span(start, end, most=30):
+def best_span(start, end, max_length=30):
     """Choose the span whose two ends add up to most.
 
     Args:
         start, end: float (B, T), logits as `BERTSpanQA` gives them.
-        most: int > 0, tokens of an answer. Default 30.
+        max_length: int > 0, tokens of an answer. Default 30.
     Returns:
         int32 (B, 2): the first and the last token; (0, 0), no answer.
     Raises:
-        ValueError: if `most` is no int > 0.
+        ValueError: if `max_length` is no int > 0.
     """
-    checks.positive_int(most=most)
+    checks.positive_int(max_length=max_length)
     start, end = map(ops.convert_to_tensor, (start, end))
     total = start[:, :, None] + end[:, None, :]  # (B, T, T)
     place = ops.arange(ops.shape(start)[1])
     i, j = place[:, None], place[None, :]
-    inside = (i <= j) & (j < i + most) & ((i > 0) == (j > 0))
+    inside = (i <= j) & (j < i + max_length) & ((i > 0) == (j > 0))
     total = ops.where(inside, total, -float("inf"))
     first = ops.argmax(ops.max(total, axis=2), axis=1)[:, None]
     last = ops.take_along_axis(ops.argmax(total, axis=2), first, axis=1)

@@ -185,8 +185,8 @@ class Seq2SeqDecoder(RecurrentLM):
         """Make first states what `step` takes: a context stays as it is."""
         return [*states, [states[-1][0]]] if self.feed_context else states
 
-    def start(self, prompt):
-        ids, states = super().start(prompt)
+    def start(self, prompt, max_length=None):
+        ids, states = super().start(prompt, max_length)
         nothing = self.begin(self.zero_states(ops.shape(prompt)[0]))
         return ids, states + nothing[len(states) :]
 

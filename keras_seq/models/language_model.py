@@ -20,7 +20,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.generation.decoding import split_prompt
+from keras_seq.generation.prompts import split_prompt
 from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.gru import GRU
 from keras_seq.layers.lstm import LSTM
@@ -185,11 +185,12 @@ class RecurrentLM(keras.Model):
     def _score(self, x):
         return self.embedding.logits(x) if self.head is None else self.head(x)
 
-    def start(self, prompt):
+    def start(self, prompt, max_length=None):
         """Read all of a prompt but its last token, which `step` takes.
 
         Args:
             prompt: int (B, T), T > 0; rows may be padded on either side.
+            max_length: not used; a recurrent state has a fixed size.
         Returns:
             int (B,), the last token of each row, and the state before it.
         """

@@ -355,7 +355,7 @@ class Seq2Seq(EncoderDecoder):
         _, states = self.read(source)
         return ops.concatenate(keras.tree.flatten(states), axis=-1)
 
-    def start(self, source):
+    def start(self, source, max_length=None):
         """Read the source: int (B, S) -> int (B,), the start token; state."""
         states = self.decoder.begin(self.read(source)[1])
         return self.first_ids(source), states

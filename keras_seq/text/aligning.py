@@ -28,7 +28,7 @@ def align_tags(packer, words, tags, ignore_id=-100):
             loss leaves it out, as `TokenCrossEntropy(pad_id=-100)` does.
             Default -100.
     Returns:
-        inputs: dict of `ids` and `segments`, int32 (B, T).
+        inputs: dict of `token_ids` and `segment_ids`, int32 (B, T).
         tags: int32 (B, T). Words that were trimmed away have none.
     Raises:
         ValueError: if `words` are no lists of str, or `tags` no lists of as
@@ -46,7 +46,7 @@ def align_tags(packer, words, tags, ignore_id=-100):
             raise ValueError(
                 f"`tags` must be lists of int. Received the row {row!r}."
             )
-    aligned = np.full_like(packed["ids"], ignore_id)
+    aligned = np.full_like(packed["token_ids"], ignore_id)
     for out, row, place in zip(aligned, tags, places):
         out[place[place > 0]] = np.array(row, "int32")[place > 0]
     return packed, aligned
@@ -68,11 +68,11 @@ def word_tags(packer, words, predictions, ignore_id=-100):
     """
     packed, places = _first_tokens(packer, words)
     predictions = np.asarray(predictions)
-    fits = predictions.shape == packed["ids"].shape
+    fits = predictions.shape == packed["token_ids"].shape
     if not fits or predictions.dtype.kind not in "iu":
         raise ValueError(
-            f"`predictions` must be int {packed['ids'].shape}, one for each "
-            f"token. Received {predictions.dtype} of shape "
+            f"`predictions` must be int {packed['token_ids'].shape}, one for "
+            f"each token. Received {predictions.dtype} of shape "
             f"{predictions.shape}."
         )
     return [

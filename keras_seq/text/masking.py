@@ -65,16 +65,16 @@ class Masker:
             for. Default: ceil(rate * T).
         seed: int >= 0. Default 0.
     Call arguments:
-        inputs: int (B, T), ids; or a dict with `ids`, whose other values stay
-            as they are. NumPy arrays or tf.Tensors.
+        inputs: int (B, T), ids; or a dict with `token_ids`, whose other
+            values stay as they are. NumPy arrays or tf.Tensors.
         step: int >= 0, or an int tensor (): another step draws another mask.
     Returns:
         dict of the inputs and int32 NumPy arrays or tensors, as they came:
-        `ids` (B, T) with hidden tokens; `places` (B, M), where they stand,
-        rising; `labels` (B, M), what stood there. Unused places are 0, with
-        `pad_id` as their label.
+        `token_ids` (B, T) with hidden tokens; `mask_positions` (B, M), where
+        they stand, rising; `labels` (B, M), what stood there. Unused places
+        are 0, with `pad_id` as their label.
     Raises:
-        ValueError: if an argument is outside its range, or `ids` are none.
+        ValueError: if an argument is outside its range, or there are no ids.
             A tensor's ids are not looked at.
     """
 
@@ -102,7 +102,9 @@ class Masker:
         import tensorflow as tf
 
         others = inputs if isinstance(inputs, dict) else {}
-        ids = inputs.get("ids", ()) if isinstance(inputs, dict) else inputs
+        ids = (
+            inputs.get("token_ids", ()) if isinstance(inputs, dict) else inputs
+        )
         plain = not is_tf_tensor(ids)
         if plain:
             ids = tf.constant(check_ids(ids, self.tokenizer.vocabulary_size()))
@@ -150,7 +152,7 @@ class Masker:
         hidden, units = self._hide(ids, most, seeds[:3])
         new = self._replace(ids, units, seeds[3:])
         return {
-            "ids": tf.where(hidden, new, ids),
+            "token_ids": tf.where(hidden, new, ids),
             **self._places(ids, hidden, most),
         }
 
@@ -224,7 +226,7 @@ class Masker:
         places = tf.where(used, places, 0)
         labels = tf.gather(ids, places, batch_dims=1)
         labels = tf.where(used, labels, self.tokenizer.pad_id)
-        return {"places": places, "labels": labels}
+        return {"mask_positions": places, "labels": labels}
 
 
 def _draw(shape, seed):

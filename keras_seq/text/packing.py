@@ -60,10 +60,10 @@ class Packer:
         offsets: bool, say as well from which characters each id was read.
             Default False.
     Returns:
-        dict of int32 (B, T), or (T,) for a text alone: `ids` and `segments`,
-        0 for the first text with its marks and for padding, 1 for the second
-        with its [SEP]; and, if asked, `offsets`, (B, T, 2), as of
-        `Tokenizer.tokenize_with_offsets`, (0, 0) for marks and padding.
+        dict of int32 (B, T), or (T,) for a text alone: `token_ids` and
+        `segment_ids`, 0 for the first text with its marks and for padding, 1
+        for the second with its [SEP]; and, if asked, `offsets`, (B, T, 2),
+        as of `Tokenizer.tokenize_with_offsets`, (0, 0) for marks and padding.
     Raises:
         ValueError: if an argument is outside its range, if `first` and
             `second` differ in number, or a text has no room; for tensors,
@@ -134,7 +134,7 @@ class Packer:
         def read(marks, rows):
             return tf.gather(tf.concat([marks, *_flat(rows)], 0), places)
 
-        packed = {"ids": read(marks, rows), "segments": segments}
+        packed = {"token_ids": read(marks, rows), "segment_ids": segments}
         if offsets:
             both = [read([0, 0, 0], part) for part in (starts, ends)]
             packed["offsets"] = tf.stack(both, axis=-1)

@@ -53,7 +53,7 @@ def span_to_tokens(packed, starts, ends, segment=1):
             f"starts={starts[:, 0].numpy()}, ends={ends[:, 0].numpy()}."
         )
     low, high = offsets[..., 0], offsets[..., 1]
-    inside = tf.convert_to_tensor(packed["segments"]) == segment
+    inside = tf.convert_to_tensor(packed["segment_ids"]) == segment
     inside &= high > 0  # no marks, no padding
     last = tf.reduce_max(tf.where(inside, high, 0), axis=1, keepdims=True)
     inside &= (low < ends) & (high > starts)
@@ -98,7 +98,7 @@ def tag_spans(packed, spans, *, segment=0, ignore_id=-100):
             no row has such a `segment`, `ignore_id` is not below 0, or there
             are no offsets.
     """
-    offsets, segments = _offsets(packed), packed["segments"]
+    offsets, segments = _offsets(packed), packed["segment_ids"]
     if is_tf_tensor(offsets) or offsets.ndim != 3:
         raise ValueError(
             "`packed` must be NumPy arrays of B rows. Received offsets "
@@ -177,7 +177,7 @@ def tokens_to_text(packed, texts, spans):
         )
         spans = tf.cast(spans, tf.int32)
         ends = tf.gather(offsets, spans, batch_dims=1)  # (B, 2, 2)
-        sides = tf.gather(packed["segments"], spans, batch_dims=1)  # (B, 2)
+        sides = tf.gather(packed["segment_ids"], spans, batch_dims=1)  # (B, 2)
         fits = tf.reduce_all(ends[..., 1] > 0, axis=1)  # no marks
         fits &= (sides[:, 0] == sides[:, 1]) & (spans[:, 0] <= spans[:, 1])
         tf.debugging.Assert(

@@ -217,15 +217,15 @@ def without_padding(inputs, pad_id=0):
 
     Args:
         inputs: int (N, T), or N int sequences; or a dict of such, as a
-            `Packer` gives it, whose `ids` say where the padding is.
+            `Packer` gives it, whose `token_ids` say where the padding is.
         pad_id: int, default 0.
     Returns:
         list of N int sequences, as `BatchByLength` takes them; or a dict of
         such lists.
     """
     if not isinstance(inputs, dict):
-        return without_padding({"ids": inputs}, pad_id)["ids"]
-    real = [np.asarray(row) != pad_id for row in inputs["ids"]]
+        return without_padding({"token_ids": inputs}, pad_id)["token_ids"]
+    real = [np.asarray(row) != pad_id for row in inputs["token_ids"]]
     return {
         name: [np.asarray(row)[keep] for row, keep in zip(rows, real)]
         for name, rows in inputs.items()
