@@ -90,21 +90,22 @@ def id_below(vocabulary_size, **arguments):
     return _ints(arguments)
 
 
-def boolean(**arguments):
-    """Raise a ValueError for the first argument that is not True or False."""
-    for name, value in arguments.items():
-        whole = isinstance(value, (bool, np.bool_, numbers.Integral))
-        if not whole or value not in (0, 1):
-            raise ValueError(
-                f"`{name}` must be True or False. Received {name}={value!r}."
-            )
-
-
 def given(**arguments):
     """Raise a ValueError for the first argument that is None."""
     for name, value in arguments.items():
         if value is None:
             raise ValueError(f"`{name}` must not be None. Received None.")
+
+
+def ids(vocabulary_size, **arguments):
+    """Raise a ValueError for the first array with an id outside [0, size)."""
+    for name, value in arguments.items():
+        outside = value[(value < 0) | (value >= vocabulary_size)]
+        if outside.size:
+            raise ValueError(
+                f"`{name}` must be in [0, {vocabulary_size}), below the "
+                f"vocabulary's size. Received {outside[0]}."
+            )
 
 
 def padding(vocabulary_size, pad_id):

@@ -78,7 +78,7 @@ class GRUCell(TracedCell, keras.layers.GRUCell):
 
     def __init__(self, units, *args, **kwargs):
         super().__init__(units, *args, **kwargs)
-        checks.boolean(reset_after=self.reset_after)
+        self.reset_after = checks.boolean(reset_after=self.reset_after)
 
     def step(self, x, states, x_mask=None, h_mask=None):
         (h,) = states

@@ -135,7 +135,9 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
 
     def __init__(self, units, *args, **kwargs):
         super().__init__(units, *args, **kwargs)
-        checks.boolean(unit_forget_bias=self.unit_forget_bias)
+        self.unit_forget_bias = checks.boolean(
+            unit_forget_bias=self.unit_forget_bias
+        )
         chrono = isinstance(self.bias_initializer, ChronoInitializer)
         if chrono and self.unit_forget_bias:
             raise ValueError(

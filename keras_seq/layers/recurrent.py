@@ -77,7 +77,7 @@ class TracedCell:
             recurrent_dropout=recurrent_dropout,
             **kwargs,
         )
-        checks.boolean(use_bias=self.use_bias)
+        self.use_bias = checks.boolean(use_bias=self.use_bias)
         checks.given(
             kernel_initializer=self.kernel_initializer,
             recurrent_initializer=self.recurrent_initializer,
@@ -159,7 +159,8 @@ class TracedRNN(keras.layers.RNN):
         return super().__new__(cls, units, *args, **kwargs)
 
     def __init__(self, cell, **kwargs):
-        checks.boolean(**{k: kwargs[k] for k in LOOP_FLAGS if k in kwargs})
+        for name in set(LOOP_FLAGS) & set(kwargs):
+            kwargs[name] = checks.boolean(**{name: kwargs[name]})
         arguments = {k: getattr(cell, k) for k in self.cell_class.arguments}
         own = self.cell_class(**arguments, dtype=cell.dtype_policy)
         super().__init__(own, **kwargs)

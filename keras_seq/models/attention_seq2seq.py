@@ -126,7 +126,7 @@ class AttentionSeq2Seq(EncoderDecoder):
         super().build(inputs_shape)
         self.embedding.build(inputs_shape["target"])
         self.loop.cell.build_stack(
-            self.embedding.units + self.extra_width, self.encoder.width
+            self.embedding.embedding_dim + self.extra_width, self.encoder.width
         )
         self.loop.built = True
         self.head.build((None, None, self.config["units"]))
@@ -217,7 +217,7 @@ class BahdanauSeq2Seq(AttentionSeq2Seq):
 
     def build(self, inputs_shape):
         super().build(inputs_shape)
-        width = self.cell_width + self.embedding.units
+        width = self.cell_width + self.embedding.embedding_dim
         self.maxout.build((None, None, width))
         propagate_trainable(self)
 

@@ -138,7 +138,7 @@ class RecurrentLM(keras.Model):
 
     @property
     def input_width(self):
-        return self.embedding.units
+        return self.embedding.embedding_dim
 
     def build(self, ids_shape):
         self.embedding.build(ids_shape)

@@ -109,7 +109,7 @@ class Seq2SeqEncoder(keras.layers.Layer):
 
     def build(self, ids_shape):
         self.embedding.build(ids_shape)
-        width = self.embedding.units
+        width = self.embedding.embedding_dim
         for layer in self.recurrent:
             layer.build((*ids_shape, width))
             width = self.width
