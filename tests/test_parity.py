@@ -204,11 +204,7 @@ def test_every_argument_of_keras_is_an_argument_of_ours(name):
 
     theirs = inspect.signature(getattr(keras.layers, name)).parameters
     ours = inspect.signature(getattr(keras_seq.layers, name)).parameters
-    # `use_cudnn` chooses a kernel of TensorFlow's, not what is computed.
-    missing = set(theirs) - set(ours) - {"use_cudnn", "kwargs"}
-    assert not missing
-    same = set(theirs) & set(ours) - {"kwargs"}
-    assert all(theirs[k].default == ours[k].default for k in same)
+    assert list(ours.items()) == list(theirs.items())
 
 
 @every_kind
@@ -249,15 +245,15 @@ def test_trace_of_a_stateful_layer_begins_where_it_stopped():
 
 
 def test_arguments_by_position_are_those_of_keras():
-    places = {
-        SimpleRNN: ("tanh", False),
-        LSTM: ("tanh", "sigmoid", False),
-        GRU: ("tanh", "sigmoid", False),
-    }
-    for layer, arguments in places.items():
-        assert layer(4, *arguments, use_cudnn=False).use_bias is False
-    with pytest.raises(ValueError, match="use_cudnn"):
-        LSTM(4, use_cudnn=True)
+    gates = "tanh", "sigmoid", False, "he_normal", "zeros", "ones"
+    for layer, keras_layer, arguments in (
+        (SimpleRNN, keras.layers.SimpleRNN, (gates[0], *gates[2:])),
+        (LSTM, keras.layers.LSTM, (*gates, False, "l2", "l1", None, "l2")),
+        (GRU, keras.layers.GRU, (*gates, "l2", "l1", None, "l2")),
+    ):
+        ours, theirs = layer(4, *arguments), keras_layer(4, *arguments)
+        ours, theirs = ours.get_config(), theirs.get_config()
+        assert {**ours, "name": theirs["name"]} == theirs
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
