@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import berts, contenders, report
 from keras_seq import data
 from keras_seq.evaluation import interleave, ratio
-from keras_seq.text import Masker, WordPieceTokenizer
+from keras_seq.text import MaskedLMMaskGenerator, WordPieceTokenizer
 from keras_seq.training import BatchByLength, without_padding
 
 
@@ -74,7 +74,7 @@ def by_length(name, texts, sizes, rounds=3):
 
 def reader(batches, tokenizer, sizes):
     """Give a function that trains a new model on each batch, words hidden."""
-    masker = Masker(tokenizer)
+    masker = MaskedLMMaskGenerator(tokenizer)
     keras.utils.set_random_seed(0)
     model = berts.ours(sizes, "float32", berts.WORDS)
     given = [

@@ -217,7 +217,7 @@ def without_padding(inputs, pad_id=0):
 
     Args:
         inputs: int (N, T), or N int sequences; or a dict of such, as a
-            `Packer` gives it, whose `token_ids` say where the padding is.
+            `MultiSegmentPacker` returns it, whose `token_ids` have the padding.
         pad_id: int, default 0.
     Returns:
         list of N int sequences, as `BatchByLength` takes them; or a dict of
