@@ -1,20 +1,18 @@
 """Layers: one file per idea."""
 
-from keras_seq.layers.attention import (
-    AdditiveAttention,
-    LuongAttention,
-    attend,
-    causal_mask,
-)
+from keras_seq.layers.additive_attention import AdditiveAttention
+from keras_seq.layers.attention import attend, causal_mask
 from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
 from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.gru import GRU, GRUCell
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
+from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.patches import PatchDropout, Patches
 from keras_seq.layers.position_encoding import (
-    PositionalEncoding,
+    PositionEmbedding,
+    SinePositionEncoding,
     sinusoidal_positions,
     sinusoidal_positions_2d,
 )
@@ -38,9 +36,10 @@ __all__ = [
     "OneHot",
     "PatchDropout",
     "Patches",
-    "PositionalEncoding",
+    "PositionEmbedding",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SinePositionEncoding",
     "TokenEmbedding",
     "TransformerDecoder",
     "TransformerEncoder",

@@ -24,9 +24,12 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
+from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import TransformerEncoder
+from keras_seq.layers.transformer_blocks import (
+    TransformerEncoder,
+    check_heads,
+)
 
 
 def bert_initializer():
@@ -117,6 +120,10 @@ class BERT(keras.Model):
         checks.fraction(dropout=dropout)
         pad_id = checks.padding(vocabulary_size, pad_id)
         self.pad_id, self.max_length = pad_id, max_length
+        hidden = checks.positive_int(
+            hidden=4 * units if hidden is None else hidden
+        )
+        check_heads(units, num_heads)
         block = {
             "num_heads": num_heads,
             "hidden": hidden,
@@ -146,12 +153,21 @@ class BERT(keras.Model):
             )
             for count, pad in ((vocabulary_size, pad_id), (num_segments, None))
         )
-        self.positions = PositionalEncoding("learned", max_length, **policy)
+        self.position_embedding = PositionEmbedding(
+            max_length, keras.initializers.RandomNormal(stddev=0.02), **policy
+        )
         self.norm = LayerNormalization(epsilon=epsilon, **policy)
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.blocks = [
             TransformerEncoder(
-                units, **block, kernel_initializer=bert_initializer(), **policy
+                hidden,
+                num_heads,
+                dropout,
+                activation,
+                epsilon,
+                kernel_initializer=bert_initializer(),
+                attention_dropout=attention_dropout,
+                **policy,
             )
             for _ in range(num_layers)
         ]
@@ -165,7 +181,7 @@ class BERT(keras.Model):
         self.embedding.build()
         self.segments.build()
         shape = (None, None, self.config["units"])
-        for layer in (self.positions, self.norm, *self.blocks):
+        for layer in (self.position_embedding, self.norm, *self.blocks):
             layer.build(shape)
         if self.pooler is not None:
             self.pooler.build((None, shape[-1]))
@@ -177,21 +193,24 @@ class BERT(keras.Model):
         asked = self._asked(inputs, mask)
         x = self.embedding(ids) + self.segments(segments_of(inputs))
         places = None if self.pad_id is None else position_ids(mask)
-        x = self.norm(self.positions(x, places))
+        x = self.norm(x + self.position_embedding(x, places))
         x = self.dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
-            last = block is self.blocks[-1]
-            x, weights = block(
-                x,
-                query=None
-                if asked is None or not last
-                else gather_positions(x, asked),
-                mask=mask,
-                return_attention_scores=True,
-                training=training,
-            )
-            all_weights.append(weights)
+            options = {
+                "mask": mask,
+                "return_attention_scores": return_attention_scores,
+                "training": training,
+            }
+            if asked is not None and block is self.blocks[-1]:
+                x = block.encode_queries(
+                    gather_positions(x, asked), x, **options
+                )
+            else:
+                x = block(x, **options)
+            if return_attention_scores:
+                x, weights = x
+                all_weights.append(weights)
         found = {"sequence_output": x if asked is None else x[:, 1:]}
         if self.pooler is not None:
             first = (

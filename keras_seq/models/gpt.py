@@ -27,9 +27,12 @@ from keras_seq.generation.prompts import check_input_length, split_prompt
 from keras_seq.layers.attention import causal_mask
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import PositionalEncoding, position_ids
+from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import TransformerEncoder
+from keras_seq.layers.transformer_blocks import (
+    TransformerEncoder,
+    check_heads,
+)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -107,6 +110,10 @@ class GPT(keras.Model):
         pad_id = checks.padding(vocabulary_size, pad_id)
         checks.fraction(dropout=dropout)
         self.pad_id, self.max_length = pad_id, max_length
+        hidden = checks.positive_int(
+            hidden=4 * units if hidden is None else hidden
+        )
+        check_heads(units, num_heads)
         block = {
             "num_heads": num_heads,
             "hidden": hidden,
@@ -132,11 +139,20 @@ class GPT(keras.Model):
             embeddings_initializer=small,
             dtype=policy,
         )
-        self.positions = PositionalEncoding("learned", max_length, dtype=policy)
+        self.position_embedding = PositionEmbedding(
+            max_length, small, dtype=policy
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.blocks = [
             TransformerEncoder(
-                units, normalize_first=True, **block, dtype=policy
+                hidden,
+                num_heads,
+                dropout,
+                activation,
+                epsilon,
+                normalize_first=True,
+                attention_dropout=attention_dropout,
+                dtype=policy,
             )
             for _ in range(num_layers)
         ]
@@ -145,7 +161,7 @@ class GPT(keras.Model):
     def build(self, ids_shape):
         self.embedding.build()
         shape = (*ids_shape, self.config["units"])
-        for layer in (self.positions, *self.blocks, self.norm):
+        for layer in (self.position_embedding, *self.blocks, self.norm):
             layer.build(shape)
         propagate_trainable(self)
 
@@ -154,20 +170,23 @@ class GPT(keras.Model):
         x = self.dropout(self._embed(ids, mask), training=training)
         all_weights = []
         for block in self.blocks:
-            x, weights = block(
+            x = block(
                 x,
                 mask=mask,
                 use_causal_mask=True,
-                return_attention_scores=True,
+                return_attention_scores=return_attention_scores,
                 training=training,
             )
-            all_weights.append(weights)
+            if return_attention_scores:
+                x, weights = x
+                all_weights.append(weights)
         logits = self.embedding.logits(self.norm(x))
         return (logits, all_weights) if return_attention_scores else logits
 
     def _embed(self, ids, mask):
         places = None if self.pad_id is None else position_ids(mask)
-        return self.positions(self.embedding(ids), places)
+        x = self.embedding(ids)
+        return x + self.position_embedding(x, places)
 
     def start(self, prompt, max_length=None):
         """Read all of a prompt but its last token, which `step` takes.
@@ -192,8 +211,8 @@ class GPT(keras.Model):
         x = self._embed(prompt, padding_mask(prompt, self.pad_id))
         caches = []
         for block in self.blocks:
-            empty = block.attentions[0].empty_cache(rows, room)
-            x, cache, _ = block.step(x, empty, 0, mask)
+            empty = block.self_attention.empty_cache(rows, room)
+            x, cache = block.step(x, empty, 0, mask)
             caches.append(cache)
         state = {
             "caches": caches,
@@ -221,12 +240,11 @@ class GPT(keras.Model):
         now = ops.arange(room, dtype="int32") == slots[0]
         visible = ops.logical_or(state["visible"], now)
         mask = visible[:, None, None]
-        x = self.positions(
-            self.embedding(ids[:, None]), state["count"][:, None]
-        )
+        x = self.embedding(ids[:, None])
+        x = x + self.position_embedding(x, state["count"][:, None])
         caches = []
         for block, cache in zip(self.blocks, state["caches"]):
-            x, cache, _ = block.step(x, cache, slots[0], mask)
+            x, cache = block.step(x, cache, slots[0], mask)
             caches.append(cache)
         logits = self.embedding.logits(self.norm(x))[:, 0]
         return logits, {

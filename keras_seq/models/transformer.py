@@ -26,11 +26,16 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import POSITIONS, PositionalEncoding
+from keras_seq.layers.position_encoding import (
+    POSITION_ENCODINGS,
+    PositionEmbedding,
+    SinePositionEncoding,
+)
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_blocks import (
     TransformerDecoder,
     TransformerEncoder,
+    check_heads,
 )
 
 
@@ -50,7 +55,7 @@ class Transformer(keras.Model):
             Default 6.
         hidden, dropout, attention_dropout, activation, normalize_first: of the
             blocks, see `TransformerEncoder`.
-        positions: "sinusoidal", the default, "learned" or "none".
+        position_encoding: "sinusoidal", the default, "learned" or "none".
         max_length: int > 0, the most tokens of a text where positions are
             learned; the room `start` makes. Default 512.
         tied: bool, score each token by its embedding. Default False.
@@ -95,7 +100,7 @@ class Transformer(keras.Model):
         attention_dropout=None,
         activation="relu",
         normalize_first=False,
-        positions="sinusoidal",
+        position_encoding="sinusoidal",
         max_length=512,
         tied=False,
         shared=False,
@@ -118,13 +123,18 @@ class Transformer(keras.Model):
         )
         pad_id = checks.padding(target_vocabulary_size, pad_id)
         checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
-        checks.one_of(POSITIONS, positions=positions)
+        checks.one_of(POSITION_ENCODINGS, position_encoding=position_encoding)
         if shared and source_vocabulary_size != target_vocabulary_size:
             raise ValueError(
                 "`shared` needs one vocabulary for both sides. Received sizes "
                 f"{source_vocabulary_size} and {target_vocabulary_size}."
             )
         self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
+        units = checks.positive_int(units=units)
+        hidden = checks.positive_int(
+            hidden=4 * units if hidden is None else hidden
+        )
+        check_heads(units, num_heads)
         block = {
             "hidden": hidden,
             "dropout": dropout,
@@ -139,7 +149,7 @@ class Transformer(keras.Model):
             "num_heads": num_heads,
             "num_layers": num_layers,
             **block,
-            "positions": positions,
+            "position_encoding": position_encoding,
             "max_length": max_length,
             "tied": tied,
             "shared": shared,
@@ -156,14 +166,20 @@ class Transformer(keras.Model):
             self.source_embedding = _embedding(
                 source_vocabulary_size, units, pad_id, policy
             )
-        self.source_positions, self.target_positions = (
-            PositionalEncoding(positions, max_length, dtype=policy)
-            for _ in range(2)
-        )
+        self.source_positions = self._position_layer()
+        self.target_positions = self._position_layer()
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.encoder, self.decoder = (
             [
-                kind(units, num_heads, **block, dtype=policy)
+                kind(
+                    hidden,
+                    num_heads,
+                    dropout,
+                    activation,
+                    normalize_first=normalize_first,
+                    attention_dropout=attention_dropout,
+                    dtype=policy,
+                )
                 for _ in range(num_layers)
             ]
             for kind in (TransformerEncoder, TransformerDecoder)
@@ -178,6 +194,18 @@ class Transformer(keras.Model):
         if not tied:
             self.head = keras.layers.Dense(target_vocabulary_size, dtype=policy)
 
+    def _position_layer(self):
+        """Create the layer of `position_encoding`, None for "none"."""
+        kind, policy = self.config["position_encoding"], self.dtype_policy
+        if kind == "sinusoidal":
+            return SinePositionEncoding(dtype=policy)
+        if kind == "learned":
+            initializer = keras.initializers.RandomNormal(stddev=0.02)
+            return PositionEmbedding(
+                self.config["max_length"], initializer, dtype=policy
+            )
+        return None
+
     def build(self, inputs_shape):
         self.source_embedding.build()
         if self.target_embedding is not self.source_embedding:
@@ -188,43 +216,57 @@ class Transformer(keras.Model):
         layers += [self.encoder_norm, self.decoder_norm]
         layers += [] if self.head is None else [self.head]
         for layer in layers:
-            layer.build(shape)
+            if layer is not None:
+                layer.build(shape)
         propagate_trainable(self)
 
     def call(self, inputs, training=False, return_attention_scores=False):
         source, target = inputs["source"], inputs["target"]
-        memory, memory_mask, encoder = self.encode(source, training)
+        memory, memory_mask, encoder = self.encode(
+            source, training, return_attention_scores
+        )
         mask = padding_mask(target, self.pad_id)
-        x = self.target_positions(self.target_embedding(target))
+        x = _with_positions(
+            self.target_positions, self.target_embedding(target)
+        )
         x = self.dropout(x, training=training)
         decoder, cross = [], []
         for block in self.decoder:
-            x, on_target, on_memory = block(
+            x = block(
                 x,
                 memory,
                 mask=mask,
-                memory_mask=memory_mask,
-                return_attention_scores=True,
+                encoder_output_mask=memory_mask,
+                return_attention_scores=return_attention_scores,
                 training=training,
             )
-            decoder.append(on_target)
-            cross.append(on_memory)
+            if return_attention_scores:
+                x, weights, cross_weights = x
+                decoder.append(weights)
+                cross.append(cross_weights)
         logits = self._score(x)
         if not return_attention_scores:
             return logits
         return logits, {"encoder": encoder, "decoder": decoder, "cross": cross}
 
-    def encode(self, source, training=False):
+    def encode(self, source, training=False, return_attention_scores=False):
         """Read: int (B, S) -> memory (B, S, D), mask (B, S), weights."""
         mask = padding_mask(source, self.pad_id)
-        x = self.source_positions(self.source_embedding(source))
+        x = _with_positions(
+            self.source_positions, self.source_embedding(source)
+        )
         x = self.dropout(x, training=training)
         all_weights = []
         for block in self.encoder:
-            x, weights = block(
-                x, mask=mask, return_attention_scores=True, training=training
+            x = block(
+                x,
+                mask=mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
             )
-            all_weights.append(weights)
+            if return_attention_scores:
+                x, weights = x
+                all_weights.append(weights)
         return self.encoder_norm(x), mask, all_weights
 
     def _score(self, x):
@@ -248,11 +290,11 @@ class Transformer(keras.Model):
         memory, mask, _ = self.encode(source)
         rows = ops.shape(source)[0]
         memories = [
-            b.attentions[1].project_memory(memory) for b in self.decoder
+            b.cross_attention.project_key_value(memory) for b in self.decoder
         ]
         state = {
             "caches": [
-                block.attentions[0].empty_cache(rows, room)
+                block.self_attention.empty_cache(rows, room)
                 for block in self.decoder
             ],
             "slot": ops.zeros((rows,), dtype="int32"),
@@ -264,13 +306,13 @@ class Transformer(keras.Model):
     def max_prompt_length(self, max_length):
         """Return the longest source, or None if it is not limited."""
         self._check_room(max_length)
-        learned = self.config["positions"] == "learned"
+        learned = self.config["position_encoding"] == "learned"
         return self.config["max_length"] if learned else None
 
     def _check_room(self, steps):
         checks.positive_int(max_length=steps)
         most = self.config["max_length"]
-        if self.config["positions"] == "learned" and steps > most:
+        if self.config["position_encoding"] == "learned" and steps > most:
             raise ValueError(
                 "`max_length` must be at most the places learned. Received "
                 f"max_length={steps}, where the model has {most}."
@@ -283,13 +325,13 @@ class Transformer(keras.Model):
         mask = ops.arange(room, dtype="int32") <= slots[0]
         memory_mask = source["mask"][:, None, None]
         x = self.target_embedding(ids[:, None])
-        x = self.target_positions(x, slots[:, None])
+        x = _with_positions(self.target_positions, x, slots[:, None])
         caches = []
         for block, cache, memory in zip(
             self.decoder, state["caches"], source["memories"]
         ):
             x, cache, weights = block.step(
-                x, cache, slots[0], mask, memory, memory_mask
+                x, cache, slots[0], mask, memory, memory_mask, scores=True
             )
             caches.append(cache)
         attention = ops.mean(weights[:, :, 0], axis=1)  # of the last layer
@@ -298,6 +340,11 @@ class Transformer(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **checks.plain(self.config)}
+
+
+def _with_positions(layer, x, positions=None):
+    """Add the position encoding to x, if there is one."""
+    return x if layer is None else x + layer(x, positions)
 
 
 def _embedding(vocabulary_size, units, pad_id, policy):
