@@ -45,7 +45,7 @@ def by_length(name, texts, sizes, rounds=3):
     some = draw.permutation(len(texts))[: sizes["texts"]]
     texts = [texts[i] for i in some]
     tokenizer = WordPieceTokenizer.train(texts, sizes["vocab"])
-    cut = {"length": sizes["length"], "truncate": True}
+    cut = {"sequence_length": sizes["length"], "truncate": True}
     rows = tokenizer.tokenize(texts, start=True, end=True, **cut)
     rows = without_padding(rows)
     longest = max(map(len, rows))

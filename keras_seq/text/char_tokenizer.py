@@ -86,7 +86,7 @@ class CharTokenizer(Tokenizer):
         >>> tokenizer = CharTokenizer.train("안녕하세요")
         >>> ids = tokenizer.tokenize(["안녕", "하!"], end=True)
         >>> ids.tolist()
-        [[7, 6, 3], [9, 1, 3]]
+        [[7, 5, 3], [9, 1, 3]]
         >>> tokenizer.detokenize(ids)
         ['안녕', '하\ufffd']
     """
