@@ -59,7 +59,7 @@ def package(path):
 
 
 def module(path):
-    """Name the module of a file: keras_seq.text.char of text/char.py."""
+    """Name the module of a file: keras_seq.text.offsets of text/offsets.py."""
     parts = path.relative_to(HOME.parent).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
