@@ -2,6 +2,9 @@
 
 from keras_seq.layers.additive_attention import AdditiveAttention
 from keras_seq.layers.attention import attend, causal_mask
+from keras_seq.layers.cached_multi_head_attention import (
+    CachedMultiHeadAttention,
+)
 from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
 from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.gru import GRU, GRUCell
@@ -26,6 +29,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "AdditiveAttention",
+    "CachedMultiHeadAttention",
     "ChronoInitializer",
     "FeedForward",
     "GRUCell",

@@ -21,7 +21,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.multi_head_attention import cloned
+from keras_seq.layers.initializers import clone_initializer, get_initializer
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -102,8 +102,12 @@ class FeedForward(keras.layers.Layer):
             intermediate_dim=intermediate_dim
         )
         self.activation = activation_of(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_initializer = get_initializer(
+            kernel_initializer=kernel_initializer
+        )
+        self.bias_initializer = get_initializer(
+            bias_initializer=bias_initializer
+        )
 
     def build(self, x_shape):
         self.intermediate_dense = self._dense(
@@ -118,8 +122,8 @@ class FeedForward(keras.layers.Layer):
         return keras.layers.Dense(
             units,
             activation,
-            kernel_initializer=cloned(self.kernel_initializer),
-            bias_initializer=cloned(self.bias_initializer),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             dtype=self.dtype_policy,
         )
 

@@ -26,9 +26,12 @@ Differs from the paper: dropout of the attention weights too, as in its code;
 import keras
 
 from keras_seq import checks
+from keras_seq.layers.cached_multi_head_attention import (
+    CachedMultiHeadAttention,
+)
 from keras_seq.layers.feed_forward import FeedForward, activation_of
+from keras_seq.layers.initializers import clone_initializer, get_initializer
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.multi_head_attention import MultiHeadAttention, cloned
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -139,8 +142,12 @@ class _TransformerBlock(keras.layers.Layer):
         if attention_dropout is not None:
             checks.fraction(attention_dropout=attention_dropout)
         self.activation = activation_of(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_initializer = get_initializer(
+            kernel_initializer=kernel_initializer
+        )
+        self.bias_initializer = get_initializer(
+            bias_initializer=bias_initializer
+        )
         self.config = {
             "intermediate_dim": intermediate_dim,
             "num_heads": num_heads,
@@ -156,12 +163,12 @@ class _TransformerBlock(keras.layers.Layer):
         num_heads = self.config["num_heads"]
         check_heads(width, num_heads)
         dropout = self.config["attention_dropout"]
-        return MultiHeadAttention(
+        return CachedMultiHeadAttention(
             num_heads,
             width // num_heads,
             dropout=self.config["dropout"] if dropout is None else dropout,
-            kernel_initializer=cloned(self.kernel_initializer),
-            bias_initializer=cloned(self.bias_initializer),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             dtype=self.dtype_policy,
         )
 
@@ -170,8 +177,8 @@ class _TransformerBlock(keras.layers.Layer):
         return FeedForward(
             self.config["intermediate_dim"],
             activation=self.activation,
-            kernel_initializer=cloned(self.kernel_initializer),
-            bias_initializer=cloned(self.bias_initializer),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             dtype=self.dtype_policy,
         )
 
@@ -325,7 +332,7 @@ class TransformerEncoder(_TransformerBlock):
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            cache: see `MultiHeadAttention.step`.
+            cache: see `CachedMultiHeadAttention.step`.
             slot: scalar int, the place of the first of x in the cache.
             mask: bool, broadcasts to (B, H, T, S).
         Returns:
@@ -436,7 +443,7 @@ class TransformerDecoder(_TransformerBlock):
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            cache: see `MultiHeadAttention.step`.
+            cache: see `CachedMultiHeadAttention.step`.
             slot: scalar int, the place of the first of x in the cache.
             mask: bool, broadcasts to (B, H, T, T').
             source: keys and values of the encoder output, see
