@@ -22,7 +22,7 @@ from keras_seq.layers import (
     sinusoidal_positions,
 )
 from keras_seq.layers.feed_forward import gelu, gelu_tanh
-from keras_seq.layers.transformer_blocks import ResidualConnection
+from keras_seq.layers.transformer_encoder import ResidualConnection
 from keras_seq.models import GPT, RecurrentLM, Seq2Seq, Transformer
 from keras_seq.training import TokenCrossEntropy
 

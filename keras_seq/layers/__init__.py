@@ -20,10 +20,8 @@ from keras_seq.layers.position_encoding import (
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.simple_rnn import SimpleRNN, SimpleRNNCell
-from keras_seq.layers.transformer_blocks import (
-    TransformerDecoder,
-    TransformerEncoder,
-)
+from keras_seq.layers.transformer_decoder import TransformerDecoder
+from keras_seq.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
     "GRU",

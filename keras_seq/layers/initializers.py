@@ -3,26 +3,27 @@
 import keras
 
 
-def get_initializer(**argument):
-    """Return an initializer as `keras.initializers.get` does.
+def get_initializers(**arguments):
+    """Return initializers as `keras.initializers.get` does.
 
     Args:
-        argument: name=value, the one argument to check.
+        arguments: name=value of each argument to check.
     Returns:
-        `keras.initializers.Initializer`, or a function.
+        dict of the same names.
     Raises:
-        ValueError: if the value is None or names no initializer.
+        ValueError: if a value is None or names no initializer.
     """
-    [(name, value)] = argument.items()
-    try:
-        found = keras.initializers.get(value)
-    except ValueError:
-        found = None
-    if found is None:
-        raise ValueError(
-            f"`{name}` must be an initializer or the name of one. Received "
-            f"{name}={value!r}."
-        )
+    found = {}
+    for name, value in arguments.items():
+        try:
+            found[name] = keras.initializers.get(value)
+        except ValueError:
+            found[name] = None
+        if found[name] is None:
+            raise ValueError(
+                f"`{name}` must be an initializer or the name of one. Received "
+                f"{name}={value!r}."
+            )
     return found
 
 

@@ -35,7 +35,7 @@ from keras_seq.layers.attention import (
     combine_masks,
 )
 from keras_seq.layers.head_projection import head_dense, project
-from keras_seq.layers.initializers import get_initializer
+from keras_seq.layers.initializers import get_initializers
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -133,11 +133,11 @@ class MultiHeadAttention(keras.layers.Layer):
             use_gate=checks.boolean(use_gate=use_gate),
         )
         self.use_bias = checks.boolean(use_bias=use_bias)
-        kernel = get_initializer(kernel_initializer=kernel_initializer)
-        bias = get_initializer(bias_initializer=bias_initializer)
         self.dense_options = {
-            "kernel_initializer": kernel,
-            "bias_initializer": bias,
+            **get_initializers(
+                kernel_initializer=kernel_initializer,
+                bias_initializer=bias_initializer,
+            ),
             "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
             "bias_regularizer": keras.regularizers.get(bias_regularizer),
             "kernel_constraint": keras.constraints.get(kernel_constraint),
