@@ -22,12 +22,15 @@ MAY_IMPORT = {
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
 ANYTHING = {"__init__", "export", "pretrained", "tasks"}
+SUPPORTING = (
+    *("__init__.py", "trainable.py", "initializers.py", "head_projection.py"),
+)
 # Files that hold a paper's idea, and open as an essay on it.
 IDEAS = [
     path
     for path in FILES
     if path.parent.name in ("layers", "models", "generation")
-    and path.name not in ("__init__.py", "trainable.py")
+    and path.name not in SUPPORTING
 ]
 
 every_file = pytest.mark.parametrize(
