@@ -22,8 +22,8 @@ from keras_seq.models.bert_tasks import (
     BERTTagger,
     best_span,
 )
-from keras_seq.text import Packer
-from keras_seq.text.spans import tokens_to_text
+from keras_seq.text import MultiSegmentPacker
+from keras_seq.text.token_spans import tokens_to_text
 from keras_seq.text.unicode import text_tensor
 
 
@@ -33,7 +33,7 @@ def export_bert_classifier(model, path, *, packer, labels, pairs=False):
     Args:
         model: a built `BERTClassifier`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, the one of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         labels: list of C str, the names of the classes.
         pairs: bool, read two texts. Default False.
     Returns:
@@ -65,7 +65,7 @@ def export_bert_tagger(model, path, *, packer, labels):
     Args:
         model: a built `BERTTagger`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, the one of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         labels: list of C str, the names of the tags.
     Returns:
         None. The signature "serving_default" takes `text`, string (B,). It
@@ -109,7 +109,7 @@ def export_bert_span_qa(model, path, *, packer, max_length=30):
     Args:
         model: a built `BERTSpanQA`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, the one of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         max_length: int > 0, tokens of an answer. Default 30.
     Returns:
         None. The signature "serving_default" takes `question` and `text`,
@@ -126,7 +126,9 @@ def export_bert_span_qa(model, path, *, packer, max_length=30):
     def answer(question, text):
         packed = _pack(packer, model, question, text, offsets=True)
         found = find(packed)
-        answers = tokens_to_text(packed, text, found["spans"])
+        answers = tokens_to_text(
+            packed, text, found["spans"], packer.tokenizer.normal_form
+        )
         return {"answer": answers, "score": found["score"]}
 
     write_text_function(path, answer, ("question", "text"))
@@ -151,9 +153,10 @@ def _check(model, kind, packer):
             f"`model` must be a {kind.__name__}. Received model={model!r}."
         )
     checks.built(model)
-    if not isinstance(packer, Packer):
+    if not isinstance(packer, MultiSegmentPacker):
         raise ValueError(
-            f"`packer` must be a Packer. Received packer={packer!r}."
+            "`packer` must be a MultiSegmentPacker. Received "
+            f"packer={packer!r}."
         )
     check_source(model.bert, "packer.tokenizer", packer.tokenizer)
     return (model.head.units,)
