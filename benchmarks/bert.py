@@ -198,7 +198,7 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
         timed |= {name: seconds[name] for name in compared if name in peers}
         results.append(
             {
-                "questions": question,
+                "objective": question,
                 "dtype": dtype,
                 "builds": builds,
                 "seconds": {n: report.summary(s) for n, s in timed.items()},
@@ -218,7 +218,7 @@ def row(result):
         what = f"{result['texts']}, a text by length"
         ms = 1000 * result["seconds_per_text"]["by length"]
     else:
-        what = result["questions"]
+        what = result["objective"]
         ms = 1000 * result["seconds"]["keras_seq"]["median"]
     cells = {"what": what, "dtype": result["dtype"], "ms": f"{ms:.2f}"}
     times = {f"ours/{n}": t for n, t in result.get("ratio", {}).items()}

@@ -18,7 +18,7 @@ from keras_seq.models import BERT, BERTPretrainer
 from keras_seq.training import TokenCrossEntropy
 
 RATE, EPSILON = 1e-4, 1e-7  # Adam's
-WORDS, BOTH = "hidden words", "both questions"
+WORDS, BOTH = "MLM", "MLM and NSP"
 
 
 def adam():

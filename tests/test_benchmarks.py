@@ -247,7 +247,7 @@ def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
     took = {"keras_seq": {"median": 0.2}, "keras_hub": {"median": 0.3}}
     kept = [
         {
-            "questions": bert.WORDS,
+            "objective": bert.WORDS,
             "dtype": "float32",
             "seconds": took,
             "ratio": {"keras_hub": 0.67},
@@ -262,7 +262,7 @@ def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
     ]
     monkeypatch.setattr(results, "kept_rows", lambda stem: kept)
     assert list(results.pretraining_rows("")) == [
-        "| hidden words, float32 | 200 ms | 0.67 |  |"
+        "| MLM, float32 | 200 ms | 0.67 |  |"
     ]
     assert list(results.padding_rows("")) == [
         "| 5,000 of `nsmc` | 84% | 12% | 3.0 ms | 3.0 times |"
