@@ -40,7 +40,7 @@ MODEL_CLASSES = [
 TODO = {
     "words": [
         *("layers", *MODELS, "generation", "text", "data", "export"),
-        "pretrained",
+        *("pretrained", "tasks"),
     ],
     "terms": ["layers", *MODELS, "generation", "text"],
     "lengths": [
