@@ -50,11 +50,12 @@ def boolean(**arguments):
     """Return bools, one or a tuple, as Python's own.
 
     Raises:
-        ValueError: for the first argument that is not True or False. An int,
-            None, NaN or an array is not a bool.
+        ValueError: for the first argument that is not True or False (or 1 or
+            0): None, NaN, a string or an array.
     """
     for name, value in arguments.items():
-        if not isinstance(value, (bool, np.bool_)):
+        whole = isinstance(value, (np.bool_, numbers.Integral))
+        if not whole or value not in (0, 1):
             raise ValueError(
                 f"`{name}` must be True or False. Received {name}={value!r}."
             )
@@ -63,14 +64,29 @@ def boolean(**arguments):
 
 
 def has_keys(inputs, *names):
-    """Raise a ValueError if `inputs` is not a dict with these keys."""
+    """Raise a ValueError if a model's inputs are not a dict with these keys.
+
+    Args:
+        inputs: dict of tensors, or of their shapes in `build`.
+        *names: str, the keys.
+    """
     wanted = " and ".join(f'"{name}"' for name in names)
     rule = f"`inputs` must be a dict with the keys {wanted}."
     if not isinstance(inputs, dict):
-        kind = type(inputs).__name__
-        raise ValueError(f"{rule} Received inputs of type {kind}.")
+        raise ValueError(f"{rule} Received {_tensor_or_type(inputs)}.")
     if not set(names) <= set(inputs):
         raise ValueError(f"{rule} Received the keys {list(inputs)}.")
+
+
+def _tensor_or_type(inputs):
+    shape = getattr(inputs, "shape", inputs)
+    is_shape = isinstance(shape, (tuple, list)) and not any(
+        isinstance(size, (tuple, list)) or hasattr(size, "shape")
+        for size in shape
+    )
+    if is_shape:
+        return f"one tensor of shape {tuple(shape)}"
+    return f"inputs of type {type(inputs).__name__}"
 
 
 def fraction(**arguments):
@@ -91,6 +107,24 @@ def id_below(vocabulary_size, **arguments):
                 f"{name}={value!r}, {vocabulary_size} tokens."
             )
     return _ints(arguments)
+
+
+def given(**arguments):
+    """Raise a ValueError for the first argument that is None."""
+    for name, value in arguments.items():
+        if value is None:
+            raise ValueError(f"`{name}` must not be None. Received None.")
+
+
+def ids(vocabulary_size, **arguments):
+    """Raise a ValueError for the first array with an id outside [0, size)."""
+    for name, value in arguments.items():
+        outside = value[(value < 0) | (value >= vocabulary_size)]
+        if outside.size:
+            raise ValueError(
+                f"`{name}` must be in [0, {vocabulary_size}), below the "
+                f"vocabulary's size. Received {outside[0]}."
+            )
 
 
 def padding(vocabulary_size, pad_id):
@@ -143,7 +177,7 @@ def within(least, most, **arguments):
 def one_of(choices, **arguments):
     """Raise a ValueError for the first argument that is not in `choices`."""
     for name, value in arguments.items():
-        if not any(value == choice for choice in choices):
+        if np.ndim(value) or not any(value == choice for choice in choices):
             known = ", ".join(repr(choice) for choice in choices)
             raise ValueError(
                 f"`{name}` must be one of {known}. Received {name}={value!r}."

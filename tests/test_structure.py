@@ -12,7 +12,10 @@ import keras_seq
 
 HOME = pathlib.Path(keras_seq.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
-HEAVY = ("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece")
+HEAVY = (
+    *("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece"),
+    "sacrebleu",
+)
 SUPPORT = {"text", "data", "training", "evaluation", "plots"}
 # What each package of keras_seq may import of the others, beside itself.
 MAY_IMPORT = {
@@ -62,7 +65,7 @@ def package(path):
 
 
 def module(path):
-    """Name the module of a file: keras_seq.text.char of text/char.py."""
+    """Name the module of a file: keras_seq.text.offsets of text/offsets.py."""
     parts = path.relative_to(HOME.parent).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 

@@ -21,20 +21,34 @@ EXAMPLES = [
     *("layers", "models", "generation", "text", "training", "evaluation"),
 ]
 
+MODELS = [
+    f"models/{name}.py"
+    for name in (
+        *("transformer", "gpt", "bert", "bert_pretraining", "bert_tasks"),
+        *("resnet", "vit"),
+    )
+]
+MODEL_CLASSES = [
+    f"models/{name}"
+    for name in (
+        *("Transformer", "GPT", "BERT", "BERTPretrainer", "BERTClassifier"),
+        *("BERTTagger", "BERTSpanQA", "ResNet", "ViT", "best_span"),
+    )
+]
 # Files and folders that are not converted yet, and for which test. Every list
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", "models", "generation", "text", "data", "export"),
-        "pretrained",
+        *("layers", *MODELS, "generation", "text", "data", "export"),
+        *("pretrained", "tasks"),
     ],
-    "terms": ["layers", "models", "generation", "text"],
+    "terms": ["layers", *MODELS, "generation", "text"],
     "lengths": [
-        *("layers", "models", "generation", "text", "data", "export"),
+        *("layers", *MODELS, "generation", "text", "data", "export"),
         "pretrained",
     ],
-    "plain": ["layers", "models", "generation", "text", "export", "pretrained"],
-    "examples": ["layers", "models", "generation", "text"],
+    "plain": ["layers", *MODELS, "generation", "text", "export", "pretrained"],
+    "examples": ["layers", *MODEL_CLASSES, "generation", "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -95,7 +109,8 @@ TERMS = {
         *("teacher forcing", "start token", "end token"),
     ],
     "models/scheduled_sampling.py": ["scheduled sampling", "teacher forcing"],
-    "models/attention_seq2seq.py": ["attention weights", "alignment"],
+    "models/bahdanau.py": ["attention weights", "alignment", "context vector"],
+    "models/luong.py": ["attention weights", "input feeding", "attentional"],
     "models/transformer.py": ["self-attention", "cross-attention", "encoder"],
     "models/gpt.py": ["autoregressive", "causal mask", "key-value cache"],
     "models/bert.py": ["pretrain", "special token", "bidirectional"],
@@ -111,7 +126,7 @@ TERMS = {
     "generation/beam_search.py": ["beam search"],
     "generation/decoding.py": ["autoregressive", "end token"],
     "text/tokenizer.py": ["tokenizer", "vocabulary"],
-    "text/wordpiece.py": ["subword"],
+    "text/wordpiece_tokenizer.py": ["subword"],
     "training/datasets.py": ["teacher forcing"],
     "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
     "training/metrics.py": ["perplexity", "epoch", "batch"],
