@@ -40,7 +40,7 @@ MODEL_CLASSES = [
 TODO = {
     "words": [
         *("layers", *MODELS, "text", "data"),
-        "pretrained",
+        *("pretrained", "tasks"),
     ],
     "terms": ["layers", *MODELS, "text"],
     "lengths": [
@@ -126,7 +126,7 @@ TERMS = {
     "generation/beam_search.py": ["beam search"],
     "generation/decoding.py": ["autoregressive", "end token"],
     "text/tokenizer.py": ["tokenizer", "vocabulary"],
-    "text/wordpiece.py": ["subword"],
+    "text/wordpiece_tokenizer.py": ["subword"],
     "training/datasets.py": ["teacher forcing"],
     "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
     "training/metrics.py": ["perplexity", "epoch", "batch"],

@@ -87,7 +87,7 @@ def export_bert_tagger(model, path, *, packer, labels):
         names = tf.gather(tf.constant(labels), tag(packed))
         return {
             "tags": tf.where(ends > starts, names, ""),
-            "pieces": _pieces(text, starts, ends),
+            "pieces": _pieces(packer, text, starts, ends),
             "starts": starts,
             "ends": ends,
         }
@@ -95,11 +95,12 @@ def export_bert_tagger(model, path, *, packer, labels):
     write_text_function(path, answer)
 
 
-def _pieces(text, starts, ends):
+def _pieces(packer, text, starts, ends):
     """Cut texts, string (B,), at characters, int (B, T): string (B, T)."""
     import tensorflow as tf
 
-    texts = tf.broadcast_to(text_tensor(text)[0][:, None], tf.shape(starts))
+    texts, _ = text_tensor(text, form=packer.tokenizer.normal_form)
+    texts = tf.broadcast_to(texts[:, None], tf.shape(starts))
     return tf.strings.substr(texts, starts, ends - starts, "UTF8_CHAR")
 
 
