@@ -43,6 +43,7 @@ class AdditiveAttention(keras.layers.Layer):
         context, float (B, T, D), or context and weights, float (B, T, S).
     Raises:
         ValueError: if `units` is not an int > 0.
+    Our names: `query_dense` holds W, `memory_dense` holds U, `scale` is v.
     Example:
         >>> layer = AdditiveAttention(8)
         >>> query, memory = np.ones((2, 1, 5)), np.ones((2, 4, 7))
@@ -51,7 +52,6 @@ class AdditiveAttention(keras.layers.Layer):
         ... )
         >>> tuple(context.shape), tuple(weights.shape)
         ((2, 1, 7), (2, 1, 4))
-    Our names: `query_dense` holds W, `memory_dense` holds U, `scale` is v.
     """
 
     def __init__(self, units, **kwargs):

@@ -83,12 +83,7 @@ def attend(scores, values, mask=None, dropout=None):
     dtype = keras.backend.standardize_dtype(scores.dtype)
     weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
     if mask is not None:
-        mask = ops.convert_to_tensor(mask)
-        if keras.backend.standardize_dtype(mask.dtype) != "bool":
-            raise ValueError(
-                "`mask` must be bool, True where a query may attend to a "
-                f"value. Received a mask of dtype {mask.dtype}."
-            )
+        mask = _bool(mask)
         # In float32, exp(-1e9 - max) is 0. If all values are masked the
         # softmax is uniform, finite and without gradient; the zeros below
         # replace it.
@@ -99,6 +94,16 @@ def attend(scores, values, mask=None, dropout=None):
     weights = ops.cast(weights, values.dtype)
     kept = weights if dropout is None else dropout(weights)
     return ops.matmul(kept, values), weights
+
+
+def _bool(mask):
+    mask = ops.convert_to_tensor(mask)
+    if keras.backend.standardize_dtype(mask.dtype) != "bool":
+        raise ValueError(
+            "`mask` must be bool, True where a query may attend to a value. "
+            f"Received a mask of dtype {mask.dtype}."
+        )
+    return mask
 
 
 def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):

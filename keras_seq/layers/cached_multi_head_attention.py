@@ -4,15 +4,15 @@ A generated token attends to all tokens before it. Their keys and values do not
 change, so they are computed once and kept in a cache: a step costs one token,
 not the whole sequence again.
 
-    k_t, v_t = x_t W_K, x_t W_V          # written to place t of the cache
+    k_t, v_t = x_t W_K, x_t W_V          # written to slot t of the cache
     y_t      = attention of q_t to k_1 ... k_t, v_1 ... v_t
 
 Cross-attention needs no step by step: the keys and values of the encoder
 output are computed once, before the first token.
 
-Shapes: B batch, T new tokens, S places of the cache or source length, D width,
+Shapes: B batch, T new tokens, S slots in the cache, or source length, D width,
     H heads, K and V head width of keys and values.
-Paper: the layer is that of Vaswani et al. (2017), arXiv:1706.03762; keeping
+Paper: the layer is that of Vaswani et al. (2017), arXiv:1706.03762; a cache of
     keys and values: Shazeer (2019), arXiv:1911.02150, section 2.4.
 Differs from the paper: nothing.
 """
@@ -77,7 +77,7 @@ class CachedMultiHeadAttention(MultiHeadAttention):
             x: float (B, T, D), the tokens that follow; mostly T = 1.
             cache: keys (B, H, S, K) and values (B, H, S, V), filled up to
                 `slot`.
-            slot: scalar int, place of the first of x in the cache.
+            slot: scalar int, index of the first of x in the cache.
             mask: bool, broadcasts to (B, H, T, S).
         Returns:
             float (B, T, D), and the cache with x in it.
@@ -87,9 +87,9 @@ class CachedMultiHeadAttention(MultiHeadAttention):
         )
         slot = ops.cast(slot, "int32")
         zero = ops.zeros_like(slot)  # of the same type, as JAX requires
-        place = (zero, zero, slot, zero)
+        start = (zero, zero, slot, zero)
         cache = [
-            ops.slice_update(old, place, ops.cast(new, old.dtype))
+            ops.slice_update(old, start, ops.cast(new, old.dtype))
             for old, new in zip(cache, (heads_first(k), heads_first(v)))
         ]
         context, _ = self.weighted_context(heads_first(q), *cache, mask)

@@ -48,13 +48,13 @@ class LuongAttention(keras.layers.Layer):
     Raises:
         ValueError: if `score_mode` is unknown, `scaled` is True with
             "concat", or D is not Q with "dot".
+    Our names: `memory_dense` holds W_a, of "concat" its lower half; its upper
+        half is in `query_dense`; `scale` is v_a.
     Example:
         >>> layer = LuongAttention("general")
         >>> query, memory = np.ones((2, 1, 5)), np.ones((2, 4, 7))
         >>> tuple(layer(query, memory).shape)
         (2, 1, 7)
-    Our names: `memory_dense` holds W_a, of "concat" its lower half; its upper
-        half is in `query_dense`; `scale` is v_a.
     """
 
     def __init__(self, score_mode="general", scaled=False, **kwargs):

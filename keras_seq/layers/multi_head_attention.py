@@ -56,7 +56,7 @@ class MultiHeadAttention(keras.layers.Layer):
         use_bias: bool. Default True.
         output_shape: optional int > 0 or tuple of one, width of the output.
             Default: the width D of the query.
-        attention_axes: None or (1,), the only axis of this layer.
+        attention_axes: None or (1,). Another value is not supported.
         sliding_window: None. Another value is not supported.
         flash_attention: optional bool, as in Keras, which decides if None.
         kernel_initializer: initializer of a kernel as a matrix (D, H * K);
@@ -123,21 +123,18 @@ class MultiHeadAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.supports_masking = True
         self._set_sizes(num_heads, key_dim, value_dim, output_shape)
-        self._set_attention(dropout, flash_attention, seed)
+        self._set_options(dropout, use_bias, flash_attention, seed)
         _check_supported(
-            attention_axes=attention_axes not in (None, 1, (1,), [1]),
-            sliding_window=sliding_window is not None,
-            activity_regularizer=activity_regularizer is not None,
-            use_gate=checks.boolean(use_gate=use_gate),
+            attention_axes=attention_axes,
+            sliding_window=sliding_window,
+            activity_regularizer=activity_regularizer,
+            use_gate=use_gate,
         )
-        self.use_bias = checks.boolean(use_bias=use_bias)
-        self.dense_options = {
-            **get_initializers(
-                kernel_initializer=kernel_initializer,
-                bias_initializer=bias_initializer,
-            ),
+        self.dense_options = get_initializers(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+        ) | {
             "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
             "bias_regularizer": keras.regularizers.get(bias_regularizer),
             "kernel_constraint": keras.constraints.get(kernel_constraint),
@@ -155,7 +152,7 @@ class MultiHeadAttention(keras.layers.Layer):
         )
         self.output_width = output_shape
 
-    def _set_attention(self, dropout, flash_attention, seed):
+    def _set_options(self, dropout, use_bias, flash_attention, seed):
         checks.within(0, 1, dropout=dropout)
         if seed is not None:
             checks.not_negative_int(seed=seed)
@@ -164,6 +161,8 @@ class MultiHeadAttention(keras.layers.Layer):
                 "`flash_attention` must not be True with dropout. Received "
                 f"flash_attention={flash_attention}, dropout={dropout}."
             )
+        self.supports_masking = True
+        self.use_bias = checks.boolean(use_bias=use_bias)
         self.dropout, self.seed = dropout, seed
         self.flash_attention = flash_attention
         self._dropout_layer = keras.layers.Dropout(
@@ -255,7 +254,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return q, k, v
 
     def _can_fuse(self, training):
-        """Tell whether no weights are needed; JAX also requires V = K."""
+        """Return whether no weights are needed; JAX also requires V = K."""
         return self.key_dim == self.value_dim and not (
             self.dropout and training
         )
@@ -291,9 +290,10 @@ def heads_first(x):
 
 
 def _check_supported(**unsupported):
-    for name, used in unsupported.items():
-        if used:
+    for name, value in unsupported.items():
+        usual = value in (1, (1,), [1]) and name == "attention_axes"
+        if value is not None and value is not False and not usual:
             raise ValueError(
-                f"`{name}` is not supported by this layer, only by "
-                "`keras.layers.MultiHeadAttention`."
+                f"`{name}` is supported by `keras.layers.MultiHeadAttention` "
+                f"only. Received {name}={value!r}."
             )

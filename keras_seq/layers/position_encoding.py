@@ -1,7 +1,7 @@
 """Positional encoding: the position of each token, added to its vector.
 
 A recurrent network reads tokens in their order. Attention does not: if two
-words of a sentence change places, the same vectors come out, in changed places.
+words of a sentence are exchanged, the same vectors come out, exchanged too.
 So the position of each token is added to its vector before the first block: as
 sines and cosines of many wavelengths, which are defined for positions beyond
 those of training too, or as an embedding that is learned for each position.

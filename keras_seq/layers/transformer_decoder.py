@@ -128,7 +128,7 @@ class TransformerDecoder(TransformerBlock):
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
             cache: see `CachedMultiHeadAttention.step`.
-            slot: scalar int, the place of the first of x in the cache.
+            slot: scalar int, index of the first of x in the cache.
             mask: bool, broadcasts to (B, H, T, T').
             source: keys and values of the encoder output, see
                 `cross_attention.project_key_value`.
@@ -136,8 +136,8 @@ class TransformerDecoder(TransformerBlock):
             scores: bool, return the weights of the cross-attention too.
                 Default False.
         Returns:
-            float (B, T, D); the cache with x in it; and, if asked for, the
-            weights, float (B, H, T, S).
+            float (B, T, D); the cache with x in it; and, with `scores=True`,
+            the weights, float (B, H, T, S).
         """
         h = self.self_attention_residual.normalize_input(x)
         y, cache = self.self_attention.step(h, cache, slot, mask)

@@ -3,9 +3,8 @@
 A deep stack of attention layers alone does not train: each layer averages the
 output of the layer below it. The Transformer adds the input of each sublayer
 to its output, a residual connection, and normalizes the sum: after the
-addition (post-norm), as in the paper, or on the way into the sublayer
-(pre-norm), which leaves a direct path from the last block to the first and
-trains without a learning rate warm-up.
+addition (post-norm), as in the paper, or before the sublayer (pre-norm), which
+leaves a direct path through all blocks and trains without a warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
