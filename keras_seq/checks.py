@@ -70,6 +70,54 @@ def has_keys(inputs, *names):
         raise ValueError(f"{rule} Received the keys {list(inputs)}.")
 
 
+POSITIVE_INTS = (
+    "vocabulary_size",
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "num_layers",
+    "max_sequence_length",
+    "num_segments",
+    "channels",
+)
+BOOLEANS = ("normalize_first", "pooler", "tied", "shared")
+
+
+def transformer_config(**config):
+    """Validate the arguments of a Transformer, and return them as a dict.
+
+    Returns:
+        dict, whose numbers are Python's own, with the default of
+        `intermediate_dim`, 4 * `hidden_dim`.
+    Raises:
+        ValueError: for the first argument that is outside its range.
+    """
+    config = plain(config)
+    for name, value in config.items():
+        if name in POSITIVE_INTS:
+            positive_int(**{name: value})
+        if name in BOOLEANS:
+            boolean(**{name: value})
+    heads(config["hidden_dim"], config["num_heads"])
+    fraction(dropout=config["dropout"])
+    if config["intermediate_dim"] is None:
+        config["intermediate_dim"] = 4 * config["hidden_dim"]
+    if "pad_id" in config:
+        names = ("target_vocabulary_size", "vocabulary_size")
+        size = next(config[name] for name in names if name in config)
+        padding(size, config["pad_id"])
+    return config
+
+
+def heads(hidden_dim, num_heads):
+    """Raise a ValueError if the heads cannot share the width evenly."""
+    positive_int(hidden_dim=hidden_dim, num_heads=num_heads)
+    if hidden_dim % num_heads:
+        raise ValueError(
+            "`num_heads` must divide the width. Received "
+            f"num_heads={num_heads}, hidden_dim={hidden_dim}."
+        )
+
+
 def fraction(**arguments):
     """Raise a ValueError for the first argument outside [0, 1)."""
     for name, value in arguments.items():
