@@ -58,8 +58,8 @@ def ours(sizes, dtype):
     options = {"dropout": 0.0, "dtype": dtype}
     D, H = sizes["units"], sizes["heads"]
     return (
-        lambda x: TransformerEncoder(D, H, **options)(x),
-        lambda x, memory: TransformerDecoder(D, H, **options)(x, memory),
+        lambda x: TransformerEncoder(4 * D, H, **options)(x),
+        lambda x, memory: TransformerDecoder(4 * D, H, **options)(x, memory),
     )
 
 

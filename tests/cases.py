@@ -218,6 +218,14 @@ BAD_BLOCK = (
     ({"dropout": 1.5}, "dropout"),
     ({"hidden": 0}, "hidden"),
 )
+BAD_SUBLAYERS = (
+    ({"intermediate_dim": 0}, "intermediate_dim"),
+    ({"num_heads": 0}, "num_heads"),
+    ({"dropout": 1.0}, "dropout"),
+    ({"dropout": 1.5}, "dropout"),
+    ({"attention_dropout": -0.5}, "attention_dropout"),
+    ({"layer_norm_epsilon": 0}, "layer_norm_epsilon"),
+)
 BAD_DEPTH = ({"stochastic_depth": 1.0}, "stochastic_depth")
 CASES += [
     layer(
@@ -244,34 +252,38 @@ CASES += [
     ),
     layer(
         "FeedForward",
-        floats,
+        wide_floats,
         SEQUENCE,
-        (*BAD_UNITS, ({"hidden": 0}, "hidden")),
-        units=UNITS,
-        hidden=17,
+        (({"intermediate_dim": 0}, "intermediate_dim"),),
+        intermediate_dim=17,
     ),
     layer(
-        "PositionalEncoding",
+        "SinePositionEncoding",
         floats,
         (BATCH, LENGTH, WIDTH),
-        (({"kind": "waves"}, "kind"), ({"max_length": 0}, "max_length")),
-        kind="learned",
-        max_length=LENGTH,
+        (({"max_wavelength": 0}, "max_wavelength"),),
+    ),
+    layer(
+        "PositionEmbedding",
+        floats,
+        (BATCH, LENGTH, WIDTH),
+        (({"sequence_length": 0}, "sequence_length"),),
+        sequence_length=LENGTH,
     ),
     layer(
         "TransformerEncoder",
         wide_floats,
         SEQUENCE,
-        (*BAD_BLOCK, BAD_DEPTH),
-        units=UNITS,
+        (*BAD_SUBLAYERS, BAD_DEPTH),
+        intermediate_dim=17,
         num_heads=11,
     ),
     layer(
         "TransformerDecoder",
         query_and_memory,
         (BATCH, 2, UNITS),
-        BAD_BLOCK,
-        units=UNITS,
+        (*BAD_SUBLAYERS, BAD_DEPTH),
+        intermediate_dim=17,
         num_heads=1,
         normalize_first=True,
     ),
@@ -285,7 +297,7 @@ CASES += [
             ({"target_vocabulary_size": 0}, "target_vocabulary_size"),
             ({"target_vocabulary_size": 7, "shared": True}, "shared"),
             ({"num_layers": 0}, "num_layers"),
-            ({"positions": "waves"}, "positions"),
+            ({"position_encoding": "waves"}, "position_encoding"),
             ({"end_id": VOCAB}, "end_id"),
         ),
         source_vocabulary_size=VOCAB,
@@ -459,8 +471,11 @@ CASES += [
             ({"num_layers": 0}, "num_layers"),
             ({"channels": 0}, "channels"),
             ({"pooling": "max"}, "pooling"),
-            ({"positions": "waves"}, "positions"),
-            ({"positions": "sinusoidal"}, "units"),  # four do not divide them
+            ({"position_encoding": "waves"}, "position_encoding"),
+            (
+                {"position_encoding": "sinusoidal"},
+                "units",
+            ),  # four do not divide them
         ),
         **SMALL_VIT,
     ),
@@ -470,7 +485,7 @@ CASES += [
         (BATCH, 7),
         **{**SMALL_VIT, "units": 12},
         pooling="mean",
-        positions="sinusoidal",
+        position_encoding="sinusoidal",
     ),
 ]
 

@@ -91,7 +91,7 @@ def test_without_segments_all_are_the_first():
 
 
 def test_what_is_longer_than_its_places_is_refused():
-    with pytest.raises(ValueError, match="max_length"):
+    with pytest.raises(ValueError, match="length"):
         BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
 
 

@@ -1,4 +1,4 @@
-"""The data sets keep their word: shapes, ranges, splits, seeds, answers."""
+"""Data sets: shapes, ranges, splits, seeds, answers."""
 
 import sys
 import unicodedata
@@ -9,7 +9,7 @@ import pytest
 
 from keras_seq import data
 
-# No backend has a hand in this: one is enough.
+# No function of these depends on the backend.
 pytestmark = pytest.mark.tensorflow_only
 
 SEEDED = {
@@ -34,7 +34,7 @@ SPLIT = {
 
 
 def real(loader, *arguments):
-    """Load a real data set, or skip where its files are not at hand."""
+    """Load a data set from its file, or skip if the file is missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.utils, "get_file", no_network)
         try:
@@ -51,40 +51,40 @@ def same(one, other):
     return all(map(np.array_equal, one, other))
 
 
-# Every set
+# All data sets
 
 
 @pytest.mark.parametrize("name", SEEDED)
-def test_a_seed_gives_the_same_set_again(name):
+def test_the_same_seed_gives_the_same_data(name):
     assert same(SEEDED[name](13), SEEDED[name](13))
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", None])
 @pytest.mark.parametrize("name", SEEDED)
-def test_a_seed_is_no_other_thing(name, seed):
+def test_a_seed_must_be_an_int_that_is_not_negative(name, seed):
     with pytest.raises(ValueError, match="`seed` must be an int >= 0"):
         SEEDED[name](seed)
 
 
 @pytest.mark.parametrize("name", SEEDED)
-def test_another_seed_gives_another_set(name):
+def test_another_seed_gives_other_data(name):
     assert not same(SEEDED[name](13), SEEDED[name](17))
 
 
 @pytest.mark.parametrize("name", SPLIT)
-def test_an_unknown_split_is_refused_by_name(name):
+def test_an_unknown_split_raises_an_error_that_names_it(name):
     with pytest.raises(ValueError, match=r"`split` must be one of .*'dev'"):
         SPLIT[name]("dev")
 
 
 @pytest.mark.parametrize("name", data.__all__)
-def test_every_public_name_is_there_and_explained(name):
+def test_every_public_name_exists_and_has_a_docstring(name):
     value = getattr(data, name)
     assert not callable(value) or value.__doc__
 
 
 @pytest.mark.parametrize(
-    "refused, call",
+    "argument, call",
     [
         ("count", lambda: data.adding(0, 11)),
         ("length", lambda: data.adding(3, 1)),
@@ -96,7 +96,7 @@ def test_every_public_name_is_there_and_explained(name):
         ("count", lambda: data.addition(-3)),
         ("frames", lambda: data.moving_digits(3, 2)),
         ("size", lambda: data.moving_digits(3, 7, size=8)),
-        ("hidden", lambda: data.moving_digits(3, 7, hidden=1)),
+        ("occlusion", lambda: data.moving_digits(3, 7, occlusion=1)),
         ("labels", lambda: data.digit_captions([-1])),
         ("language", lambda: data.digit_captions([1], "xx")),
         ("languages", lambda: data.names("train", ["de", "xx"])),
@@ -104,8 +104,8 @@ def test_every_public_name_is_there_and_explained(name):
         ("languages", lambda: data.names("train", [])),
     ],
 )
-def test_a_bad_argument_is_refused_by_name(refused, call):
-    with pytest.raises(ValueError, match=f"`{refused}` must .* Received"):
+def test_a_bad_argument_raises_an_error_that_names_it(argument, call):
+    with pytest.raises(ValueError, match=f"`{argument}` must .* Received"):
         call()
 
 
@@ -113,16 +113,18 @@ def test_a_bad_argument_is_refused_by_name(refused, call):
     "module, load",
     [("babel", data.names), ("sklearn.datasets", data.digits)],
 )
-def test_a_missing_package_is_named_with_its_extra(module, load, monkeypatch):
+def test_the_error_for_a_missing_package_names_the_extra(
+    module, load, monkeypatch
+):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r'"keras_seq\[tutorials\]"'):
         load("train")
 
 
-# Toys
+# Character sequences
 
 
-def test_hello_asks_for_the_next_letter():
+def test_the_target_of_hello_is_the_next_letter():
     source, target = data.hello()
     assert source[1:] == target[:-1]
 
@@ -131,13 +133,13 @@ def test_hello_uses_its_vocabulary():
     assert set("".join(data.hello())) == set(data.HELLO_VOCABULARY)
 
 
-def test_additions_add_up():
+def test_answers_of_additions_are_correct():
     problems, answers = data.addition(997)
     sums = [sum(map(int, problem.split("+"))) for problem in problems]
     assert answers == list(map(str, sums))
 
 
-def test_additions_have_the_asked_number_and_no_repeats():
+def test_additions_have_the_requested_number_and_no_repeats():
     problems, _ = data.addition(997, digits=2)
     assert len(problems) == len(set(problems)) == 997
 
@@ -148,7 +150,7 @@ def test_additions_have_short_numbers_and_no_longer_ones():
     assert lengths == {1, 2, 3}
 
 
-def test_no_addition_is_tested_that_was_trained_even_mirrored():
+def test_no_test_addition_is_a_training_addition_in_any_order():
     train, _ = data.addition(4999, digits=2)
     test, _ = data.addition(997, digits=2, split="test")
     mirrored = {"+".join(problem.split("+")[::-1]) for problem in train}
@@ -169,7 +171,7 @@ def test_the_two_splits_are_all_additions_that_exist():
     assert len(set(found)) == 100
 
 
-# Long memory
+# Long-term dependencies
 
 
 def test_adding_sums_the_two_marked_numbers():
@@ -192,7 +194,7 @@ def test_adding_has_float32_of_the_stated_shapes():
     assert x.dtype == y.dtype == "float32"
 
 
-def test_predicting_the_mean_of_adding_costs_a_sixth():
+def test_predicting_the_mean_of_adding_has_a_squared_error_of_a_sixth():
     _, y = data.adding(20011, 2)
     assert np.mean((y - 1) ** 2) == pytest.approx(1 / 6, abs=0.005)
 
@@ -216,13 +218,13 @@ def test_copying_has_int32_of_the_stated_shape():
     assert x.dtype == y.dtype == "int32"
 
 
-def test_recall_reads_like_the_paper_and_its_answer_can_be_looked_up():
+def test_the_answer_of_recall_is_the_digit_after_the_letter():
     x, y = data.recall(101, 5)
     for ids, answer in zip(x, y, strict=True):
         row = "".join(data.RECALL_VOCABULARY[i] for i in ids)
-        told = dict(zip(row[:10:2], row[1:10:2], strict=True))
+        digits = dict(zip(row[:10:2], row[1:10:2], strict=True))
         assert row[10:12] == "??"
-        assert int(told[row[-1]]) == answer
+        assert int(digits[row[-1]]) == answer
 
 
 def test_recall_never_uses_a_letter_twice_in_a_row():
@@ -236,22 +238,22 @@ def test_recall_has_int32_of_the_stated_shapes():
     assert x.dtype == y.dtype == "int32"
 
 
-# Python's documents
+# Python's documentation
 
 
-def test_documents_are_held_out_whole():
+def test_training_and_test_documents_are_different():
     train, test = data.pydocs("train"), data.pydocs("test")
     assert train
     assert test
     assert not set(train) & set(test)
 
 
-def test_all_documents_hold_both_splits():
+def test_both_splits_are_parts_of_all_documents():
     both = set(data.pydocs("train")) | set(data.pydocs("test"))
     assert both <= set(data.pydocs())
 
 
-def test_no_paragraph_is_tested_that_was_trained():
+def test_no_test_paragraph_is_a_training_paragraph():
     train, test = (
         {
             text
@@ -270,7 +272,7 @@ def test_the_text_of_the_documents_is_nfc_without_repeats():
     assert len(lines) == len(set(lines)) > 50
 
 
-def test_paragraphs_leave_titles_code_and_bullets_out():
+def test_paragraphs_have_no_titles_code_and_bullets():
     document = (
         'The "if" statement\n******************\n\nIt is used\nto choose:\n\n'
         "   if_stmt ::= suite\n\n   >>> if x:\n   ...     f(x)\n\n"
@@ -309,7 +311,7 @@ def test_names_are_nfc_text_with_int32_labels():
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_no_language_has_most_or_few_of_the_names(split):
+def test_every_language_has_a_similar_share_of_the_names(split):
     _, labels = data.names(split)
     shares = np.bincount(labels, minlength=len(data.LANGUAGES)) / len(labels)
     assert shares.min() > 0.05
@@ -321,7 +323,7 @@ def test_one_name_in_five_is_held_out():
     assert test / (train + test) == pytest.approx(0.2, abs=0.01)
 
 
-def test_names_know_their_language():
+def test_labels_of_names_are_their_languages():
     texts, labels = data.names("train")
     texts += data.names("test")[0]
     labels = np.concatenate([labels, data.names("test")[1]])
@@ -330,7 +332,7 @@ def test_names_know_their_language():
     assert data.LANGUAGES[language["한국어"]] == "ko"
 
 
-def test_a_name_stays_in_its_split_whatever_the_languages():
+def test_the_split_of_a_name_does_not_depend_on_the_languages():
     few, _ = data.names("train", ("de", "ko"))
     assert not set(few) & set(data.names("test")[0])
 
@@ -346,7 +348,7 @@ def test_digits_are_float32_images_with_int32_labels():
     assert labels.dtype == "int32"
 
 
-def test_digits_use_the_whole_range_of_ink():
+def test_pixels_of_digits_have_the_range_0_to_1():
     images, _ = data.digits("train")
     assert images.min() == 0
     assert images.max() == 1
@@ -364,7 +366,7 @@ def test_each_digit_is_held_out_equally_often():
 
 
 @pytest.mark.parametrize("language, seven", [("en", "seven"), ("ko", "칠")])
-def test_digits_are_spelled_in_two_languages(language, seven):
+def test_digits_are_spelled_out_in_two_languages(language, seven):
     labels = np.array([7, 0], dtype="int32")
     captions = data.digit_captions(labels, language)
     assert captions == [seven, data.CAPTIONS[language][0]]
@@ -386,10 +388,10 @@ def test_carries_are_counted_column_by_column(problem, count):
 # Moving digits
 
 
-def covered_and_plain(hidden=0.7):
-    """Film the same clips with and without covers; True where covered."""
-    clips, labels = data.moving_digits(101, 13, seed=3, hidden=hidden)
-    plain, _ = data.moving_digits(101, 13, seed=3, hidden=0)
+def occluded_frames(occlusion=0.7):
+    """Generate the same clips with and without occlusion; compare them."""
+    clips, labels = data.moving_digits(101, 13, seed=3, occlusion=occlusion)
+    plain, _ = data.moving_digits(101, 13, seed=3, occlusion=0)
     return (clips != plain).any(axis=(2, 3)), labels
 
 
@@ -413,25 +415,25 @@ def test_a_digit_changes_once_or_twice_a_clip():
     assert set(changes.tolist()) == {1, 2}
 
 
-def test_a_new_digit_is_never_covered():
-    covered, labels = covered_and_plain()
+def test_a_new_digit_is_never_occluded():
+    occluded, labels = occluded_frames()
     new = np.diff(labels, axis=1, prepend=-1) != 0
-    assert not covered[new].any()
+    assert not occluded[new].any()
 
 
-def test_other_frames_are_covered_as_often_as_asked():
-    covered, labels = covered_and_plain(hidden=0.7)
+def test_other_frames_are_occluded_with_the_given_probability():
+    occluded, labels = occluded_frames(occlusion=0.7)
     new = np.diff(labels, axis=1, prepend=-1) != 0
-    assert covered[~new].mean() == pytest.approx(0.7, abs=0.05)
+    assert occluded[~new].mean() == pytest.approx(0.7, abs=0.05)
 
 
-def test_covers_and_their_absence_leave_the_labels_alone():
-    _, labels = covered_and_plain()
-    assert (labels == data.moving_digits(101, 13, seed=3, hidden=0)[1]).all()
+def test_occlusion_does_not_change_the_labels():
+    _, labels = occluded_frames()
+    assert (labels == data.moving_digits(101, 13, seed=3, occlusion=0)[1]).all()
 
 
-def test_a_clip_shows_the_labelled_digit_of_its_split():
-    clips, labels = data.moving_digits(5, 7, "test", hidden=0)
+def test_a_clip_shows_the_labeled_digit_of_its_split():
+    clips, labels = data.moving_digits(5, 7, "test", occlusion=0)
     images, classes = data.digits("test")
     windows = np.lib.stride_tricks.sliding_window_view(clips, (8, 8), (2, 3))
     windows = windows.reshape(35, 81, 64)
@@ -442,17 +444,17 @@ def test_a_clip_shows_the_labelled_digit_of_its_split():
 
 
 def test_a_digit_moves_at_most_two_pixels_a_frame():
-    clips, labels = data.moving_digits(11, 13, hidden=0)
-    bright = clips > 0.3  # no noise alone gets so far
+    clips, labels = data.moving_digits(11, 13, occlusion=0)
+    bright = clips > 0.3  # noise alone is at most 0.2
     top = bright.any(axis=3).argmax(axis=2)
     same_digit = np.diff(labels, axis=1) == 0
     assert np.abs(np.diff(top, axis=1))[same_digit].max() <= 2
 
 
-# Real data
+# Data files
 
 
-def test_shakespeare_is_cut_at_nine_tenths():
+def test_shakespeare_is_split_at_nine_tenths():
     train, test = real(data.tinyshakespeare), real(data.tinyshakespeare, "test")
     assert (len(train), len(test)) == (1003854, 111540)
 
@@ -462,7 +464,7 @@ def test_shakespeare_begins_with_the_first_citizen():
 
 
 @pytest.mark.parametrize("split, each", [("train", 1000), ("test", 200)])
-def test_photographs_are_of_ten_kinds_in_equal_numbers(split, each):
+def test_cifar10_10k_has_ten_classes_of_equal_size(split, each):
     images, labels = real(data.cifar10_10k, split)
     assert images.shape == (10 * each, 32, 32, 3)
     assert images.dtype == "float32" and labels.dtype == "int32"
@@ -471,17 +473,17 @@ def test_photographs_are_of_ten_kinds_in_equal_numbers(split, each):
 
 
 @pytest.mark.parametrize("split, articles", [("train", 60), ("test", 62)])
-def test_wikipedia_is_cut_into_articles(split, articles):
+def test_wikitext2_is_split_into_articles(split, articles):
     found = real(data.wikitext2, split)
     assert len(found) == articles
     assert not any(" = = " in article for article in found)
 
 
-def test_wikipedia_begins_with_the_lobster():
+def test_wikitext2_begins_with_the_lobster():
     assert real(data.wikitext2)[0].startswith("Homarus gammarus , known as")
 
 
-def test_prose_is_cut_where_sentences_end():
+def test_prose_is_split_where_sentences_end():
     text = 'He said "no." Then (at 5 p.m.) he left! (Not far, e.g. home.) So.'
     assert data.split_sentences(text) == [
         'He said "no." Then (at 5 p.m.) he left!',
@@ -500,9 +502,9 @@ def test_reviews_are_balanced_nfc_korean(split, rows):
     assert len(texts) == rows
 
 
-# Files
+# Finding files
 
-# The checksum of a file without a byte.
+# The checksum of an empty file.
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -515,24 +517,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def put(path, content=b""):
+def write(path, content=b""):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def test_a_file_in_the_own_folder_comes_first(folder):
-    put(folder / "keras/datasets/set/a.txt")
-    own = put(folder / "own/set/a.txt")
+def test_the_folder_of_the_variable_is_searched_first(folder):
+    write(folder / "keras/datasets/set/a.txt")
+    own = write(folder / "own/set/a.txt")
     assert data.find_file("set/a.txt", None, EMPTY) == own
 
 
 def test_a_file_without_url_is_found_in_the_cache_of_keras(folder):
-    cached = put(folder / "keras/datasets/set/a.txt")
+    cached = write(folder / "keras/datasets/set/a.txt")
     assert data.find_file("set/a.txt", None, EMPTY) == cached
 
 
-def test_a_file_with_url_is_left_to_keras_and_its_checksum(folder, monkeypatch):
+def test_a_file_with_url_is_found_and_checked_by_keras(folder, monkeypatch):
     asked = {}
 
     def get_file(fname, **options):
@@ -551,13 +553,13 @@ def test_a_file_with_url_is_left_to_keras_and_its_checksum(folder, monkeypatch):
     }
 
 
-def test_a_damaged_file_is_refused_by_name(folder):
-    put(folder / "own/tinyshakespeare/input.txt", b"First Citizen:\n")
+def test_a_damaged_file_raises_an_error_that_names_it(folder):
+    write(folder / "own/tinyshakespeare/input.txt", b"First Citizen:\n")
     with pytest.raises(ValueError, match=r"`tinyshakespeare/input\.txt`"):
         data.tinyshakespeare()
 
 
-def test_a_missing_file_is_named_with_the_places_and_its_origin(folder):
+def test_the_error_for_a_missing_file_names_the_folders_and_the_origin(folder):
     with pytest.raises(FileNotFoundError) as missing:
         data.tinyshakespeare()
     message = str(missing.value)
@@ -568,7 +570,7 @@ def test_a_missing_file_is_named_with_the_places_and_its_origin(folder):
     assert "no network here" in message
 
 
-def test_missing_reviews_say_how_they_were_drawn(folder):
+def test_the_error_for_missing_reviews_describes_their_origin(folder):
     with pytest.raises(FileNotFoundError) as missing:
         data.nsmc("test")
     message = str(missing.value)

@@ -1,4 +1,4 @@
-"""Pairs of texts keep their word: dates, docstrings, small talk, captions."""
+"""Data sets of texts: dates, docstrings, dialogues, captions, questions."""
 
 import datetime
 import re
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_seq import data
-from keras_seq.data import date_pairs, docstring_pairs
+from keras_seq.data import docstring_summaries, localized_dates
 from keras_seq.evaluation import (
     exact_match,
     nearest_answer,
@@ -20,7 +20,7 @@ from keras_seq.evaluation import (
     tfidf_accuracy,
 )
 
-# No backend has a hand in this: one is enough.
+# No function of these depends on the backend.
 pytestmark = pytest.mark.tensorflow_only
 
 SPLIT = {
@@ -33,7 +33,7 @@ SPLIT = {
 
 
 def real(loader, *arguments):
-    """Load a real data set, or skip where its files are not at hand."""
+    """Load a data set from its file, or skip if the file is missing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.utils, "get_file", no_network)
         try:
@@ -52,7 +52,7 @@ def is_nfc(texts):
 
 @pytest.fixture(scope="module")
 def small_package(tmp_path_factory):
-    """Give an importable package of which every file is known."""
+    """Write an importable package with known docstrings."""
     home = tmp_path_factory.mktemp("site") / "smallpackage"
     for folder in (home / "tests", home / "numpy"):
         folder.mkdir(parents=True)
@@ -64,7 +64,7 @@ def small_package(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(home.parent))
         yield home.name
-    docstring_pairs._pairs.cache_clear()
+    docstring_summaries.docstring_pairs.cache_clear()
 
 
 GOOD = '''
@@ -105,17 +105,17 @@ class Short:
 '''
 
 
-# Every set
+# All data sets
 
 
 @pytest.mark.parametrize("name", SPLIT)
-def test_an_unknown_split_is_refused_by_name(name):
+def test_an_unknown_split_raises_an_error_that_names_it(name):
     with pytest.raises(ValueError, match=r"`split` must be one of .*'dev'"):
         SPLIT[name]("dev")
 
 
 @pytest.mark.parametrize(
-    "refused, call",
+    "argument, call",
     [
         ("count", lambda: data.dates(0)),
         ("count", lambda: data.dates(200_000, split="test")),
@@ -125,13 +125,14 @@ def test_an_unknown_split_is_refused_by_name(name):
         ("target", lambda: data.multi30k("test", "en", "en")),
         ("max_body", lambda: data.docstrings(max_body=0)),
         ("max_summary", lambda: data.docstrings(max_summary=2.5)),
+        ("packages", lambda: data.docstrings(packages="json")),
         ("train_answers", lambda: nearest_answer([], [], ["?"])),
         ("train_answers", lambda: nearest_answer(["a", "b"], ["c"], ["?"])),
         ("n", lambda: nearest_answer(["a"], ["b"], ["?"], n=0)),
     ],
 )
-def test_a_bad_argument_is_refused_by_name(refused, call):
-    with pytest.raises(ValueError, match=f"`{refused}` must .*Received"):
+def test_a_bad_argument_raises_an_error_that_names_it(argument, call):
+    with pytest.raises(ValueError, match=f"`{argument}` must .*Received"):
         call()
 
 
@@ -145,8 +146,10 @@ def test_a_bad_argument_is_refused_by_name(refused, call):
         ),
     ],
 )
-def test_a_missing_package_is_named_with_its_extra(module, call, monkeypatch):
-    date_pairs._formats.cache_clear()
+def test_the_error_for_a_missing_package_names_the_extra(
+    module, call, monkeypatch
+):
+    localized_dates.date_formats.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r'"keras_seq\[tutorials\]"'):
         call()
@@ -155,14 +158,14 @@ def test_a_missing_package_is_named_with_its_extra(module, call, monkeypatch):
 # Dates
 
 
-def test_dates_have_the_asked_number_and_no_text_twice():
+def test_dates_have_the_requested_number_and_no_repeated_text():
     texts, answers, spans = data.dates(997)
     assert len(set(texts)) == len(texts) == len(answers) == 997
     assert spans.shape == (997, 10, 2)
     assert spans.dtype == "int32"
 
 
-def test_a_seed_gives_the_same_dates_again_and_another_gives_others():
+def test_the_same_seed_gives_the_same_dates_and_another_seed_other_dates():
     texts, answers, spans = data.dates(101, seed=3)
     again = data.dates(101, seed=3)
     assert (texts, answers) == again[:2]
@@ -196,19 +199,19 @@ def test_every_format_is_written_as_babel_writes_it():
             unicodedata.normalize("NFC", format_date(date, name, language))
             for name in Locale.parse(language).date_formats
         }
-        known = date_pairs._formats()[language]
-        ours = {date_pairs._write(date, language, p)[0] for p in known}
+        known = localized_dates.date_formats()[language]
+        ours = {localized_dates.write_date(date, language, p)[0] for p in known}
         # What is missing has two digits of the year, or slashes.
         missing = {text for text in wanted - ours if "1950" in text}
         assert all("/" in text for text in missing)
 
 
-def test_no_text_of_any_format_means_two_dates():
+def test_no_text_of_any_format_has_two_dates():
     meaning = {}
-    for date in date_pairs._days("test")[::7]:
-        for language, formats in date_pairs._formats().items():
+    for date in localized_dates.dates_of_split("test")[::7]:
+        for language, formats in localized_dates.date_formats().items():
             for pattern in formats:
-                text, _ = date_pairs._write(date, language, pattern)
+                text, _ = localized_dates.write_date(date, language, pattern)
                 assert meaning.setdefault(text, date) == date
 
 
@@ -218,14 +221,14 @@ def test_no_format_has_slashes_or_a_short_year():
     assert all(answer[:4] in text for text, answer in zip(texts, answers))
 
 
-def test_spans_hold_the_year_and_the_day_of_the_answer():
+def test_spans_cover_the_year_and_the_day_of_the_answer():
     for text, answer, spans in zip(*data.dates(1999, seed=13)):
         fields = [text[begin:end] for begin, end in spans]
         assert fields[:4] == [answer[:4]] * 4
         assert [int(day) for day in fields[8:]] == [int(answer[8:])] * 2
 
 
-def test_spans_hold_one_name_or_number_of_the_month():
+def test_spans_cover_the_name_or_number_of_the_month():
     for text, answer, spans in zip(*data.dates(1999, seed=17)):
         first, second = (text[begin:end] for begin, end in spans[5:7])
         assert first == second
@@ -241,8 +244,8 @@ def test_spans_of_hyphens_are_empty_and_fields_never_overlap():
     assert (spans[..., 1] <= np.array([[len(text)] for text in texts])).all()
 
 
-def test_every_format_tells_the_year_of_the_date():
-    for formats in date_pairs._formats().values():
+def test_every_format_has_the_year_the_month_and_the_day():
+    for formats in localized_dates.date_formats().values():
         for pattern in formats:  # "Y" in Babel 2.19: the year of a week
             names = {name.replace("L", "M") for name, _ in pattern}
             assert names >= {"y", "M", "d"} and "Y" not in names
@@ -268,7 +271,7 @@ def test_korean_dates_are_written_in_hangul():
 # Docstrings
 
 
-def test_a_docstring_is_divided_into_body_and_summary(small_package):
+def test_a_docstring_is_split_into_body_and_summary(small_package):
     found = {}
     for split in ("train", "test"):
         bodies, summaries = data.docstrings(split, packages=[small_package])
@@ -284,7 +287,7 @@ def test_a_docstring_is_divided_into_body_and_summary(small_package):
     }
 
 
-def test_lengths_of_docstrings_are_limited_as_asked(small_package):
+def test_max_body_and_max_summary_limit_the_lengths(small_package):
     kept = [
         body
         for split in ("train", "test")
@@ -293,9 +296,37 @@ def test_lengths_of_docstrings_are_limited_as_asked(small_package):
     assert kept == ["This body is exactly long enough for a pair."]
 
 
-def test_a_package_that_is_not_installed_is_named():
+def test_the_error_names_a_package_that_is_not_installed():
     with pytest.raises(ImportError, match="nosuchpackage"):
         data.docstrings(packages=["nosuchpackage"])
+
+
+def test_docstrings_of_a_subpackage_are_read_without_importing_its_parent(
+    tmp_path, monkeypatch
+):
+    inner = tmp_path / "outerpackage" / "inner"
+    inner.mkdir(parents=True)
+    for folder in (inner.parent, inner):
+        (folder / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (inner / "good.py").write_text(GOOD, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    summaries = [
+        summary
+        for split in ("train", "test")
+        for summary in data.docstrings(split, packages=["outerpackage.inner"])[
+            1
+        ]
+    ]
+    assert len(summaries) == 2
+    assert "outerpackage" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "package", ["", ".json", "json.", "json.decoder", "json.nosuch", "a.b"]
+)
+def test_a_name_that_is_not_a_package_is_named_in_the_error(package):
+    with pytest.raises(ImportError, match=f"packages with {package!r}"):
+        data.docstrings(packages=[package])
 
 
 def test_docstrings_are_clean_and_split_by_their_summary():
@@ -315,18 +346,18 @@ def test_docstrings_are_clean_and_split_by_their_summary():
     assert len(test[0]) > 200
 
 
-def test_docstrings_of_all_packages_are_read_in_time():
+def test_docstrings_of_all_packages_are_read_in_20_seconds():
     begin = time.process_time()
     bodies, _ = data.docstrings()
     assert time.process_time() - begin < 20
     assert len(bodies) > 4000
 
 
-# Small talk
+# Dialogues
 
 
 def rows(language):
-    """Read every intent, question and answer as they stand in the file."""
+    """Read every intent, question and answer of the file."""
     path = files("keras_seq.data") / f"dialogues_{language}.tsv"
     header, *lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     assert header == "intent\tquestion\tanswer"
@@ -334,13 +365,13 @@ def rows(language):
 
 
 @pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
-def test_there_are_three_hundred_dialogues_or_more(language):
+def test_there_are_at_least_three_hundred_dialogues(language):
     assert all(len(row) == 3 and all(row) for row in rows(language))
     assert len(rows(language)) >= 300
 
 
 @pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
-def test_no_question_stands_twice_even_with_other_punctuation(language):
+def test_no_question_is_repeated_with_other_punctuation(language):
     asked = [
         "".join(c for c in question.lower() if c.isalnum())
         for _, question, _ in rows(language)
@@ -349,7 +380,7 @@ def test_no_question_stands_twice_even_with_other_punctuation(language):
 
 
 @pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
-def test_dialogues_are_trimmed_nfc_and_short_enough(language):
+def test_dialogues_are_stripped_nfc_and_at_most_70_characters(language):
     texts = [text for row in rows(language) for text in row]
     assert is_nfc(texts)
     assert all(text == " ".join(text.split()) for text in texts)
@@ -372,7 +403,7 @@ def test_the_two_splits_are_all_dialogues_and_share_no_question(language):
 
 
 @pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
-def test_every_intent_is_trained_in_two_wordings_at_least(language):
+def test_every_intent_has_at_least_two_training_questions(language):
     trained = data.dialogues(language)[1]
     for _, _, answer in rows(language):
         assert trained.count(answer) >= 2
@@ -385,20 +416,22 @@ def test_every_intent_is_trained_in_two_wordings_at_least(language):
         ("ko", "내일 시간 있어?", "내일"),
     ],
 )
-def test_the_best_known_question_is_trained(language, question, word):
+def test_the_question_of_the_readme_is_in_the_training_split(
+    language, question, word
+):
     answer = dict(zip(*data.dialogues(language)))[question]
     assert word in answer
 
 
 @pytest.mark.parametrize("language", data.DIALOGUE_LANGUAGES)
-def test_dialogues_can_be_learned_from_their_wording(language):
+def test_the_nearest_question_often_has_the_right_answer(language):
     train, test = (data.dialogues(language, s) for s in ("train", "test"))
     found = nearest_answer(*train, test[0])
     right = np.mean([a == b for a, b in zip(found, test[1])])
     assert 0.5 < right < 0.9
 
 
-# Real data
+# Data files
 
 
 @pytest.mark.parametrize(
@@ -412,13 +445,13 @@ def test_captions_are_aligned_nfc_lines(split, lines):
     assert all(targets)
 
 
-def test_captions_begin_as_published():
+def test_the_first_captions_are_the_published_ones():
     sources, targets = real(data.multi30k)
     assert sources[0].startswith("Zwei junge weiße Männer sind im Freien")
     assert targets[0].startswith("Two young, White males are outside")
 
 
-def test_captions_turn_round():
+def test_source_and_target_language_can_be_swapped():
     sources, targets = real(data.multi30k, "test", "fr", "de")
     assert real(data.multi30k, "test", "de", "fr") == (targets, sources)
 
@@ -450,7 +483,7 @@ def test_korean_questions_have_nfc_answers():
         (data.chatbot_ko, "chatbot_ko/ChatbotData.csv", "songys/Chatbot_data"),
     ],
 )
-def test_a_missing_file_is_named_with_its_origin(
+def test_the_error_for_a_missing_file_names_it_and_its_origin(
     load, named, origin, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("KERAS_SEQ_DATA", str(tmp_path / "own"))
@@ -492,10 +525,10 @@ def test_no_questions_get_no_answers():
     assert nearest_answer(["a"], ["1"], []) == []
 
 
-# What BERT is fine-tuned on.
+# Tagging and question answering
 
 
-def test_the_fields_of_a_dated_sentence_are_where_they_are_said_to_be():
+def test_spans_of_dated_sentences_cover_year_and_day():
     texts, spans = data.dated_sentences(997)
     assert len(set(texts)) > 990 and is_nfc(texts)
     assert spans.shape == (997, 3, 2) and spans.dtype == np.int32
@@ -511,7 +544,7 @@ def test_the_fields_of_a_dated_sentence_are_where_they_are_said_to_be():
     assert first[0] == again[0] and (first[1] == again[1]).all()
 
 
-def test_answers_about_functions_are_parts_of_their_texts():
+def test_answers_about_functions_are_spans_of_their_texts():
     questions, texts, answers, spans = data.function_facts(997)
     assert len(questions) == len(texts) == 997 and spans.dtype == np.int32
     for text, answer, (begin, end) in zip(texts, answers, spans):
@@ -534,7 +567,7 @@ def test_answers_about_functions_are_parts_of_their_texts():
         data.function_facts(1, split="dev")
 
 
-def test_the_first_fact_of_the_kind_is_right_as_often_as_is_said():
+def test_the_first_fact_of_the_kind_has_the_documented_exact_match():
     *asked, answers, _ = data.function_facts(1000, split="test")
     found = data.first_facts(*asked)
     assert round(exact_match(answers, found), 2) == 0.47
@@ -546,7 +579,7 @@ def test_the_first_fact_of_the_kind_is_right_as_often_as_is_said():
             data.first_facts([bad], [text])
 
 
-def test_the_first_numbers_are_the_date_as_often_as_is_said():
+def test_the_first_numbers_have_the_documented_f1():
     texts, spans = data.dated_sentences(1000, split="test")
     right = said = 0
     for text, (year, _, day) in zip(texts, spans.tolist()):
@@ -558,13 +591,13 @@ def test_the_first_numbers_are_the_date_as_often_as_is_said():
     assert round(2 * right / (said + 3 * len(texts)), 2) == 0.62
 
 
-def test_reviews_are_told_by_counting_as_often_as_is_said():
+def test_tfidf_on_reviews_has_the_documented_accuracy():
     (texts, labels), held_out = real(data.nsmc), real(data.nsmc, "test")
     found = tfidf_accuracy(texts[:1000], labels[:1000], *held_out)
     assert round(found, 3) == 0.761
 
 
-def test_letters_that_tell_the_kind_are_found_by_counting():
+def test_tfidf_finds_the_letters_of_a_class():
     texts = ["aab", "aba", "baa", "xxy", "xyx", "yxx"]
     labels = [0, 0, 0, 1, 1, 1]
     held_out = tfidf_accuracy(texts, labels, ["aabb", "xxyy", "xa"], [0, 1, 1])
@@ -575,7 +608,7 @@ def test_letters_that_tell_the_kind_are_found_by_counting():
         tfidf_accuracy(texts, labels, texts, labels[1:])
 
 
-def test_test_texts_are_no_training_texts_under_other_names():
+def test_test_texts_differ_from_training_texts_in_more_than_names():
     def hidden(split):
         questions, texts, *_ = data.function_facts(500, split=split)
         both = zip(questions, texts)
@@ -584,7 +617,7 @@ def test_test_texts_are_no_training_texts_under_other_names():
     assert len(hidden("train") & hidden("test")) < 5
 
 
-def test_texts_that_share_words_are_taken_for_neighbours():
+def test_shared_words_classify_pairs_of_texts():
     first = ["red cat", "blue dog", "green bird", "old tree"]
     known = first, ["a cat", "the dog", "no fish", "one car"]
     new = ["old cat", "green dog"], ["the cat", "no car"]

@@ -41,7 +41,7 @@ MODELS = {
         {
             **SMALL,
             "normalize_first": True,
-            "positions": "learned",
+            "position_encoding": "learned",
             "shared": True,
             "tied": True,
         },

@@ -96,7 +96,7 @@ def test_a_model_without_a_head_gives_its_vectors(tmp_path):
     theirs = make("ViTModel", tmp_path)
     ours = pretrained.load(tmp_path)
     answer = expected(theirs, images()).last_hidden_state
-    assert_close(ours.encode(images())[0], answer)
+    assert_close(ours.encode(images()), answer)
     assert_close(ours(images()), answer[:, 0])
 
 
@@ -124,7 +124,7 @@ def test_a_head_for_other_classes_is_a_new_one(published, num_classes):
     theirs, folder = published
     ours = pretrained.load(folder, num_classes=num_classes)
     answer = expected(theirs.vit, images()).last_hidden_state
-    assert_close(ours.encode(images())[0], answer)
+    assert_close(ours.encode(images()), answer)
     assert ours(images()).shape == (3, num_classes or 12)
     if num_classes == 7:  # as many, but not theirs
         assert np.abs(numbers(ours.head.kernel)).max() < 0.1
@@ -238,7 +238,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
     "option, value",
     [
         ("pooling", "mean"),
-        ("positions", "sinusoidal"),
+        ("position_encoding", "sinusoidal"),
         ("patch_size", 2),
         ("num_heads", 2),
         ("epsilon", 1e-3),
@@ -344,7 +344,7 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
     "options, labels, says",
     [
         ({"pooling": "mean"}, None, "pooling"),
-        ({"positions": "none"}, None, "positions"),
+        ({"position_encoding": "none"}, None, "position_encoding"),
         ({"activation": "silu"}, None, "activation"),
         ({}, "ab", "labels"),
         ({}, 2, "labels"),

@@ -13,7 +13,8 @@ from keras_seq.generation import BeamSearch, WithoutCache, generate
 from keras_seq.layers import (
     LayerNormalization,
     MultiHeadAttention,
-    PositionalEncoding,
+    PositionEmbedding,
+    SinePositionEncoding,
     TokenEmbedding,
     TransformerDecoder,
     TransformerEncoder,
@@ -21,7 +22,7 @@ from keras_seq.layers import (
     sinusoidal_positions,
 )
 from keras_seq.layers.feed_forward import gelu, gelu_tanh
-from keras_seq.layers.transformer_blocks import _Residual
+from keras_seq.layers.transformer_blocks import ResidualConnection
 from keras_seq.models import GPT, RecurrentLM, Seq2Seq, Transformer
 from keras_seq.training import TokenCrossEntropy
 
@@ -136,13 +137,15 @@ def of_torch(theirs, *memory):
         out = state[f"{name}.out_proj.weight"].T
         yield from (out.reshape(H, D // H, D), state[f"{name}.out_proj.bias"])
 
-    weights = list(attention("self_attn"))
-    weights += attention("multihead_attn") if memory else ()
+    def norm(number):
+        return [state[f"norm{number}.weight"], state[f"norm{number}.bias"]]
+
+    weights = [*attention("self_attn"), *norm(1)]
+    if memory:
+        weights += [*attention("multihead_attn"), *norm(2)]
     for name in ("linear1", "linear2"):
         weights += [state[f"{name}.weight"].T, state[f"{name}.bias"]]
-    for name in ("norm1", "norm2", "norm3")[: 2 + len(memory)]:
-        weights += [state[f"{name}.weight"], state[f"{name}.bias"]]
-    return weights
+    return weights + norm(2 + len(memory))
 
 
 @pytest.mark.parametrize("shape", [(3, 11), (3, 5, 2, 11)])
@@ -165,7 +168,7 @@ def test_encoder_block_is_that_of_torch(normalize_first, activation):
         14, 2, 17, 0.0, activation, batch_first=True, norm_first=normalize_first
     ).eval()
     ours = TransformerEncoder(
-        14, 2, hidden=17, activation=activation, normalize_first=normalize_first
+        17, 2, activation=activation, normalize_first=normalize_first
     )
     x = np.random.default_rng(0).normal(size=(3, 5, 14)).astype("float32")
     mask = ids() != 0
@@ -193,7 +196,7 @@ def test_decoder_block_is_that_of_torch(normalize_first):
     theirs = torch.nn.TransformerDecoderLayer(
         14, 2, 17, 0.0, batch_first=True, norm_first=normalize_first
     ).eval()
-    ours = TransformerDecoder(14, 2, hidden=17, normalize_first=normalize_first)
+    ours = TransformerDecoder(17, 2, normalize_first=normalize_first)
     rng = np.random.default_rng(0)
     x, memory = (rng.normal(size=(3, n, 14)).astype("float32") for n in (3, 5))
     mask = sentences()["source"] != 0
@@ -206,7 +209,7 @@ def test_decoder_block_is_that_of_torch(normalize_first):
             torch.tensor(~numbers(causal_mask(3)).astype(bool)),
             memory_key_padding_mask=torch.tensor(~mask),
         ).numpy()
-    y = numbers(ours(x, memory, memory_mask=mask))
+    y = numbers(ours(x, memory, encoder_output_mask=mask))
     np.testing.assert_allclose(y, expected, atol=1e-4)
 
 
@@ -269,14 +272,16 @@ def test_norm_keeps_what_keras_lets_it_have():
     assert again.get_config() == norm.get_config()
 
 
-@pytest.mark.parametrize("kind", ["learned", "sinusoidal"])
-def test_only_rows_of_vectors_have_positions(kind):
+@pytest.mark.parametrize(
+    "layer", [SinePositionEncoding(), PositionEmbedding(7)], ids=repr
+)
+def test_position_layers_require_three_axes(layer):
     with pytest.raises(ValueError, match=r"`x` must be \(B, T, D\)"):
-        PositionalEncoding(kind, 7)(np.ones((3, 5), "float32"))
+        layer(np.ones((3, 5), "float32"))
 
 
 def test_a_position_that_was_not_learned_is_no_number():
-    layer = PositionalEncoding("learned", 7)
+    layer = PositionEmbedding(7)
     positions = np.array([[-7, -1, 0, 6, 7]])
     found = numbers(layer(np.ones((1, 5, 3), "float32"), positions))
     lost = np.isnan(found).all(axis=-1)
@@ -295,9 +300,9 @@ def test_waves_are_those_of_the_paper(units):
 
 
 def test_no_more_places_than_were_learned():
-    with pytest.raises(ValueError, match="max_length"):
-        PositionalEncoding("learned", 4)(wide_floats())
-    with pytest.raises(ValueError, match="max_length"):
+    with pytest.raises(ValueError, match="sequence_length"):
+        PositionEmbedding(4)(wide_floats())
+    with pytest.raises(ValueError, match="length"):
         GPT(VOCAB, 8, num_heads=2, max_length=4)(ids())
 
 
@@ -308,7 +313,9 @@ def test_without_positions_words_are_a_bag():
     x = ids()[:1]
     swapped = x[:, [1, 0, 2, 3, 4]]
     for positions, same in (("none", True), ("sinusoidal", False)):
-        model = Transformer(VOCAB, VOCAB, 8, positions=positions, **options)
+        model = Transformer(
+            VOCAB, VOCAB, 8, position_encoding=positions, **options
+        )
         model({"source": x, "target": x})
         memory, *_ = model.encode(x)
         other, *_ = model.encode(swapped)
@@ -326,9 +333,9 @@ def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
     model.compile(
         keras.optimizers.Adam(0.01, epsilon=1e-12), TokenCrossEntropy()
     )
-    before = numbers(model.positions.embeddings)
+    before = numbers(model.position_embedding.embeddings)
     model.train_on_batch(x, x)
-    step = np.abs(numbers(model.positions.embeddings) - before)
+    step = np.abs(numbers(model.position_embedding.embeddings) - before)
     np.testing.assert_allclose(step, 0.01, rtol=1e-3)
 
 
@@ -375,7 +382,9 @@ def test_a_longer_prompt_is_refused_after_a_shorter_one():
         generate(model, ids()[:, :length], max_length=4)
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, np.ones((3, 6), "int32"), max_length=4)
-    wide = Transformer(VOCAB, VOCAB, 8, positions="learned", max_length=5)
+    wide = Transformer(
+        VOCAB, VOCAB, 8, position_encoding="learned", max_length=5
+    )
     wide(sentences())
     with pytest.raises(ValueError, match="`max_length`"):
         generate(wide, ids(), max_length=6)
@@ -399,7 +408,7 @@ def test_padding_is_known_from_the_embedding():
     keras.utils.set_random_seed(0)
     embedding, x = TokenEmbedding(VOCAB, 8), ids()
     mask, other = x != 0, np.ones((5, 5), bool)
-    look, block = MultiHeadAttention(2, 4), TransformerEncoder(8, 2)
+    look, block = MultiHeadAttention(2, 4), TransformerEncoder(32, 2)
     h = ops.convert_to_tensor(numbers(embedding(x)))  # without Keras's mask
     for layer, named in ((look, "value_mask"), (block, "mask")):
         expected = numbers(layer(h, **{named: mask}))
@@ -410,47 +419,75 @@ def test_padding_is_known_from_the_embedding():
             np.testing.assert_allclose(
                 numbers(found)[mask], expected[mask], atol=1e-6
             )
-    block = TransformerDecoder(8, 2)
-    expected = numbers(block(h, h, mask=mask, memory_mask=mask))
+    block = TransformerDecoder(32, 2)
+    expected = numbers(block(h, h, mask=mask, encoder_output_mask=mask))
     found = numbers(block(embedding(x), embedding(x)))
     np.testing.assert_allclose(found[mask], expected[mask], atol=1e-6)
 
 
 def test_an_attention_mask_of_a_block_is_obeyed():
-    block, x = TransformerEncoder(11, 1), wide_floats()
+    block, x = TransformerEncoder(44, 1), wide_floats()
     expected = numbers(block(x, use_causal_mask=True))
     found = numbers(block(x, attention_mask=causal_mask(5)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("normalize_first", [True, False])
-def test_a_block_may_be_asked_for_some_positions_alone(normalize_first):
+def test_encode_queries_computes_some_positions_only(normalize_first):
     block, x = (
-        TransformerEncoder(11, 1, normalize_first=normalize_first),
+        TransformerEncoder(44, 1, normalize_first=normalize_first),
         wide_floats(),
     )
     mask = np.arange(5) < np.array([[5], [3], [1]])[: len(x)]
     y, weights = map(numbers, block(x, mask=mask, return_attention_scores=True))
     few, looked = map(
         numbers,
-        block(x, mask=mask, query=x[:, 3:0:-2], return_attention_scores=True),
+        block.encode_queries(
+            x[:, 3:0:-2], x, mask=mask, return_attention_scores=True
+        ),
     )
     np.testing.assert_allclose(few, y[:, 3:0:-2], atol=1e-5)
     np.testing.assert_allclose(looked, weights[:, :, 3:0:-2], atol=1e-6)
-    with pytest.raises(ValueError, match=r"`use_causal_mask` must be False"):
-        block(x, query=x[:, :1], use_causal_mask=True)
+    with pytest.raises(ValueError, match="not built"):
+        TransformerEncoder(44, 1).encode_queries(x, x)
+
+
+class LastPositions(keras.layers.Layer):
+    """Compute two positions of a block, as the last block of a model does."""
+
+    def __init__(self, block, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def build(self, x_shape):
+        if not self.block.built:
+            self.block.build(x_shape)
+
+    def call(self, x):
+        keep = np.tri(2, 5, dtype=bool)  # for each query
+        return self.block.encode_queries(x[:, 2:4], x, attention_mask=keep)
+
+    def get_config(self):
+        block = keras.saving.serialize_keras_object(self.block)
+        return {**super().get_config(), "block": block}
+
+    @classmethod
+    def from_config(cls, config):
+        block = keras.saving.deserialize_keras_object(config.pop("block"))
+        return cls(block, **config)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_a_block_asked_for_some_positions_is_saved(dtype, tmp_path):
+def test_a_model_that_uses_encode_queries_is_saved(dtype, tmp_path):
     x = keras.Input((5, 11))
-    block = TransformerEncoder(11, 1, dtype=dtype)
-    keep = np.tri(2, 5, dtype=bool)  # for each position asked for
-    y = block(x, query=x[:, 2:4], attention_mask=keep)
+    block = TransformerEncoder(44, 1, dtype=dtype)
+    y = LastPositions(block, dtype=dtype)(x)
     assert y.shape == (None, 2, 11)
     model = keras.Model(x, y)
     model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded = keras.models.load_model(
+        tmp_path / "model.keras", {"LastPositions": LastPositions}
+    )
     assert np.array_equal(
         numbers(model(wide_floats())), numbers(loaded(wide_floats()))
     )
@@ -533,9 +570,10 @@ def test_gpt_speaks_to_the_end_of_what_it_can_see():
         said.append(token[:, None])
 
 
-def test_block_refuses_an_input_of_another_width():
-    with pytest.raises(ValueError, match="units"):
-        TransformerEncoder(8, 2)(wide_floats())
+@pytest.mark.parametrize("kind", [TransformerEncoder, TransformerDecoder])
+def test_the_heads_must_divide_the_width_of_the_input(kind):
+    with pytest.raises(ValueError, match="`num_heads` must divide the width"):
+        kind(8, 2).build((None, None, 11))
 
 
 def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
@@ -545,7 +583,7 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
         ({"dropout": 0.0, "attention_dropout": 0.5}, False),
         ({"dropout": 0.5, "attention_dropout": 0.0}, False),
     ):
-        block = TransformerEncoder(11, 1, **options)
+        block = TransformerEncoder(44, 1, **options)
         _, weights = block(x, return_attention_scores=True, training=True)
         alike = np.allclose(
             numbers(block(x)), numbers(block(x, training=True)), atol=1e-6
@@ -556,21 +594,25 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
 
 def test_gpt_may_leave_its_attention_weights_whole():
     config = GPT(13, 8, dropout=0.5, attention_dropout=0.0).get_config()
-    for block in GPT.from_config(config).blocks:
-        assert block.attentions[0].dropout.rate == 0.0
-        assert block.residuals[0].dropout.rate == 0.5
+    model = GPT.from_config(config)
+    model.build((None, None))
+    for block in model.blocks:
+        assert block.self_attention.dropout.rate == 0.0
+        assert block.attention_residual.dropout.rate == 0.5
 
 
 @pytest.mark.parametrize("normalize_first", [False, True])
 def test_stochastic_depth_goes_around_whole_rows(normalize_first):
-    residual = _Residual(0.0, normalize_first, 1e-5, skipped=0.25)
+    residual = ResidualConnection(
+        normalize_first=normalize_first, stochastic_depth=0.25
+    )
     residual.build((None, 3, 7))
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(2, 997, 3, 7)).astype("float32")
 
     def left(y, training):
-        (found,) = residual.around(
-            ops.convert_to_tensor(x), lambda h: [ops.cast(y, h.dtype)], training
+        found = residual.add(
+            ops.convert_to_tensor(x), ops.convert_to_tensor(y), training
         )
         return numbers(found)
 
@@ -586,13 +628,14 @@ def test_stochastic_depth_goes_around_whole_rows(normalize_first):
 def test_without_stochastic_depth_a_block_is_what_it_was():
     x = wide_floats()
     blocks = [
-        TransformerEncoder(11, 11, normalize_first=True, stochastic_depth=rate)
+        TransformerEncoder(44, 11, normalize_first=True, stochastic_depth=rate)
         for rate in (0.0, 0.99)
     ]
     a, _ = (numbers(block(x)) for block in blocks)
     blocks[1].set_weights(blocks[0].get_weights())
     assert np.array_equal(numbers(blocks[1](x)), a)
-    assert all(residual.skip is None for residual in blocks[0].residuals)
+    assert blocks[0].attention_residual.row_dropout is None
+    assert blocks[0].feed_forward_residual.row_dropout is None
 
 
 def test_regularizers_and_constraints_reach_the_kernels():
@@ -647,7 +690,7 @@ def test_gelu_by_tanh_is_near_the_exact_one():
 
 def test_kernels_begin_as_is_said_and_no_two_alike():
     draw = keras.initializers.TruncatedNormal(stddev=0.02)
-    block = TransformerEncoder(31, 1, kernel_initializer=draw)
+    block = TransformerEncoder(124, 1, kernel_initializer=draw)
     again = TransformerEncoder.from_config(block.get_config())
     for one in (block, again):
         one.build((None, None, 31))

@@ -165,7 +165,7 @@ def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
 @pytest.mark.parametrize("positions", PLACES)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_only_without_positions_patches_are_a_bag(positions, pooling):
-    model = vit(positions=positions, pooling=pooling)
+    model = vit(position_encoding=positions, pooling=pooling)
     pieces = numbers(model.patches(images()))
     mixed = model.patches.join(pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15))
     change = np.abs(numbers(model(mixed)) - numbers(model(images()))).max()
@@ -188,7 +188,7 @@ def test_every_layer_gives_its_weights(pooling, tokens):
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_without_a_head_what_is_pooled_comes_out(pooling):
     model = vit(num_classes=None, pooling=pooling)
-    vectors, _ = model.encode(images())
+    vectors = model.encode(images())
     vectors = numbers(vectors)
     wanted = vectors[:, 0] if pooling == "token" else vectors.mean(axis=1)
     np.testing.assert_allclose(numbers(model(images())), wanted, atol=1e-6)
@@ -208,7 +208,9 @@ def test_it_cannot_be_built_for_images_of_another_size():
 
 
 def test_waves_and_means_save_and_load(tmp_path):
-    model = vit(positions="sinusoidal", pooling="mean", stochastic_depth=0.5)
+    model = vit(
+        position_encoding="sinusoidal", pooling="mean", stochastic_depth=0.5
+    )
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
@@ -221,7 +223,13 @@ def test_waves_and_means_save_and_load(tmp_path):
 def test_stochastic_depth_rises_in_equal_steps():
     model = vit(num_layers=4, stochastic_depth=0.2)
     rates = [
-        [residual.skip.rate for residual in block.residuals]
+        [
+            residual.row_dropout.rate
+            for residual in (
+                block.attention_residual,
+                block.feed_forward_residual,
+            )
+        ]
         for block in model.blocks
     ]
     assert np.allclose(rates, [[0.05] * 2, [0.1] * 2, [0.15] * 2, [0.2] * 2])
@@ -270,7 +278,7 @@ def test_a_width_without_four_parts_has_no_waves(units):
 
 
 def test_the_token_stands_at_no_place():
-    model = vit(positions="sinusoidal")
+    model = vit(position_encoding="sinusoidal")
     told = numbers(model._place(ops.zeros((1, 7, 12))))[0]
     assert not told[0].any()
     assert np.allclose(told[1:], numbers(sinusoidal_positions_2d(2, 3, 12)))
@@ -301,7 +309,7 @@ def test_a_table_without_the_places_is_refused():
 @pytest.mark.parametrize("positions", PLACES)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_resized_to_the_same_size_nothing_changes(positions, pooling):
-    model = vit(positions=positions, pooling=pooling)
+    model = vit(position_encoding=positions, pooling=pooling)
     same = model.resized((6, 15))
     assert np.array_equal(numbers(same(images())), numbers(model(images())))
     assert all(
@@ -312,7 +320,7 @@ def test_resized_to_the_same_size_nothing_changes(positions, pooling):
 
 @pytest.mark.parametrize("positions", PLACES)
 def test_resized_only_what_was_learned_of_places_changes(positions):
-    model = vit(positions=positions)
+    model = vit(position_encoding=positions)
     new = model.resized((9, 20))
     assert new.config == {**model.config, "image_size": (9, 20)}
     assert new(np.zeros((2, 9, 20, 2), "float32")).shape == (2, 7)

@@ -285,7 +285,9 @@ run.save(figure, "many_to_many")
 T, count = 12, 200 if run.quick else 3200
 clips, labels = data.moving_digits(count, T)
 clips_test, labels_test = data.moving_digits(400, T, split="test", seed=1)
-hidden = clips_test != data.moving_digits(400, T, "test", seed=1, hidden=0)[0]
+hidden = (
+    clips_test != data.moving_digits(400, T, "test", seed=1, occlusion=0)[0]
+)
 hidden = hidden.any(axis=(2, 3))  # (B, T)
 
 

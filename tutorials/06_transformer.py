@@ -196,7 +196,7 @@ for trio in zip(texts_test[:5], said):
 # About half as many epochs.
 
 # %%
-blind = make(normalize_first=True, positions="none")
+blind = make(normalize_first=True, position_encoding="none")
 train("blind", blind, (run.epochs + 1) // 2)
 metrics[f"{metric}_no_positions"] = score(answers_test, answer(blind))
 baselines[f"{metric}_no_positions"] = baselines[metric]
@@ -334,7 +334,7 @@ def first_of_60(layer):
 kinds = ("LSTM", "Transformer")
 read_by = (
     LSTM(128, return_sequences=True),
-    TransformerEncoder(128, 4, dropout=0.0),
+    TransformerEncoder(4 * 128, 4),
 )
 peaks = [keras.ops.convert_to_numpy(w).max(-1).mean() for w in weights["cross"]]
 cells = {

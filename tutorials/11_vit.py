@@ -295,7 +295,7 @@ metrics["vit_accuracy_no_positions_permuted"] = accuracy(
 
 # %%
 learner = others.get("learned", vit)
-learned = keras.ops.convert_to_numpy(learner.positions.embeddings)[1:]
+learned = keras.ops.convert_to_numpy(learner.position_embedding.embeddings)[1:]
 run.save(plots.position_similarity(learned, GRID), "positions")
 
 # %% [markdown]

@@ -1,57 +1,68 @@
-"""Data to learn on: built in, generated, or real.
+"""Data sets: built in, generated, or read from files.
 
-    built in, none of it downloaded        shape of one item
-    pydocs, pydocs_text                    Python's own documents
+    built in, without a download           one example
+    pydocs, pydocs_text                    the documentation of Python
     names                                  a name -> its language
-    dialogues                              a question -> a kind answer
-    docstrings                             an explanation -> its summary
+    dialogues                              a question -> an answer
+    docstrings                             a body -> its summary
     digits, digit_captions                 (8, 8) -> 0..9 -> "seven", "칠"
     moving_digits                          (T, 16, 16) -> (T,)
 
     generated
     dates                                  "5. März 1950" -> "1950-03-05"
     dated_sentences                        a sentence -> year, month and day
-    function_facts, first_facts            a question, a text -> its answer
+    function_facts, first_facts            question, text -> answer
     hello                                  "hell" -> "ello"
     addition                               "535+61" -> "596"
     adding                                 (T, 2) -> the sum of two numbers
     copying                                (T,) -> (T,)
     recall                                 "c9k8j3f1??c" -> 9
 
-    real, found by find_file
-    tinyshakespeare                        plays, by characters
+    files, found by `find_file`
+    tinyshakespeare                        plays, as characters
     wikitext2                              articles of English Wikipedia
-    nsmc                                   Korean film reviews -> good or bad
+    nsmc                                   a Korean film review -> 1 or 0
     multi30k                               a German caption -> an English one
     chatbot_ko                             a Korean question -> an answer
-    cifar10_10k                            (32, 32, 3) -> 0..9, "ship"
+    cifar10_10k                            (32, 32, 3) -> 0..9
 
-Each function takes `split` ("train" or "test") or `seed`, or both, and gives
-numpy arrays and lists of str: the same ones on every machine, but for what
-another version of Python, Babel or a documented package has changed.
+Each function has an argument `split` ("train" or "test") or `seed`, or both,
+and returns NumPy arrays and lists of str. The result is the same on every
+machine, except where another version of Python, Babel or a documented package
+has other texts.
 """
 
-from keras_seq.data.country_names import LANGUAGES, names
-from keras_seq.data.date_pairs import dates
-from keras_seq.data.dated_sentences import dated_sentences
+from keras_seq.data.character_tasks import (
+    HELLO_VOCABULARY,
+    addition,
+    carries,
+    hello,
+)
+from keras_seq.data.cifar_images import CIFAR10_LABELS, cifar10_10k
+from keras_seq.data.data_files import find_file
+from keras_seq.data.date_tagging import dated_sentences
 from keras_seq.data.dialogue_pairs import DIALOGUE_LANGUAGES, dialogues
 from keras_seq.data.digit_images import CAPTIONS, digit_captions, digits
-from keras_seq.data.docstring_pairs import DOCSTRING_PACKAGES, docstrings
-from keras_seq.data.files import find_file
-from keras_seq.data.function_facts import first_facts, function_facts
-from keras_seq.data.memory import RECALL_VOCABULARY, adding, copying, recall
-from keras_seq.data.moving import moving_digits
-from keras_seq.data.python_documents import (
+from keras_seq.data.digit_videos import moving_digits
+from keras_seq.data.docstring_summaries import DOCSTRING_PACKAGES, docstrings
+from keras_seq.data.locale_names import LANGUAGES, names
+from keras_seq.data.localized_dates import dates
+from keras_seq.data.memory_tasks import (
+    RECALL_VOCABULARY,
+    adding,
+    copying,
+    recall,
+)
+from keras_seq.data.python_documentation import (
     paragraphs,
     pydocs,
     pydocs_text,
     sentences,
     split_sentences,
 )
-from keras_seq.data.real import nsmc, tinyshakespeare, wikitext2
-from keras_seq.data.real_images import CIFAR10_LABELS, cifar10_10k
-from keras_seq.data.real_pairs import MULTI30K_LANGUAGES, chatbot_ko, multi30k
-from keras_seq.data.toy import HELLO_VOCABULARY, addition, carries, hello
+from keras_seq.data.question_answering import first_facts, function_facts
+from keras_seq.data.text_corpora import nsmc, tinyshakespeare, wikitext2
+from keras_seq.data.text_pairs import MULTI30K_LANGUAGES, chatbot_ko, multi30k
 
 __all__ = [
     "CAPTIONS",

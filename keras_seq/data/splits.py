@@ -1,8 +1,8 @@
-"""Train or test: the same answer on every machine, in every process.
+"""Training and test split: assign each example by a checksum.
 
-Python's own `hash()` of a string changes from run to run, and a shuffle
-changes as soon as one item is added. A checksum of the item itself does
-neither, so an item that is held out today is held out for good.
+The built-in `hash()` of a str changes from process to process, and a shuffle
+changes as soon as one example is added. A checksum of the example is the same
+on every machine, so that a test example stays a test example.
 """
 
 import zlib
@@ -11,11 +11,15 @@ SPLITS = ("train", "test")
 
 
 def held_out(key):
-    """Tell whether an item belongs to the test split, as one in five does.
+    """Return whether an example belongs to the test split: one in five does.
 
     Args:
-        key: str, what makes two items the same.
+        key: str, equal for two examples that must be in the same split.
     Returns:
-        bool, True if the item is held out for testing.
+        bool, True for a test example.
+    Example:
+        >>> from keras_seq.data.splits import held_out
+        >>> sum(held_out(str(number)) for number in range(1000))
+        189
     """
     return zlib.crc32(key.encode("utf-8")) % 5 == 0

@@ -14,7 +14,8 @@ from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.patches import PatchDropout, Patches
 from keras_seq.layers.position_encoding import (
-    PositionalEncoding,
+    PositionEmbedding,
+    SinePositionEncoding,
     sinusoidal_positions,
     sinusoidal_positions_2d,
 )
@@ -38,9 +39,10 @@ __all__ = [
     "OneHot",
     "PatchDropout",
     "Patches",
-    "PositionalEncoding",
+    "PositionEmbedding",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SinePositionEncoding",
     "TokenEmbedding",
     "TransformerDecoder",
     "TransformerEncoder",

@@ -68,60 +68,70 @@ def activation_of(name):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class FeedForward(keras.layers.Layer):
-    """Change each position by the same small network of two layers.
+    """Apply the same network of two dense layers at each position.
+
+    The width D of the output is that of the input.
 
     Args:
-        units: int > 0, width D of the output.
-        hidden: int > 0, width of the layer between.
-        activation: of the layer between, as in Keras, or "gelu_tanh", GELU
-            by tanh. Default "relu".
-        kernel_initializer: default "glorot_uniform".
+        intermediate_dim: int > 0, width of the layer between.
+        activation: str or function, activation of the layer between, as in
+            Keras, or "gelu_tanh". Default "relu".
+        kernel_initializer: initializer of both kernels. Default
+            "glorot_uniform".
+        bias_initializer: initializer of both biases. Default "zeros".
     Call arguments:
         x: float (..., D).
     Returns:
-        float (..., units).
+        float (..., D).
     Raises:
-        ValueError: if a width is no int > 0.
+        ValueError: if `intermediate_dim` is not an int > 0.
     """
 
     def __init__(
         self,
-        units,
-        hidden,
+        intermediate_dim,
         *,
         activation="relu",
         kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
         **kwargs,
     ):
         super().__init__(**kwargs)
-        units, hidden = checks.positive_int(units=units, hidden=hidden)
-        activation = activation_of(activation)
         self.supports_masking = True
-        self.inner, self.outer = (
-            keras.layers.Dense(
-                width,
-                function,
-                kernel_initializer=cloned(kernel_initializer),
-                dtype=self.dtype_policy,
-            )
-            for width, function in ((hidden, activation), (units, None))
+        self.intermediate_dim = checks.positive_int(
+            intermediate_dim=intermediate_dim
         )
+        self.activation = activation_of(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, x_shape):
-        self.inner.build(x_shape)
-        self.outer.build((*x_shape[:-1], self.inner.units))
+        self.intermediate_dense = self._dense(
+            self.intermediate_dim, self.activation
+        )
+        self.output_dense = self._dense(int(x_shape[-1]))
+        self.intermediate_dense.build(x_shape)
+        self.output_dense.build((*x_shape[:-1], self.intermediate_dim))
         propagate_trainable(self)
 
+    def _dense(self, units, activation=None):
+        return keras.layers.Dense(
+            units,
+            activation,
+            kernel_initializer=cloned(self.kernel_initializer),
+            bias_initializer=cloned(self.bias_initializer),
+            dtype=self.dtype_policy,
+        )
+
     def call(self, x):
-        return self.outer(self.inner(x))
+        return self.output_dense(self.intermediate_dense(x))
 
     def get_config(self):
+        serialize = keras.initializers.serialize
         return {
             **super().get_config(),
-            "units": self.outer.units,
-            "hidden": self.inner.units,
-            "activation": keras.activations.serialize(self.inner.activation),
-            "kernel_initializer": keras.initializers.serialize(
-                self.inner.kernel_initializer
-            ),
+            "intermediate_dim": self.intermediate_dim,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
         }

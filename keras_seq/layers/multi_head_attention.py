@@ -167,7 +167,7 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             (q,) = self._project(query, "query")
             value = query if value is None else value
-            k, v = self.project_memory(value, key)
+            k, v = self.project_key_value(value, key)
         masks = [
             _along(query_mask, "query_mask", 2, (1, 3)),
             _along(value_mask, "value_mask", 2, (1, 2)),
@@ -183,7 +183,7 @@ class MultiHeadAttention(keras.layers.Layer):
         y, weights = self._look(q, k, v, keep, training)
         return (y, weights) if return_attention_scores else y
 
-    def project_memory(self, value, key=None):
+    def project_key_value(self, value, key=None):
         """Compute a memory's keys and values, once for all queries.
 
         Args:
@@ -203,7 +203,7 @@ class MultiHeadAttention(keras.layers.Layer):
             for width in (self.key_dim, self.value_dim)
         ]
 
-    def ask(self, query, memory, mask=None):
+    def attend_to(self, query, memory, mask=None):
         """Look at keys and values: y (B, T, D), weights (B, H, T, S)."""
         (q,) = self._project(query, "query")
         return self._look(q, *memory, mask)
@@ -218,7 +218,7 @@ class MultiHeadAttention(keras.layers.Layer):
             slot: scalar int, where the first of x is to stand in it.
             mask: bool, broadcasts to (B, H, T, S).
         Returns:
-            y, float (B, T, D); the cache with x in it; weights (B, H, T, S).
+            y, float (B, T, D), and the cache with x in it.
         """
         q, k, v = self._project(x, "query", "key", "value")
         slot = ops.cast(slot, "int32")
@@ -228,8 +228,8 @@ class MultiHeadAttention(keras.layers.Layer):
             ops.slice_update(old, at, ops.cast(new, old.dtype))
             for old, new in zip(cache, (k, v))
         ]
-        y, weights = self._look(q, *cache, mask)
-        return y, cache, weights
+        y, _ = self._look(q, *cache, mask)
+        return y, cache
 
     def _project(self, x, *names):
         """Multiply x by several kernels at once: a list of (B, H, T, .)."""

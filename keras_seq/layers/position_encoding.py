@@ -33,15 +33,16 @@ from keras import ops
 
 from keras_seq import checks
 
-POSITIONS = ("sinusoidal", "learned", "none")
+POSITION_ENCODINGS = ("sinusoidal", "learned", "none")
 
 
-def sinusoidal_positions(positions, units):
+def sinusoidal_positions(positions, units, max_wavelength=10000):
     """Tell each position by waves of many lengths.
 
     Args:
         positions: int or float (...,).
         units: int > 0, D.
+        max_wavelength: float > 0. Default 10000.
     Returns:
         float32 (..., D), sines at the even places, cosines at the odd.
     Raises:
@@ -49,7 +50,7 @@ def sinusoidal_positions(positions, units):
     """
     checks.positive_int(units=units)
     i = ops.cast(ops.arange(units), "float32")
-    rate = ops.exp(-(i - i % 2) * (math.log(10000.0) / units))
+    rate = ops.exp(-(i - i % 2) * (math.log(max_wavelength) / units))
     angle = ops.cast(positions, "float32")[..., None] * rate
     return ops.where(i % 2 == 0, ops.sin(angle), ops.cos(angle))
 
@@ -137,68 +138,115 @@ def _cubic(old, new, a=-0.75):
     return weights
 
 
-@keras.saving.register_keras_serializable("keras_seq")
-class PositionalEncoding(keras.layers.Layer):
-    """Add to each vector what tells its place.
+class _PositionEncoding(keras.layers.Layer):
+    """What both layers share: the check of the input, and its shape."""
 
-    Args:
-        kind: "sinusoidal", waves; "learned", a vector for each place; "none",
-            nothing, to see what is then lost.
-        max_length: int > 0, how many places can be learned; the waves have no
-            end. Default 512.
-    Call arguments:
-        x: float (B, T, D).
-        positions: optional int (B, T). Default: 0 to T - 1.
-    Returns:
-        float (B, T, D).
-    Raises:
-        ValueError: if an argument is outside its range, or x is no (B, T, D),
-            or longer than what was learned. (Where a compiled function does
-            not know the length, places beyond it become NaN, and so do those
-            below 0.)
-    """
-
-    def __init__(self, kind="sinusoidal", max_length=512, **kwargs):
-        super().__init__(**kwargs)
-        checks.one_of(POSITIONS, kind=kind)
-        self.kind = kind
-        self.max_length = checks.positive_int(max_length=max_length)
-        self.supports_masking = True
-
-    def build(self, x_shape):
-        if self.kind == "learned":
-            self.embeddings = self.add_weight(
-                name="embeddings",
-                shape=(self.max_length, x_shape[-1]),
-                initializer=keras.initializers.RandomNormal(stddev=0.02),
-            )
-
-    def call(self, x, positions=None):
-        if self.kind == "none":
-            return x
+    def check_input(self, x):
         if len(x.shape) != 3:
             raise ValueError(
                 f"`x` must be (B, T, D). Received x of shape {tuple(x.shape)}."
             )
-        length, units = x.shape[1:]
-        learned, most = self.kind == "learned", self.max_length
-        if learned and isinstance(length, int) and most < length:
-            raise ValueError(
-                "`max_length` must be at least the length of what is read. "
-                f"Received max_length={most}, {length} tokens."
-            )
+
+    def compute_output_spec(self, x, positions=None):
+        self.check_input(x)
+        return keras.KerasTensor(x.shape, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class SinePositionEncoding(_PositionEncoding):
+    """Encode each position by sines and cosines of many wavelengths.
+
+    Args:
+        max_wavelength: float > 0, the longest wavelength is 2 pi times this.
+            Default 10000.
+    Call arguments:
+        x: float (B, T, D), the vectors that the encoding is to be added to.
+        positions: optional int (B, T). Default: 0 to T - 1.
+    Returns:
+        float (B, T, D), the encoding without x.
+    Raises:
+        ValueError: if an argument is outside its range, or x is not (B, T,
+            D).
+    """
+
+    def __init__(self, max_wavelength=10000, **kwargs):
+        super().__init__(**kwargs)
+        checks.positive(max_wavelength=max_wavelength)
+        self.max_wavelength = max_wavelength
+        self.supports_masking = True
+
+    def call(self, x, positions=None):
+        self.check_input(x)
         if positions is None:
             positions = ops.arange(ops.shape(x)[1])[None]
-        if self.kind == "sinusoidal":
-            told = sinusoidal_positions(positions, units)
-        else:  # beyond what was learned: no number, where no error can be
-            # (A product, not the weights: see `TokenEmbedding.call`.)
-            table = ops.multiply(self.embeddings, 1.0)
-            told = ops.take(table, ops.clip(positions, 0, most - 1), axis=0)
-            known = (positions >= 0) & (positions < most)
-            told = ops.where(known[..., None], told, float("nan"))
-        return x + ops.cast(told, x.dtype)
+        encoding = sinusoidal_positions(
+            positions, x.shape[-1], self.max_wavelength
+        )
+        return ops.broadcast_to(ops.cast(encoding, x.dtype), ops.shape(x))
 
     def get_config(self):
-        own = {"kind": self.kind, "max_length": self.max_length}
+        own = {"max_wavelength": self.max_wavelength}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class PositionEmbedding(_PositionEncoding):
+    """Encode each position by a vector that is learned.
+
+    Args:
+        sequence_length: int > 0, number of positions.
+        initializer: initializer of the vectors. Default "glorot_uniform".
+    Call arguments:
+        x: float (B, T, D), the vectors that the embedding is to be added to.
+        positions: optional int (B, T). Default: 0 to T - 1.
+    Returns:
+        float (B, T, D), the embedding without x; NaN at positions outside [0,
+        sequence_length).
+    Raises:
+        ValueError: if `sequence_length` is not an int > 0, or x is not (B, T,
+            D), or T is known and greater than `sequence_length`.
+    """
+
+    def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.sequence_length = checks.positive_int(
+            sequence_length=sequence_length
+        )
+        self.initializer = keras.initializers.get(initializer)
+        self.supports_masking = True
+
+    def build(self, x_shape):
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.sequence_length, x_shape[-1]),
+            initializer=self.initializer,
+        )
+
+    def check_input(self, x):
+        super().check_input(x)
+        length = x.shape[1]
+        if isinstance(length, int) and length > self.sequence_length:
+            raise ValueError(
+                "`sequence_length` must be at least the length of the input. "
+                f"Received sequence_length={self.sequence_length}, {length} "
+                "tokens."
+            )
+
+    def call(self, x, positions=None):
+        self.check_input(x)
+        if positions is None:
+            positions = ops.arange(ops.shape(x)[1])[None]
+        # (A product, not the weights: see `TokenEmbedding.call`.)
+        table, last = ops.multiply(self.embeddings, 1.0), self.sequence_length
+        found = ops.take(table, ops.clip(positions, 0, last - 1), axis=0)
+        known = (positions >= 0) & (positions < last)
+        # NaN, where a compiled function can raise no error.
+        found = ops.where(known[..., None], found, float("nan"))
+        return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "sequence_length": self.sequence_length,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

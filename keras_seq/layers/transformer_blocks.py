@@ -1,221 +1,254 @@
-"""Blocks: look around, then think, and add what was found to what was there.
+"""Transformer blocks: attention, then a position-wise feed-forward network.
 
-A deep stack of attentions alone does not train: each layer averages what the
-one below it gave. The Transformer's block lets every vector pass by, adds what
-the attention found, and then what a small network, the same at each place,
-makes of it. The norm keeps the sum in bounds: behind it, as in the paper, or
-on the way into the function, which leaves a straight path from top to bottom
-and so learns without a warm-up.
+A deep stack of attention layers alone does not train: each layer averages the
+output of the layer below it. The Transformer adds the input of each sublayer
+to its output, a residual connection, and normalizes the sum: after the
+addition (post-norm), as in the paper, or on the way into the sublayer
+(pre-norm), which leaves a direct path from the last block to the first and
+trains without a learning rate warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
-    encoder:    f = look at oneself, FFN     # see the chapter above
-    decoder:    f = look at oneself and not ahead, look at a memory, FFN
+    encoder:    f = self-attention, then f = feed-forward network
+    decoder:    f = causal self-attention, f = cross-attention to the output
+                of the encoder, f = feed-forward network
 
-Shapes: B batch, T length, N positions asked for, S length of the memory, D
-    width, H heads.
+Shapes: B batch, T length, N queries, S source length, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
-Differs from the paper: dropout on the attention weights too, as in its code;
-    stochastic depth draws for each row and each function, not for a batch and
-    a block, and scales what stays in training, not what is there at test.
+Differs from the paper: dropout of the attention weights too, as in its code;
+    stochastic depth is drawn for each row and each sublayer, not for a batch
+    and a block, and scales the kept outputs in training, not all in
+    inference.
 """
 
 import keras
 
 from keras_seq import checks
-from keras_seq.layers.feed_forward import FeedForward
+from keras_seq.layers.feed_forward import FeedForward, activation_of
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.multi_head_attention import MultiHeadAttention
+from keras_seq.layers.multi_head_attention import MultiHeadAttention, cloned
 from keras_seq.layers.trainable import propagate_trainable
 
 
-class _Residual(keras.layers.Layer):
-    """Go around a function: add what comes in to what it gives, and norm."""
+@keras.saving.register_keras_serializable("keras_seq")
+class ResidualConnection(keras.layers.Layer):
+    """Residual connection with layer normalization, pre-norm or post-norm.
+
+    Args:
+        dropout: float in [0, 1), dropout of the output of the sublayer.
+            Default 0.
+        normalize_first: bool, pre-norm instead of post-norm. Default False.
+        layer_norm_epsilon: float > 0. Default 1e-5.
+        stochastic_depth: float in [0, 1), probability that the sublayer is
+            skipped in training, drawn for each row of the batch. Default 0.
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
 
     def __init__(
-        self, dropout, normalize_first, epsilon, skipped=0.0, **kwargs
+        self,
+        dropout=0.0,
+        normalize_first=False,
+        layer_norm_epsilon=1e-5,
+        stochastic_depth=0.0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        policy = self.dtype_policy
-        self.norm = LayerNormalization(epsilon=epsilon, dtype=policy)
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        checks.fraction(dropout=dropout, stochastic_depth=stochastic_depth)
         self.normalize_first = normalize_first
-        self.skip = None
-        if skipped:  # one draw for each row of the batch: all of y, or nothing
-            self.skip = keras.layers.Dropout(
-                skipped, noise_shape=(None, 1, 1), dtype=policy
+        policy = self.dtype_policy
+        self.norm = LayerNormalization(epsilon=layer_norm_epsilon, dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.row_dropout = None
+        if stochastic_depth:  # one draw for each row: all of y, or nothing
+            self.row_dropout = keras.layers.Dropout(
+                stochastic_depth, noise_shape=(None, 1, 1), dtype=policy
             )
 
     def build(self, x_shape):
         self.norm.build(x_shape)
 
-    def enter(self, x):
-        """Give what the function reads."""
+    def normalize_input(self, x):
+        """Return the input of the sublayer: norm(x) if pre-norm, else x."""
         return self.norm(x) if self.normalize_first else x
 
-    def around(self, x, function, training=False):
-        """Add to x the first thing that the function gives; give the rest."""
-        y, *more = function(self.enter(x))
+    def add(self, x, y, training=False):
+        """Add the output y of the sublayer to x, and normalize if post-norm.
+
+        Args:
+            x: float (B, T, D), before `normalize_input`.
+            y: float (B, T, D), output of the sublayer.
+            training: bool, apply dropout and stochastic depth. Default False.
+        Returns:
+            float (B, T, D).
+        """
         y = self.dropout(y, training=training)
-        if self.skip is not None:
-            y = self.skip(y, training=training)
+        if self.row_dropout is not None:
+            y = self.row_dropout(y, training=training)
         x = x + y
-        return x if self.normalize_first else self.norm(x), *more
+        return x if self.normalize_first else self.norm(x)
+
+    def get_config(self):
+        skip = self.row_dropout
+        return {
+            **super().get_config(),
+            "dropout": self.dropout.rate,
+            "normalize_first": self.normalize_first,
+            "layer_norm_epsilon": self.norm.epsilon,
+            "stochastic_depth": 0.0 if skip is None else skip.rate,
+        }
 
 
-class _Block(keras.layers.Layer):
-    """What both blocks share: arguments, and a network behind attention.
+def check_heads(width, num_heads):
+    """Raise a ValueError if the heads cannot share the width evenly."""
+    width, num_heads = checks.positive_int(width=width, num_heads=num_heads)
+    if width % num_heads:
+        raise ValueError(
+            "`num_heads` must divide the width. Received "
+            f"num_heads={num_heads}, width={width}."
+        )
 
-    Args: see `TransformerEncoder`.
-    """
 
-    num_attentions = 1  # before the network
+class _TransformerBlock(keras.layers.Layer):
+    """The arguments and sublayers that encoder and decoder block share."""
 
     def __init__(
         self,
-        units,
+        intermediate_dim,
         num_heads,
-        *,
-        hidden=None,
-        dropout=0.1,
-        attention_dropout=None,
+        dropout=0.0,
         activation="relu",
-        normalize_first=False,
-        epsilon=1e-5,
-        stochastic_depth=0.0,
+        layer_norm_epsilon=1e-5,
         kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        normalize_first=False,
+        *,
+        attention_dropout=None,
+        stochastic_depth=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        units, num_heads = checks.positive_int(units=units, num_heads=num_heads)
-        checks.positive(epsilon=epsilon)
-        if units % num_heads:
-            raise ValueError(
-                "`num_heads` must divide the width. Received "
-                f"num_heads={num_heads}, units={units}."
-            )
-        hidden = 4 * units if hidden is None else hidden
-        on_weights = dropout if attention_dropout is None else attention_dropout
-        checks.fraction(
-            dropout=dropout,
-            attention_dropout=on_weights,
-            stochastic_depth=stochastic_depth,
+        self.supports_masking = True
+        intermediate_dim, num_heads = checks.positive_int(
+            intermediate_dim=intermediate_dim, num_heads=num_heads
         )
+        checks.positive(layer_norm_epsilon=layer_norm_epsilon)
+        checks.fraction(dropout=dropout, stochastic_depth=stochastic_depth)
+        if attention_dropout is not None:
+            checks.fraction(attention_dropout=attention_dropout)
+        self.activation = activation_of(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.config = {
-            "units": units,
+            "intermediate_dim": intermediate_dim,
             "num_heads": num_heads,
-            "hidden": hidden,
             "dropout": dropout,
-            "attention_dropout": attention_dropout,
-            "activation": activation,
+            "layer_norm_epsilon": layer_norm_epsilon,
             "normalize_first": normalize_first,
-            "epsilon": epsilon,
+            "attention_dropout": attention_dropout,
             "stochastic_depth": stochastic_depth,
         }
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        policy = self.dtype_policy
-        self.attentions = [
-            MultiHeadAttention(
-                num_heads,
-                units // num_heads,
-                dropout=on_weights,
-                kernel_initializer=self.kernel_initializer,
-                dtype=policy,
-            )
-            for _ in range(self.num_attentions)
-        ]
-        self.network = FeedForward(
-            units,
-            hidden,
-            activation=activation,
-            kernel_initializer=self.kernel_initializer,
-            dtype=policy,
-        )
-        self.residuals = [
-            _Residual(
-                dropout,
-                normalize_first,
-                epsilon,
-                stochastic_depth,
-                dtype=policy,
-            )
-            for _ in range(self.num_attentions + 1)
-        ]
-        self.supports_masking = True
 
-    def build_parts(self, x_shape, memory_shape=None):
-        shape = (*x_shape[:-1], self.config["units"])
-        if x_shape[-1] != shape[-1]:
-            raise ValueError(
-                "`units` must be the width of the input, to which the block "
-                f"adds. Received units={shape[-1]}, an input of {x_shape[-1]}."
-            )
-        self.attentions[0].build(shape)
-        for attention in self.attentions[1:]:
-            attention.build(shape, memory_shape or shape)
-        self.network.build(shape)
-        for residual in self.residuals:
-            residual.build(shape)
-        propagate_trainable(self)
-
-    def think(self, x, training=False):
-        """Go through the small network, the last part of the block."""
-        (x,) = self.residuals[-1].around(
-            x, lambda h: [self.network(h)], training
+    def make_attention(self, width):
+        """Create an attention layer whose heads together have this width."""
+        num_heads = self.config["num_heads"]
+        check_heads(width, num_heads)
+        dropout = self.config["attention_dropout"]
+        return MultiHeadAttention(
+            num_heads,
+            width // num_heads,
+            dropout=self.config["dropout"] if dropout is None else dropout,
+            kernel_initializer=cloned(self.kernel_initializer),
+            bias_initializer=cloned(self.bias_initializer),
+            dtype=self.dtype_policy,
         )
-        return x
+
+    def make_feed_forward(self):
+        """Create the position-wise feed-forward network."""
+        return FeedForward(
+            self.config["intermediate_dim"],
+            activation=self.activation,
+            kernel_initializer=cloned(self.kernel_initializer),
+            bias_initializer=cloned(self.bias_initializer),
+            dtype=self.dtype_policy,
+        )
+
+    def make_residual(self):
+        """Create the residual connection of one sublayer."""
+        return ResidualConnection(
+            self.config["dropout"],
+            self.config["normalize_first"],
+            self.config["layer_norm_epsilon"],
+            self.config["stochastic_depth"],
+            dtype=self.dtype_policy,
+        )
 
     def get_config(self):
-        kernel = keras.initializers.serialize(self.kernel_initializer)
+        serialize = keras.initializers.serialize
         return {
             **super().get_config(),
             **checks.plain(self.config),
-            "kernel_initializer": kernel,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
         }
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class TransformerEncoder(_Block):
-    """Look at oneself, then change each position.
+class TransformerEncoder(_TransformerBlock):
+    """Apply self-attention, then a position-wise feed-forward network.
+
+    The width D is that of the input.
 
     Args:
-        units: int > 0, width D of the input and the output.
-        num_heads: int > 0, H, a divisor of `units`.
-        hidden: optional int > 0, inner width of the network. Default 4 D.
-        dropout: float in [0, 1), of what is added. Default 0.1.
-        attention_dropout: optional float in [0, 1), of the attention weights.
-            Default: `dropout`.
-        activation: of the network. Default "relu".
+        intermediate_dim: int > 0, inner width of the feed-forward network.
+        num_heads: int > 0, number of attention heads H. It must divide D.
+        dropout: float in [0, 1), dropout of the output of each sublayer.
+            Default 0.
+        activation: str or function, activation of the feed-forward network.
+            Default "relu".
+        layer_norm_epsilon: float > 0, added to the variance in each layer
+            normalization. Default 1e-5.
+        kernel_initializer: initializer of all kernels. Default
+            "glorot_uniform".
+        bias_initializer: initializer of all biases. Default "zeros".
         normalize_first: bool, pre-norm instead of the paper's post-norm.
             Default False.
-        epsilon: float > 0, of the norms. Default 1e-5.
-        stochastic_depth: float in [0, 1), how often a row of the batch
-            skips a function in training. Default 0.
-        kernel_initializer: of all kernels. Default "glorot_uniform".
+        attention_dropout: optional float in [0, 1), dropout of the attention
+            weights. Default: `dropout`.
+        stochastic_depth: float in [0, 1), probability that a row of the
+            batch skips a sublayer in training. Default 0.
     Call arguments:
         x: float (B, T, D).
         mask: optional bool (B, T), True where a token is real.
-        attention_mask: optional bool (T, T), (B, T, T) or (B, H, T, T), each
-            axis its size or 1: True where a position may look.
-        use_causal_mask: bool, let no position look ahead.
-        return_attention_scores: bool, give the weights as well.
-        x_mask: optional, what Keras calls `mask` where there is another
+        attention_mask: optional bool (T, T), (B, T, T) or (B, H, T, T), True
+            where a query may attend to a key. An axis may be 1.
+        use_causal_mask: bool, let each position attend only to itself and
+            earlier positions. Default False.
+        return_attention_scores: bool, return the attention weights too.
+            Default False.
+        x_mask: optional, Keras's name of `mask` where a call has another
             tensor.
-        query: optional float (B, N, D), those of x that are wanted: nothing
-            is computed for the others, but to be looked at. Then an
-            `attention_mask` has N for its first T, and what Keras hands on as
-            the mask is still that of x. Default x.
     Returns:
-        float (B, N, D), or that and the weights, float (B, H, N, T).
+        float (B, T, D), or that and the attention weights, float (B, H, T,
+        T).
     Raises:
-        ValueError: if an argument is outside its range, or `use_causal_mask`
-            is asked of a `query`, whose places are not known.
+        ValueError: if an argument is outside its range, or `num_heads` does
+            not divide D.
     """
 
     def build(self, x_shape):
-        self.build_parts(x_shape)
+        self.self_attention = self.make_attention(x_shape[-1])
+        self.attention_residual = self.make_residual()
+        self.feed_forward = self.make_feed_forward()
+        self.feed_forward_residual = self.make_residual()
+        self.self_attention.build(x_shape, x_shape)
+        self.attention_residual.build(x_shape)
+        self.feed_forward.build(x_shape)
+        self.feed_forward_residual.build(x_shape)
+        propagate_trainable(self)
 
     def call(
         self,
@@ -226,111 +259,203 @@ class TransformerEncoder(_Block):
         return_attention_scores=False,
         training=False,
         x_mask=None,
-        query=None,
     ):
-        mask = x_mask if mask is None else mask
-        if query is not None and use_causal_mask:
-            raise ValueError(
-                "`use_causal_mask` must be False with a `query`, whose places "
-                "are not known. Received use_causal_mask=True."
-            )
+        h = self.attention_residual.normalize_input(x)
+        y = self.self_attention(
+            h,
+            value_mask=x_mask if mask is None else mask,
+            attention_mask=attention_mask,
+            use_causal_mask=use_causal_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, weights = y if return_attention_scores else (y, None)
+        x = self.attention_residual.add(x, y, training=training)
+        x = self.apply_feed_forward(x, training=training)
+        return (x, weights) if return_attention_scores else x
 
-        residual, attention = self.residuals[0], self.attentions[0]
+    def apply_feed_forward(self, x, training=False):
+        """Apply the feed-forward network with its residual connection."""
+        h = self.feed_forward_residual.normalize_input(x)
+        y = self.feed_forward(h)
+        return self.feed_forward_residual.add(x, y, training=training)
 
-        def look(h):
-            return attention(
-                h,
-                None if query is None else residual.enter(x),
-                value_mask=mask,
-                attention_mask=attention_mask,
-                use_causal_mask=use_causal_mask,
-                return_attention_scores=True,
-                training=training,
-            )
+    def encode_queries(
+        self,
+        query,
+        x,
+        mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=False,
+    ):
+        """Compute the output of some positions only.
 
-        y = x if query is None else query
-        y, weights = residual.around(y, look, training)
-        y = self.think(y, training)
+        The last block of a model that reads only some of its outputs saves
+        the computation of the others: they are keys and values only.
+
+        Args:
+            query: float (B, N, D), the vectors of these positions in `x`.
+            x: float (B, T, D).
+            mask: optional bool (B, T), True where a token of x is real.
+            attention_mask: as in a call, with N in place of the first T.
+            return_attention_scores: bool. Default False.
+            training: bool. Default False.
+        Returns:
+            float (B, N, D), or that and the attention weights, float (B, H,
+            N, T).
+        """
+        checks.built(self, "layer")
+        residual = self.attention_residual
+        y = self.self_attention(
+            residual.normalize_input(query),
+            residual.normalize_input(x),
+            value_mask=mask,
+            attention_mask=attention_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, weights = y if return_attention_scores else (y, None)
+        y = residual.add(query, y, training=training)
+        y = self.apply_feed_forward(y, training=training)
         return (y, weights) if return_attention_scores else y
 
     def step(self, x, cache, slot, mask):
-        """Go on, see `MultiHeadAttention.step`: x, cache, weights."""
-        x, cache, weights = self.residuals[0].around(
-            x, lambda h: self.attentions[0].step(h, cache, slot, mask)
-        )
-        return self.think(x), cache, weights
+        """Process the next tokens, with a key-value cache.
+
+        Args:
+            x: float (B, T, D), the tokens that follow; mostly T = 1.
+            cache: see `MultiHeadAttention.step`.
+            slot: scalar int, the place of the first of x in the cache.
+            mask: bool, broadcasts to (B, H, T, S).
+        Returns:
+            float (B, T, D), and the cache with x in it.
+        """
+        h = self.attention_residual.normalize_input(x)
+        y, cache = self.self_attention.step(h, cache, slot, mask)
+        x = self.attention_residual.add(x, y)
+        return self.apply_feed_forward(x), cache
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class TransformerDecoder(_Block):
-    """Look at oneself and not ahead, then at a memory, then change.
+class TransformerDecoder(_TransformerBlock):
+    """Apply causal self-attention, cross-attention and a feed-forward network.
 
-    Args: those of `TransformerEncoder`, which are
-        units, num_heads: int > 0. hidden=None, dropout=0.1,
-        attention_dropout=None, activation="relu", normalize_first=False,
-        epsilon=1e-5, stochastic_depth=0., kernel_initializer="glorot_uniform".
+    The width D is that of the input.
+
+    Args:
+        intermediate_dim: int > 0, inner width of the feed-forward network.
+        num_heads: int > 0, number of attention heads H. It must divide D.
+        dropout: float in [0, 1), dropout of the output of each sublayer.
+            Default 0.
+        activation: str or function, activation of the feed-forward network.
+            Default "relu".
+        layer_norm_epsilon: float > 0, added to the variance in each layer
+            normalization. Default 1e-5.
+        kernel_initializer: initializer of all kernels. Default
+            "glorot_uniform".
+        bias_initializer: initializer of all biases. Default "zeros".
+        normalize_first: bool, pre-norm instead of the paper's post-norm.
+            Default False.
+        attention_dropout: optional float in [0, 1), dropout of the attention
+            weights. Default: `dropout`.
+        stochastic_depth: float in [0, 1), probability that a row of the
+            batch skips a sublayer in training. Default 0.
     Call arguments:
-        x: float (B, T, D).
-        memory: float (B, S, D'), what the encoder gave.
+        x: float (B, T, D), the target.
+        encoder_output: float (B, S, D').
         mask: optional bool (B, T), True where a target token is real.
-        memory_mask: optional bool (B, S), True where the memory is real.
-        return_attention_scores: bool, give both weights as well.
-        x_mask: optional, what Keras calls `mask` where there is another
+        encoder_output_mask: optional bool (B, S), True where a source token
+            is real.
+        return_attention_scores: bool, return the attention weights too.
+            Default False.
+        x_mask: optional, Keras's name of `mask` where a call has another
             tensor.
     Returns:
-        float (B, T, D), or that and the weights on the target, float (B, H,
-        T, T), and on the memory, float (B, H, T, S).
+        float (B, T, D), or that, the weights of the self-attention, float (B,
+        H, T, T), and the weights of the cross-attention, float (B, H, T, S).
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or `num_heads` does
+            not divide D.
     """
 
-    num_attentions = 2
-
-    def build(self, x_shape, memory_shape=None):
-        self.build_parts(x_shape, memory_shape)
+    def build(self, x_shape, encoder_output_shape=None):
+        self.self_attention = self.make_attention(x_shape[-1])
+        self.self_attention_residual = self.make_residual()
+        self.cross_attention = self.make_attention(x_shape[-1])
+        self.cross_attention_residual = self.make_residual()
+        self.feed_forward = self.make_feed_forward()
+        self.feed_forward_residual = self.make_residual()
+        self.self_attention.build(x_shape, x_shape)
+        self.self_attention_residual.build(x_shape)
+        self.cross_attention.build(x_shape, encoder_output_shape or x_shape)
+        self.cross_attention_residual.build(x_shape)
+        self.feed_forward.build(x_shape)
+        self.feed_forward_residual.build(x_shape)
+        propagate_trainable(self)
 
     def call(
         self,
         x,
-        memory,
+        encoder_output,
         mask=None,
-        memory_mask=None,
+        encoder_output_mask=None,
         return_attention_scores=False,
         training=False,
         x_mask=None,
     ):
-        mask = x_mask if mask is None else mask
-        scores = {"return_attention_scores": True, "training": training}
-        to_self, to_memory = self.attentions
-        x, weights = self.residuals[0].around(
-            x,
-            lambda h: to_self(
-                h, value_mask=mask, use_causal_mask=True, **scores
-            ),
-            training,
+        h = self.self_attention_residual.normalize_input(x)
+        y = self.self_attention(
+            h,
+            value_mask=x_mask if mask is None else mask,
+            use_causal_mask=True,
+            return_attention_scores=return_attention_scores,
+            training=training,
         )
-        x, on_memory = self.residuals[1].around(
-            x,
-            lambda h: to_memory(h, memory, value_mask=memory_mask, **scores),
-            training,
-        )
-        x = self.think(x, training)
-        return (x, weights, on_memory) if return_attention_scores else x
+        y, weights = y if return_attention_scores else (y, None)
+        x = self.self_attention_residual.add(x, y, training=training)
 
-    def step(self, x, cache, slot, mask, memory, memory_mask):
-        """Go on: x, the cache with x in it, weights on the memory.
+        h = self.cross_attention_residual.normalize_input(x)
+        y = self.cross_attention(
+            h,
+            encoder_output,
+            value_mask=encoder_output_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, cross_weights = y if return_attention_scores else (y, None)
+        x = self.cross_attention_residual.add(x, y, training=training)
+
+        h = self.feed_forward_residual.normalize_input(x)
+        y = self.feed_forward(h)
+        x = self.feed_forward_residual.add(x, y, training=training)
+        return (x, weights, cross_weights) if return_attention_scores else x
+
+    def step(self, x, cache, slot, mask, source, source_mask, scores=False):
+        """Process the next tokens, with a key-value cache.
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            cache, slot, mask: as in `MultiHeadAttention.step`.
-            memory: keys and values, what `project_memory` gave of it.
-            memory_mask: bool, broadcasts to (B, H, T, S).
+            cache: see `MultiHeadAttention.step`.
+            slot: scalar int, the place of the first of x in the cache.
+            mask: bool, broadcasts to (B, H, T, T').
+            source: keys and values of the encoder output, see
+                `cross_attention.project_key_value`.
+            source_mask: bool, broadcasts to (B, H, T, S).
+            scores: bool, return the weights of the cross-attention too.
+                Default False.
+        Returns:
+            float (B, T, D); the cache with x in it; and, if asked for, the
+            weights, float (B, H, T, S).
         """
-        to_self, to_memory = self.attentions
-        x, cache, _ = self.residuals[0].around(
-            x, lambda h: to_self.step(h, cache, slot, mask)
-        )
-        x, weights = self.residuals[1].around(
-            x, lambda h: to_memory.ask(h, memory, memory_mask)
-        )
-        return self.think(x), cache, weights
+        h = self.self_attention_residual.normalize_input(x)
+        y, cache = self.self_attention.step(h, cache, slot, mask)
+        x = self.self_attention_residual.add(x, y)
+
+        h = self.cross_attention_residual.normalize_input(x)
+        y, weights = self.cross_attention.attend_to(h, source, source_mask)
+        x = self.cross_attention_residual.add(x, y)
+
+        h = self.feed_forward_residual.normalize_input(x)
+        x = self.feed_forward_residual.add(x, self.feed_forward(h))
+        return (x, cache, weights) if scores else (x, cache)

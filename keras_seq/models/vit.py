@@ -32,13 +32,16 @@ from keras_seq import checks
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.patches import PatchDropout, Patches
 from keras_seq.layers.position_encoding import (
-    POSITIONS,
-    PositionalEncoding,
+    POSITION_ENCODINGS,
+    PositionEmbedding,
     interpolated_positions,
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import TransformerEncoder
+from keras_seq.layers.transformer_blocks import (
+    TransformerEncoder,
+    check_heads,
+)
 
 POOLINGS = ("token", "mean")
 
@@ -72,8 +75,8 @@ class ViT(keras.Model):
         epsilon: float > 0, of the norms. Default 1e-6.
         pooling: "token", one in front that is learned, or "mean", of the
             patches, without one. Default "token".
-        positions: "learned", "sinusoidal", waves in both directions (`units`
-            a multiple of 4), or "none". Default "learned".
+        position_encoding: "learned", "sinusoidal", waves in both directions
+            (`units` a multiple of 4), or "none". Default "learned".
     Call arguments:
         images: float (B, H, W, C), of `image_size`.
         return_attention_scores: bool, give the weights as well.
@@ -120,7 +123,7 @@ class ViT(keras.Model):
         activation="gelu",
         epsilon=1e-6,
         pooling="token",
-        positions="learned",
+        position_encoding="learned",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -135,11 +138,15 @@ class ViT(keras.Model):
             patch_dropout=patch_dropout,
         )
         checks.one_of(POOLINGS, pooling=pooling)
-        checks.one_of(POSITIONS, positions=positions)
+        checks.one_of(POSITION_ENCODINGS, position_encoding=position_encoding)
         image_size = checks.size(image_size=image_size)
         policy = {"dtype": self.dtype_policy}
         self.patches = Patches(patch_size, **policy)
         self.grid = self.patches.grid(image_size)
+        hidden = checks.positive_int(
+            hidden=4 * units if hidden is None else hidden
+        )
+        check_heads(units, num_heads)
         block = {
             "num_heads": num_heads,
             "hidden": hidden,
@@ -158,18 +165,20 @@ class ViT(keras.Model):
             "stochastic_depth": stochastic_depth,
             "patch_dropout": patch_dropout,
             "pooling": pooling,
-            "positions": positions,
+            "position_encoding": position_encoding,
             **block,
         }
         self.embedding = keras.layers.Dense(
             units, kernel_initializer="lecun_normal", **policy
         )
-        self.positions = None
-        if positions == "sinusoidal":
-            sinusoidal_positions_2d(*self.grid, units)  # refuses a bad width
-        else:
-            self.positions = PositionalEncoding(
-                positions, self.num_tokens, **policy
+        self.position_embedding = None
+        if position_encoding == "sinusoidal":
+            sinusoidal_positions_2d(*self.grid, units)  # checks the width
+        elif position_encoding == "learned":
+            self.position_embedding = PositionEmbedding(
+                self.num_tokens,
+                keras.initializers.RandomNormal(stddev=0.02),
+                **policy,
             )
         self.dropout = keras.layers.Dropout(dropout, **policy)
         self.patch_dropout = PatchDropout(
@@ -177,10 +186,14 @@ class ViT(keras.Model):
         )
         self.blocks = [
             TransformerEncoder(
-                units,
+                hidden,
+                num_heads,
+                dropout,
+                activation,
+                epsilon,
                 normalize_first=True,
+                attention_dropout=attention_dropout,
                 stochastic_depth=stochastic_depth * layer / num_layers,
-                **block,
                 **policy,
             )
             for layer in range(1, num_layers + 1)
@@ -207,8 +220,8 @@ class ViT(keras.Model):
             self.token = self.add_weight(
                 name="token", shape=(D,), initializer="zeros"
             )
-        if self.positions is not None:
-            self.positions.build((None, None, D))
+        if self.position_embedding is not None:
+            self.position_embedding.build((None, None, D))
         for layer in (*self.blocks, self.norm):
             layer.build((None, None, D))
         if self.head is not None:
@@ -219,13 +232,20 @@ class ViT(keras.Model):
         token = self.config["pooling"] == "token"
         # Of the last block, the token is all that is read.
         few = 1 if token and not return_attention_scores else None
-        x, weights = self.encode(images, training, few)
+        x = self.encode(images, training, few, return_attention_scores)
+        x, weights = x if return_attention_scores else (x, None)
         x = x[:, 0] if token else ops.mean(x, axis=1)
         logits = x if self.head is None else self.head(x)
         return (logits, weights) if return_attention_scores else logits
 
-    def encode(self, images, training=False, few=None):
-        """Give each token's vector, float (B, T, D), and the weights.
+    def encode(
+        self,
+        images,
+        training=False,
+        few=None,
+        return_attention_scores=False,
+    ):
+        """Give each token's vector, float (B, T, D), and, if asked, weights.
 
         With `few`, only that many tokens, the first, go through the last block.
         """
@@ -239,14 +259,19 @@ class ViT(keras.Model):
         x = self.patch_dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
-            x, weights = block(
-                x,
-                query=x[:, :few] if few and block is self.blocks[-1] else None,
-                return_attention_scores=True,
-                training=training,
-            )
-            all_weights.append(weights)
-        return self.norm(x), all_weights
+            options = {
+                "return_attention_scores": return_attention_scores,
+                "training": training,
+            }
+            if few and block is self.blocks[-1]:
+                x = block.encode_queries(x[:, :few], x, **options)
+            else:
+                x = block(x, **options)
+            if return_attention_scores:
+                x, weights = x
+                all_weights.append(weights)
+        x = self.norm(x)
+        return (x, all_weights) if return_attention_scores else x
 
     def _check_images(self, shape):
         wanted = (*self.config["image_size"], self.config["channels"])
@@ -257,8 +282,10 @@ class ViT(keras.Model):
             )
 
     def _place(self, x):
-        if self.positions is not None:
-            return self.positions(x)
+        if self.position_embedding is not None:
+            return x + self.position_embedding(x)
+        if self.config["position_encoding"] == "none":
+            return x
         waves = sinusoidal_positions_2d(*self.grid, self.config["units"])
         # A token is at no place. (No len() of what a graph computes.)
         before = self.num_tokens - math.prod(self.grid)
@@ -283,7 +310,7 @@ class ViT(keras.Model):
         config = {**self.get_config(), **changed}
         new = type(self).from_config(config)
         new.build()
-        learned = getattr(self.positions, "embeddings", None)
+        learned = getattr(self.position_embedding, "embeddings", None)
         for old, copy in zip(self.weights, new.weights, strict=True):
             wide = "float64" if old.dtype == "float64" else "float32"
             x = ops.convert_to_numpy(ops.cast(old, wide))

@@ -6,7 +6,7 @@ by side where ours have an axis of their own:
     theirs                                      ours
     attention.self.query.weight    (D, D)       kernels["query"]   (D, H, K)
     attention.output.dense.weight  (D, D)       kernels["output"]  (H, K, D)
-    intermediate.dense.weight      (F, D)       network.inner      (D, F)
+    intermediate.dense.weight      (F, D)       intermediate_dense (D, F)
     word_embeddings.weight         (V, D)       embedding          (V, D)
 
 Shapes: V vocabulary, P positions, G segments, D width, H heads, K head width,
@@ -27,22 +27,23 @@ def bert_weights(bert, pooler=True):
     )
     for name, layer, rows in (
         ("word", bert.embedding, V),
-        ("position", bert.positions, P),
+        ("position", bert.position_embedding, P),
         ("token_type", bert.segments, G),
     ):
         name = f"embeddings.{name}_embeddings.weight"
         yield Weight(name, layer.embeddings, (rows, D))
     yield from norm("embeddings.LayerNorm", bert.norm, D)
     for i, block in enumerate(bert.blocks):
-        at, attention = f"encoder.layer.{i}.", block.attentions[0]
+        at, attention = f"encoder.layer.{i}.", block.self_attention
         names = (f"self.{name}" for name in ("query", "key", "value"))
         yield from looks(f"{at}attention.", names, attention, D)
-        inner, outer = block.network.inner, block.network.outer
+        inner = block.feed_forward.intermediate_dense
+        outer = block.feed_forward.output_dense
         yield from dense(f"{at}intermediate.dense", inner, inner.units, D)
         yield from dense(f"{at}output.dense", outer, D, inner.units)
-        after = block.residuals
-        yield from norm(f"{at}attention.output.LayerNorm", after[0].norm, D)
-        yield from norm(f"{at}output.LayerNorm", after[1].norm, D)
+        first, second = block.attention_residual, block.feed_forward_residual
+        yield from norm(f"{at}attention.output.LayerNorm", first.norm, D)
+        yield from norm(f"{at}output.LayerNorm", second.norm, D)
     if pooler and bert.pooler is not None:
         yield from dense("pooler.dense", bert.pooler, D, D)
 

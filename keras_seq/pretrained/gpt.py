@@ -58,7 +58,7 @@ def load_gpt(make, folder, pad_id=None, **options):
     model.build((None, None))
     read.rename(_gpt_name)
     model.embedding.embeddings.assign(read.take("wte.weight", V, D))
-    model.positions.embeddings.assign(read.take("wpe.weight", P, D))
+    model.position_embedding.embeddings.assign(read.take("wpe.weight", P, D))
     for i, block in enumerate(model.blocks):
         _gpt_block(read, f"h.{i}.", block, D)
     _norm(read, "ln_f", model.norm, D)
@@ -74,8 +74,8 @@ def _gpt_name(name):
 
 
 def _gpt_block(read, at, block, D):
-    attention, network = block.attentions[0], block.network
-    H, F = attention.num_heads, network.inner.units
+    attention, network = block.self_attention, block.feed_forward
+    H, F = attention.num_heads, network.intermediate_dim
     kernels = read.take(f"{at}attn.c_attn.weight", D, 3 * D)
     biases = read.take(f"{at}attn.c_attn.bias", 3 * D)
     for name, kernel, bias in zip(
@@ -89,13 +89,13 @@ def _gpt_block(read, at, block, D):
     attention.kernels["output"].assign(out.reshape(H, -1, D))
     attention.biases["output"].assign(read.take(f"{at}attn.c_proj.bias", D))
     for name, dense, shape in (
-        ("c_fc", network.inner, (D, F)),
-        ("c_proj", network.outer, (F, D)),
+        ("c_fc", network.intermediate_dense, (D, F)),
+        ("c_proj", network.output_dense, (F, D)),
     ):
         dense.kernel.assign(read.take(f"{at}mlp.{name}.weight", *shape))
         dense.bias.assign(read.take(f"{at}mlp.{name}.bias", shape[1]))
-    for i, residual in enumerate(block.residuals, start=1):
-        _norm(read, f"{at}ln_{i}", residual.norm, D)
+    _norm(read, f"{at}ln_1", block.attention_residual.norm, D)
+    _norm(read, f"{at}ln_2", block.feed_forward_residual.norm, D)
 
 
 def _norm(read, name, norm, D):

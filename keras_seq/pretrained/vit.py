@@ -89,7 +89,10 @@ def save_vit(model, folder, labels=None):
 
 def _check_published(model):
     """Refuse an option that leaves no place for what was published."""
-    for option, value in (("pooling", "token"), ("positions", "learned")):
+    for option, value in (
+        ("pooling", "token"),
+        ("position_encoding", "learned"),
+    ):
         if model.config[option] != value:
             raise ValueError(
                 f"`{option}` must be {value!r}, as in what is published. "
@@ -140,21 +143,25 @@ def _weights(model):
     patches = f"{at}patch_embeddings.projection"
     yield Weight(f"{at}cls_token", model.token, (1, 1, D))
     yield Weight(
-        f"{at}position_embeddings", model.positions.embeddings, (1, T, D)
+        f"{at}position_embeddings",
+        model.position_embedding.embeddings,
+        (1, T, D),
     )
     yield Weight(
         f"{patches}.weight", model.embedding.kernel, kernel, (2, 3, 1, 0)
     )
     yield Weight(f"{patches}.bias", model.embedding.bias, (D,))
     for i, block in enumerate(model.blocks):
-        at, attention = f"encoder.layer.{i}.", block.attentions[0]
+        at, attention = f"encoder.layer.{i}.", block.self_attention
         names = (f"attention.{name}" for name in ("query", "key", "value"))
         yield from looks(f"{at}attention.", names, attention, D)
-        inner, outer = block.network.inner, block.network.outer
+        inner = block.feed_forward.intermediate_dense
+        outer = block.feed_forward.output_dense
         yield from dense(f"{at}intermediate.dense", inner, inner.units, D)
         yield from dense(f"{at}output.dense", outer, D, inner.units)
-        for place, residual in zip(("before", "after"), block.residuals):
-            yield from norm(f"{at}layernorm_{place}", residual.norm, D)
+        first, second = block.attention_residual, block.feed_forward_residual
+        yield from norm(f"{at}layernorm_before", first.norm, D)
+        yield from norm(f"{at}layernorm_after", second.norm, D)
     yield from norm("layernorm", model.norm, D)
     if model.head is not None:
         yield from dense("classifier", model.head, model.head.units, D)

@@ -1,7 +1,27 @@
-"""Real pairs of texts from elsewhere: captions in two languages, small talk.
+"""Pairs of texts: translated captions, and Korean questions with answers.
 
-Looked for where `find_file` looks; held to the checksum of the very file
+`find_file` finds each file, and compares it with the checksum of the version
 that the published figures were measured on.
+
+Multi30k: Elliott, Frank, Sima'an & Specia (2016), "Multi30K: Multilingual
+English-German Image Descriptions", arXiv:1605.00459; French by Elliott et al.
+(2017), arXiv:1710.07177. From github.com/multi30k/dataset, task 1, for
+research use: 29,000 training, 1,014 validation and 1,000 test captions
+(test_2016_flickr). Baselines, German to English, BLEU on the test captions
+(sacrebleu, 13a, lower case): 0.75 for copying the German, 11.44 for the
+translation of the nearest training caption. Greedy decoding in the notebooks
+of pytorch-seq2seq: 13.76 for a 2-layer LSTM, 20.61 for a GRU, 28.30 with
+Bahdanau attention, 36.52 for a Transformer.
+
+Chatbot data: 11,823 questions and answers about life and love, from
+github.com/songys/Chatbot_data (MIT); its label (daily life, parting, love) is
+not used. One question in five is held out by a checksum of its letters,
+without spaces and punctuation, so that no question is in both splits in any
+spacing: 9,443 and 2,380 pairs. A question may have several answers.
+Baselines, exact match: 0.002 for always giving the most frequent training
+answer; 0.17 (chrF 22.4) for `keras_seq.evaluation.nearest_answer`.
+
+Shapes: N pairs.
 """
 
 import csv
@@ -9,7 +29,7 @@ import gzip
 import unicodedata
 
 from keras_seq.checks import one_of
-from keras_seq.data.files import find_file
+from keras_seq.data.data_files import find_file
 from keras_seq.data.splits import SPLITS, held_out
 
 MULTI30K_URL = (
@@ -56,28 +76,21 @@ CHATBOT_SHA256 = (
 
 
 def multi30k(split="train", source="de", target="en"):
-    """Load captions of photographs in two languages, to be translated.
-
-    Elliott, Frank, Sima'an & Specia (2016), "Multi30K: Multilingual
-    English-German Image Descriptions", arXiv:1605.00459; French by Elliott et
-    al. (2017), arXiv:1710.07177. From github.com/multi30k/dataset, task 1,
-    for research use: 29,000 captions to train, 1,014 to validate, 1,000 to
-    test (test_2016_flickr). Baselines, German to English, BLEU on the test
-    captions: 0.75 for copying the German, 11.44 for the nearest training
-    caption's translation (sacrebleu, 13a, lower case); pytorch-seq2seq's
-    notebooks, greedy, 13.76 for a 2-layer LSTM, 20.61 for a GRU, 28.30 with
-    Bahdanau's attention, 36.52 for a Transformer.
+    """Load captions of photographs in two languages, for translation.
 
     Args:
-        split: "train", "val" or "test". Default "train".
-        source: "de", "en" or "fr", the language to read. Default "de".
-        target: "de", "en" or "fr", another one, to write. Default "en".
+        split: str, "train", "val" or "test". Default "train".
+        source: str, "de", "en" or "fr", the source language. Default "de".
+        target: str, another of these, the target language. Default "en".
     Returns:
         sources: list of N str in Unicode NFC.
         targets: list of N str in Unicode NFC, the same captions in order.
     Raises:
-        FileNotFoundError: if a file is not here and no download works.
-        ValueError: if a file is damaged or an argument is another word.
+        FileNotFoundError: if a file is missing and the download fails.
+        ValueError: if a file is damaged or an argument is unknown.
+    Example:
+        >>> from keras_seq import data
+        >>> sources, targets = data.multi30k("val")  # doctest: +SKIP
     """
     one_of(MULTI30K_FILES, split=split)
     one_of(MULTI30K_LANGUAGES, source=source, target=target)
@@ -95,30 +108,25 @@ def _captions(split, language):
         f"multi30k/{name}", MULTI30K_URL + name, MULTI30K_SHA256[name]
     )
     text = gzip.decompress(path.read_bytes()).decode("utf-8")
-    # "\n" alone ends a caption, and none is left out: lines are aligned.
+    # Only "\n" ends a caption, and empty ones stay: the lines are aligned.
     lines = text.removesuffix("\n").split("\n")
     return [unicodedata.normalize("NFC", line.strip()) for line in lines]
 
 
 def chatbot_ko(split="train"):
-    """Load Korean questions and their answers, about life and love.
-
-    From github.com/songys/Chatbot_data (MIT), 11,823 pairs; its label (daily
-    life, parting, love) is left aside. One question in five is held out by a
-    checksum of its letters without spaces and punctuation, so that no
-    question is in both splits, whatever its spacing: 9,443
-    and 2,380 pairs. A question may have several answers. Baselines, the very
-    answer: 0.002 for the commonest training answer always; 0.17 (chrF 22.4)
-    for `keras_seq.evaluation.nearest_answer`.
+    """Load Korean questions and answers about life and love.
 
     Args:
-        split: "train" or "test". Default "train".
+        split: str, "train" or "test". Default "train".
     Returns:
         questions: list of N str in Unicode NFC.
         answers: list of N str in Unicode NFC.
     Raises:
-        FileNotFoundError: if the file is not here and no download works.
-        ValueError: if the file is damaged or `split` is another word.
+        FileNotFoundError: if the file is missing and the download fails.
+        ValueError: if the file is damaged or `split` is unknown.
+    Example:
+        >>> from keras_seq import data
+        >>> questions, answers = data.chatbot_ko()  # doctest: +SKIP
     """
     one_of(SPLITS, split=split)
     path = find_file("chatbot_ko/ChatbotData.csv", CHATBOT_URL, CHATBOT_SHA256)

@@ -1,7 +1,26 @@
-"""Real text from elsewhere: plays, film reviews, an encyclopedia.
+"""Text corpora: plays, film reviews, an encyclopedia.
 
-Looked for where `find_file` looks; held to the checksum of the very file
+`find_file` finds each file, and compares it with the checksum of the version
 that the published figures were measured on.
+
+tinyshakespeare: 1,115,394 characters of plays, 65 different ones, from
+github.com/karpathy/char-rnn; the first nine tenths are the training text.
+Baseline: 1.88 nats per character, from nanoGPT's README for its CPU setting
+(4 layers, 4 heads, width 128, context 64).
+
+nsmc-40k: drawn from the raw reviews of github.com/e9t/nsmc (CC0) by the rule
+of that project: 40,000 training and 8,000 test reviews, half of them
+positive. It is not the official split, so report results under the name
+`nsmc-40k`. No review is in both splits, but 177 test reviews have the same
+words as a training review (e.g. "최고"). Baselines, accuracy: 0.5 for always
+answering one class; TF-IDF of character 1-grams to 4-grams with logistic
+regression 0.761, 0.811 and 0.852 on 1,000, 5,000 and 40,000 training reviews.
+
+WikiText-2: Merity et al. (2016), arXiv:1609.07843, CC BY-SA 3.0; from
+github.com/pytorch/examples. The training split here is the official
+validation file of 60 articles, because the official training file is large;
+the test split is the official test file of 62 articles. Words are separated
+by spaces ("it 's", "60 @-@ year"), and rare ones are "<unk>".
 """
 
 import re
@@ -10,7 +29,7 @@ import unicodedata
 import numpy as np
 
 from keras_seq.checks import one_of
-from keras_seq.data.files import find_file
+from keras_seq.data.data_files import find_file
 from keras_seq.data.splits import SPLITS
 
 SHAKESPEARE_URL = (
@@ -46,20 +65,18 @@ WIKITEXT_SHA256 = {
 
 
 def tinyshakespeare(split="train"):
-    """Load a million characters of Shakespeare's plays.
-
-    From github.com/karpathy/char-rnn, 1,115,394 characters, public domain
-    text: the first nine tenths train, the last tenth tests. Baseline: 1.88
-    nats a character, nanoGPT's README for its CPU setting (4 layers, 4 heads,
-    width 128, context 64).
+    """Load `tinyshakespeare`, plays of Shakespeare as one string.
 
     Args:
-        split: "train" or "test". Default "train".
+        split: str, "train" or "test". Default "train".
     Returns:
         str of 1,003,854 or 111,540 characters, 65 different ones.
     Raises:
-        FileNotFoundError: if the file is not here and no download works.
-        ValueError: if the file is damaged or `split` is another word.
+        FileNotFoundError: if the file is missing and the download fails.
+        ValueError: if the file is damaged or `split` is unknown.
+    Example:
+        >>> from keras_seq import data
+        >>> text = data.tinyshakespeare()  # doctest: +SKIP
     """
     one_of(SPLITS, split=split)
     path = find_file(
@@ -71,52 +88,44 @@ def tinyshakespeare(split="train"):
 
 
 def nsmc(split="train"):
-    """Load `nsmc-40k`, Korean film reviews, good or bad.
-
-    Drawn from the raw reviews of github.com/e9t/nsmc (CC0) by that project's
-    own rule: 40,000 to train and 8,000 to test, half of them good. It is not
-    the official split, so results belong under the name `nsmc-40k`. No review
-    is in both, but 177 test reviews have the words of a training review
-    ("최고", say). Baselines, accuracy: 0.5 for one answer always; TF-IDF of
-    character 1-4-grams with logistic regression 0.761, 0.811 and 0.852 on
-    1,000, 5,000 and 40,000 training reviews.
+    """Load `nsmc-40k`, Korean film reviews, positive or negative.
 
     Args:
-        split: "train" or "test". Default "train".
+        split: str, "train" or "test". Default "train".
     Returns:
         texts: list of N str in Unicode NFC, 1 to 140 characters.
-        labels: int32 (N,), 1 good, 0 bad.
+        labels: int32 (N,), 1 positive, 0 negative.
     Raises:
-        FileNotFoundError: if the file is not here; it cannot be downloaded.
-        ValueError: if the file is damaged or `split` is another word.
+        FileNotFoundError: if the file is missing; it cannot be downloaded.
+        ValueError: if the file is damaged or `split` is unknown.
+    Example:
+        >>> from keras_seq import data
+        >>> texts, labels = data.nsmc("test")  # doctest: +SKIP
     """
     one_of(SPLITS, split=split)
     name = f"nsmc/ratings_{split}.txt"
     path = find_file(name, None, NSMC_SHA256[split], NSMC_ORIGIN)
     content = path.read_text(encoding="utf-8")
-    # "\n" alone ends a row: splitlines() would also cut inside a review.
+    # Only "\n" ends a row: splitlines() would also split inside a review.
     rows = [row.split("\t") for row in content.rstrip("\n").split("\n")[1:]]
     texts = [unicodedata.normalize("NFC", text) for _, text, _ in rows]
     return texts, np.array([int(label) for _, _, label in rows], dtype="int32")
 
 
 def wikitext2(split="train"):
-    """Load the smaller files of WikiText-2: articles of English Wikipedia.
-
-    Merity et al. (2016), arXiv:1609.07843, CC BY-SA 3.0; from
-    github.com/pytorch/examples. Trains on the 60 articles that were made for
-    validation, for the large training file is not used here, and tests on the
-    62 of the test file. Words stand apart ("it 's", "60 @-@ year"), and rare
-    ones are "<unk>".
+    """Load the smaller files of WikiText-2, articles of English Wikipedia.
 
     Args:
-        split: "train" or "test". Default "train".
+        split: str, "train" or "test". Default "train".
     Returns:
-        list of N str in Unicode NFC, an article each: a paragraph per line,
-        without the headings.
+        list of N str in Unicode NFC, one article each: one paragraph per
+        line, without the headings.
     Raises:
-        FileNotFoundError: if the file is not here and no download works.
-        ValueError: if the file is damaged or `split` is another word.
+        FileNotFoundError: if the file is missing and the download fails.
+        ValueError: if the file is damaged or `split` is unknown.
+    Example:
+        >>> from keras_seq import data
+        >>> articles = data.wikitext2()  # doctest: +SKIP
     """
     one_of(SPLITS, split=split)
     name, sha256 = WIKITEXT[split], WIKITEXT_SHA256[split]

@@ -1,13 +1,18 @@
-"""Facts about functions that do not exist, and questions about them.
+"""Facts about functions: answer a question by a span of the text.
 
     text      "load_table returns a dict. sort_row returns None. sort_row was
                added in version 3.4. load_table was added in version 2.7."
     question  "In which version was load_table added?"
-    answer    "2.7", text[117:120]
+    answer    "2.7" = text[117:120]
 
-Who answers must find the function first: another one beside it has facts of
-the same kinds. One question in ten is about a third function, and has no
-answer in the text.
+Extractive question answering, as in SQuAD. A text states the same two kinds
+of facts about two functions, so that the model has to find the function
+first. One question in ten is about a third function, and has no answer in the
+text (as in SQuAD 2.0). The functions do not exist, and the names of one split
+are in no text of the other.
+
+Baseline, exact match: 0.47 for the first fact of the kind that the question
+is about (`first_facts`).
 
 Shapes: N questions.
 """
@@ -38,7 +43,7 @@ ERRORS = (
 )
 VERSIONS = tuple(f"{a}.{b}" for a in (2, 3) for b in range(13))
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
-KINDS = (  # what a text says, what is asked, and what may be answered
+KINDS = (  # statement, question, possible answers
     ("{} returns {}.", "What does {} return?", TYPES),
     ("{} raises {} on failure.", "What does {} raise?", ERRORS),
     (
@@ -51,23 +56,26 @@ KINDS = (  # what a text says, what is asked, and what may be answered
 
 
 def function_facts(count, seed=0, split="train"):
-    """Write texts of facts, a question about each, and its answer.
-
-    A text tells the same two kinds of facts about two functions. The names
-    of one split are in no text of the other. Baseline, exact match: 0.47 for
-    the first fact of the kind that is asked for (`first_facts`).
+    """Generate texts of facts, a question about each text, and its answer.
 
     Args:
         count: int > 0, number of questions N.
-        seed: int >= 0, what is drawn, other things for each split. Default 0.
-        split: "train" or "test". Default "train".
+        seed: int >= 0, seed of the texts; the two splits have different
+            ones. Default 0.
+        split: str, "train" or "test". Default "train".
     Returns:
         questions: list of N str.
         texts: list of N str.
-        answers: list of N str, "" where there is none.
-        spans: int32 (N, 2), the answer is text[begin:end]; 0, 0 for none.
+        answers: list of N str, "" for a question without an answer.
+        spans: int32 (N, 2), the answer is text[begin:end]; (0, 0) for a
+            question without an answer.
     Raises:
         ValueError: if an argument is out of range.
+    Example:
+        >>> from keras_seq import data
+        >>> questions, texts, answers, spans = data.function_facts(3)
+        >>> [t[b:e] for t, (b, e) in zip(texts, spans)] == answers
+        True
     """
     positive_int(count=count)
     not_negative_int(seed=seed)
@@ -75,24 +83,27 @@ def function_facts(count, seed=0, split="train"):
     every = map("_".join, itertools.product(VERBS, NOUNS))
     names = [name for name in every if SPLITS[held_out(name)] == split]
     rng = np.random.default_rng([seed, SPLITS.index(split)])
-    return tuple(
-        np.array(column, "int32") if n == 3 else list(column)
-        for n, column in enumerate(
-            zip(*(_ask(rng, names) for _ in range(count)))
-        )
-    )
+    rows = [_example(rng, names) for _ in range(count)]
+    questions, texts, answers, spans = map(list, zip(*rows))
+    return questions, texts, answers, np.array(spans, "int32")
 
 
 def first_facts(questions, texts):
-    """Answer with the first fact of the kind that is asked for.
+    """Answer each question with the first fact of its kind: a baseline.
 
     Args:
-        questions, texts: lists of N str, as `function_facts` gives them.
+        questions: list of N str, as `function_facts` returns them.
+        texts: list of N str, as `function_facts` returns them.
     Returns:
         list of N str.
     Raises:
-        ValueError: if a question is of no kind, or its text tells no such
-            fact.
+        ValueError: if a question is of no known kind, or its text has no
+            fact of this kind.
+    Example:
+        >>> from keras_seq import data
+        >>> text = "load_row takes no arguments. sort_key returns a list."
+        >>> data.first_facts(["What does sort_row return?"], [text])
+        ['a list']
     """
     return [_first_fact(*pair) for pair in zip(questions, texts, strict=True)]
 
@@ -101,32 +112,32 @@ def _first_fact(question, text):
     for statement, form, _ in KINDS:
         before, after = map(re.escape, form.split("{}"))
         if re.fullmatch(rf"{before}\w+{after}", question):
-            told = re.escape(statement[2:]).replace(r"\{\}", "(.+?)")
-            found = re.search(f"{told}( |$)", text)
+            fact = re.escape(statement[2:]).replace(r"\{\}", "(.+?)")
+            found = re.search(f"{fact}( |$)", text)
             if found:
                 return found[1]
     raise ValueError(
-        "`questions` must be of a kind that the text tells of. Received "
-        f"{question!r}, {text!r}."
+        "`questions` must be of a kind that their text has a fact of. "
+        f"Received {question!r}, {text!r}."
     )
 
 
-def _ask(rng, names):
-    """Write one text: question, text, answer, span."""
+def _example(rng, names):
+    """Generate one example: question, text, answer, span."""
     *pair, other = rng.choice(names, 3, replace=False)
     kinds = [KINDS[n] for n in rng.choice(len(KINDS), 2, replace=False)]
-    told = list(itertools.product(pair, kinds))
-    text, places = "", []
-    for n in rng.permutation(len(told)):
-        name, (statement, question, known) = told[n]
-        answer = known[rng.integers(len(known))]
+    facts = list(itertools.product(pair, kinds))
+    text, examples = "", []
+    for n in rng.permutation(len(facts)):
+        name, (statement, question, choices) = facts[n]
+        answer = choices[rng.integers(len(choices))]
         text += " " * bool(text)
         begin = len(text) + statement.format(name, "\0").index("\0")
         text += statement.format(name, answer)
         span = begin, begin + len(answer)
-        places.append((question.format(name), answer, span))
+        examples.append((question.format(name), answer, span))
     if rng.random() < 0.1:
         (_, question, _), answer, span = kinds[0], "", (0, 0)
         return question.format(other), text, answer, span
-    question, answer, span = places[rng.integers(len(places))]
+    question, answer, span = examples[rng.integers(len(examples))]
     return question, text, answer, span
