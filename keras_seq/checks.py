@@ -97,7 +97,8 @@ def transformer_config(**config):
             positive_int(**{name: value})
         if name in BOOLEANS:
             boolean(**{name: value})
-    heads(config["hidden_dim"], config["num_heads"])
+    hidden_dim = positive_int(hidden_dim=config["hidden_dim"])
+    heads(hidden_dim, config["num_heads"])
     fraction(dropout=config["dropout"])
     if config["intermediate_dim"] is None:
         config["intermediate_dim"] = 4 * config["hidden_dim"]
@@ -108,13 +109,13 @@ def transformer_config(**config):
     return config
 
 
-def heads(hidden_dim, num_heads):
+def heads(width, num_heads):
     """Raise a ValueError if the heads cannot share the width evenly."""
-    positive_int(hidden_dim=hidden_dim, num_heads=num_heads)
-    if hidden_dim % num_heads:
+    width, num_heads = positive_int(width=width, num_heads=num_heads)
+    if width % num_heads:
         raise ValueError(
             "`num_heads` must divide the width. Received "
-            f"num_heads={num_heads}, hidden_dim={hidden_dim}."
+            f"num_heads={num_heads}, width={width}."
         )
 
 

@@ -21,7 +21,7 @@ def numbers(x):
 
 def vit(**options):
     """Make a small model, all of its weights random."""
-    model = ViT(**{**SMALL_VIT, "units": 12, "num_heads": 3, **options})
+    model = ViT(**{**SMALL_VIT, "hidden_dim": 12, "num_heads": 3, **options})
     model.build()
     draw = np.random.default_rng(0)
     for weight in model.weights:
@@ -166,8 +166,10 @@ def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_only_without_positions_patches_are_a_bag(positions, pooling):
     model = vit(position_encoding=positions, pooling=pooling)
-    pieces = numbers(model.patches(images()))
-    mixed = model.patches.join(pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15))
+    pieces = numbers(model.patch_embedding.patches(images()))
+    mixed = model.patch_embedding.patches.join(
+        pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15)
+    )
     change = np.abs(numbers(model(mixed)) - numbers(model(images()))).max()
     assert change < 1e-5 if positions == "none" else change > 1e-2
 

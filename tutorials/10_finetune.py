@@ -81,7 +81,7 @@ pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
 DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # for reviews, two views
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
-packer = Packer(tokenizer, pretrained.max_length, trim="longest")
+packer = Packer(tokenizer, pretrained.max_sequence_length, trim="longest")
 
 
 def bert(start, dropout=DROPOUT):
@@ -184,7 +184,7 @@ few = 100 if run.quick else 1000
 
 
 def recurrent():
-    units = pretrained.config["units"]
+    units = pretrained.config["hidden_dim"]
     return keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),

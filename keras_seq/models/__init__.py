@@ -2,11 +2,16 @@
 
 from keras_seq.models.attention_seq2seq import BahdanauSeq2Seq, LuongSeq2Seq
 from keras_seq.models.bert import BERT
-from keras_seq.models.bert_pretraining import BERTPretrainer
+from keras_seq.models.bert_pretraining import (
+    BERTPretrainer,
+    MaskedLMHead,
+    NextSentenceHead,
+)
 from keras_seq.models.bert_tasks import (
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,
+    BERTTask,
     best_span,
 )
 from keras_seq.models.decoder import ScheduledSampling, Seq2SeqDecoder
@@ -24,8 +29,11 @@ __all__ = [
     "BERTPretrainer",
     "BERTSpanQA",
     "BERTTagger",
+    "BERTTask",
     "BahdanauSeq2Seq",
     "LuongSeq2Seq",
+    "MaskedLMHead",
+    "NextSentenceHead",
     "RecurrentLM",
     "ResNet",
     "ScheduledSampling",

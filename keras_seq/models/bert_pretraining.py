@@ -85,9 +85,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.activation = activation_of(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.layer_norm = LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=self.dtype_policy
-        )
+        checks.positive(layer_norm_epsilon=layer_norm_epsilon)
+        self.layer_norm_epsilon = layer_norm_epsilon
 
     def build(self, inputs_shape, mask_positions_shape=None):
         D = inputs_shape[-1]
@@ -99,6 +98,9 @@ class MaskedLMHead(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.intermediate_dense.build((None, None, D))
+        self.layer_norm = LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy
+        )
         self.layer_norm.build((None, None, D))
         if self.token_embedding is None:
             self.kernel = self.add_weight(
@@ -136,7 +138,7 @@ class MaskedLMHead(keras.layers.Layer):
                 self.intermediate_activation
             ),
             "activation": keras.activations.serialize(self.activation),
-            "layer_norm_epsilon": self.layer_norm.epsilon,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
         }

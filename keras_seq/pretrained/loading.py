@@ -1,4 +1,4 @@
-"""One function to read a published model, and one to write it."""
+"""Load and save published models: the class is chosen by `config.json`."""
 
 from keras_seq import checks
 from keras_seq.models import (
@@ -15,8 +15,8 @@ from keras_seq.pretrained.folder import read_config
 from keras_seq.pretrained.gpt import load_gpt
 from keras_seq.pretrained.vit import load_vit, save_vit
 
-# Model types of config.json, the models that read them, and the one that reads
-# an architecture: the first where config.json names none.
+# The classes for each model type of config.json, and the class for each
+# architecture; without an architecture, the first class of the model type.
 MODEL_TYPES = {
     "bert": (BERT, BERTPretrainer, BERTClassifier, BERTTagger, BERTSpanQA),
     "gpt2": (GPT,),
@@ -61,15 +61,15 @@ def load(folder, model_class=None, **options):
             f"`model_type` in config.json must be one of {list(MODEL_TYPES)}. "
             f"Received model_type={model_type!r}."
         )
-    readers = MODEL_TYPES[model_type]
+    classes = MODEL_TYPES[model_type]
     if model_class is None:
         names = config.get("architectures") or [None]
-        model_class = ARCHITECTURES.get(names[0], readers[0])
-    known = isinstance(model_class, type) and issubclass(model_class, readers)
-    if not known:
+        model_class = ARCHITECTURES.get(names[0], classes[0])
+    is_class = isinstance(model_class, type)
+    if not is_class or not issubclass(model_class, classes):
         raise ValueError(
-            f"`model_class` must be one of {[r.__name__ for r in readers]} "
-            f"where config.json has model_type={model_type!r}. Received "
+            f"`model_class` must be one of {[c.__name__ for c in classes]} "
+            f"if config.json has model_type={model_type!r}. Received "
             f"model_class={model_class!r}."
         )
     return LOADERS[model_type](model_class, folder, **options)
