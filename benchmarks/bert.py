@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks import berts, contenders, padding, recurrent, report
 from benchmarks.berts import BOTH, WORDS
 from benchmarks.transformer import DTYPES, in_precision
-from keras_seq.evaluation import ratio
+from keras_seq.evaluation import median_ratio
 
 SIZES = {
     "layers": 4,  # this, the width and the heads are those of BERT-mini
@@ -203,7 +203,7 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
                 "builds": builds,
                 "seconds": {n: report.summary(s) for n, s in timed.items()},
                 "ratio": {
-                    name: ratio(timed["keras_seq"], s)
+                    name: median_ratio(timed["keras_seq"], s)
                     for name, s in timed.items()
                     if name != "keras_seq"
                 },

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from benchmarks import report
-from keras_seq.evaluation import interleave, ratio
+from keras_seq.evaluation import median_ratio, time_interleaved
 
 RATE = 0.01
 
@@ -49,7 +49,9 @@ def race(make, peers, rounds, builds):
             "mode": mode,
             "builds": builds,
             "seconds": {n: report.summary(s) for n, s in each.items()},
-            "ratio": {p: ratio(each["keras_seq"], each[p]) for p in peers},
+            "ratio": {
+                p: median_ratio(each["keras_seq"], each[p]) for p in peers
+            },
         }
         for mode, each in turns(make, rounds, builds).items()
     ]
@@ -74,7 +76,7 @@ def turns(make, rounds, builds, modes=MODES):
         found = make(build)
         for mode, part in modes.items():
             calls = {name: getattr(c, part) for name, c in found.items()}
-            timed = interleave(
+            timed = time_interleaved(
                 calls, -(-rounds // builds), warmup=2, seed=build
             )
             for name, more in timed.items():
@@ -96,7 +98,7 @@ def matmul_rate(dtype, size):
 
     if keras.backend.backend() == "torch":
         product = with_threads(report.cores(), product)
-    seconds = interleave({"": product}, rounds=5, warmup=2)[""]
+    seconds = time_interleaved({"": product}, rounds=5, warmup=2)[""]
     return 2 * size**3 / report.summary(seconds)["median"]
 
 
@@ -245,7 +247,7 @@ def quicker_threads(work):
     """
     counts = {1, report.cores()}
     works = {n: with_threads(n, work) for n in counts}
-    seconds = interleave(works, rounds=3, warmup=1)
+    seconds = time_interleaved(works, rounds=3, warmup=1)
     return min(counts, key=lambda n: report.summary(seconds[n])["median"])
 
 

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from benchmarks import report
-from keras_seq.evaluation import interleave, ratio
+from keras_seq.evaluation import median_ratio, time_interleaved
 from keras_seq.generation import BeamSearch, Greedy, generate
 from keras_seq.models import BahdanauSeq2Seq, Seq2Seq
 
@@ -79,8 +79,8 @@ def measure(kind, batch, sizes, rounds):
         raise ValueError(f"Greedy must say what the loop says: {same:.3f}.")
     once = {way: calls[way] for way in ("greedy", "growing prefix")}
     often = {way: calls[way] for way in ("greedy", "beam 4")}
-    beside = interleave(once, rounds=1, warmup=0)
-    seconds = beside | interleave(often, rounds, warmup=1)
+    beside = time_interleaved(once, rounds=1, warmup=0)
+    seconds = beside | time_interleaved(often, rounds, warmup=1)
     summaries = {way: report.summary(s) for way, s in seconds.items()}
     tokens = batch * sizes["length"]
     return {
@@ -92,8 +92,10 @@ def measure(kind, batch, sizes, rounds):
         "tokens_per_second": {
             way: round(tokens / s["median"], 1) for way, s in summaries.items()
         },
-        "beam_over_greedy": ratio(seconds["beam 4"], seconds["greedy"]),
-        "prefix_over_greedy": ratio(beside["growing prefix"], beside["greedy"]),
+        "beam_over_greedy": median_ratio(seconds["beam 4"], seconds["greedy"]),
+        "prefix_over_greedy": median_ratio(
+            beside["growing prefix"], beside["greedy"]
+        ),
     }
 
 

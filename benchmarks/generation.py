@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from benchmarks import contenders, gpts, report
-from keras_seq.evaluation import interleave, ratio
+from keras_seq.evaluation import median_ratio, time_interleaved
 from keras_seq.generation import WithoutCache, generate
 
 SIZES = {"vocab": 8000, "units": 256, "heads": 4, "layers": 4}
@@ -104,8 +104,10 @@ def measure(sizes, batch, length, peers=PEERS, rounds=5):
     if same < 0.9:
         raise ValueError(f"The cache must change nothing: {same:.3f} alike.")
     slow = {name: calls.pop(name) for name in ("uncached",) if name in calls}
-    often = interleave(calls, rounds, warmup=0)
-    once = interleave({**slow, "keras_seq": calls["keras_seq"]}, 1, warmup=0)
+    often = time_interleaved(calls, rounds, warmup=0)
+    once = time_interleaved(
+        {**slow, "keras_seq": calls["keras_seq"]}, 1, warmup=0
+    )
     return {
         "batch": batch,
         "length": length,
@@ -115,7 +117,7 @@ def measure(sizes, batch, length, peers=PEERS, rounds=5):
             for name, s in {**once, **often}.items()
         },
         "ratio": {
-            name: ratio(seconds["keras_seq"], s)
+            name: median_ratio(seconds["keras_seq"], s)
             for seconds in (once, often)
             for name, s in seconds.items()
             if name != "keras_seq"

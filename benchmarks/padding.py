@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks import berts, contenders, report
 from keras_seq import data
-from keras_seq.evaluation import interleave, ratio
+from keras_seq.evaluation import median_ratio, time_interleaved
 from keras_seq.text import Masker, WordPieceTokenizer
 from keras_seq.training import BatchByLength, without_padding
 
@@ -58,7 +58,7 @@ def by_length(name, texts, sizes, rounds=3):
         timed = batches[: sizes["batches"]]
         counts[way] = sum(map(len, timed))
         calls[way] = reader(timed, tokenizer, sizes)
-    seconds = interleave(calls, rounds, warmup=1)
+    seconds = time_interleaved(calls, rounds, warmup=1)
     per_text = {w: [s / counts[w] for s in seconds[w]] for w in seconds}
     return {
         "texts": name,
@@ -68,7 +68,7 @@ def by_length(name, texts, sizes, rounds=3):
         "seconds_per_text": {
             way: report.summary(s)["median"] for way, s in per_text.items()
         },
-        "times_by_length": ratio(*per_text.values()),
+        "times_by_length": median_ratio(*per_text.values()),
     }
 
 

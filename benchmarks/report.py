@@ -1,6 +1,6 @@
 """What a benchmark writes down: medians, the machine, the versions, the date.
 
-How functions are timed against each other is `keras_seq.evaluation.interleave`.
+How functions are timed: `keras_seq.evaluation.time_interleaved`.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from benchmarks import (
     transformer,
     vit,
 )
-from keras_seq.evaluation import interleave, ratio
+from keras_seq.evaluation import median_ratio, time_interleaved
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
 
@@ -29,7 +29,7 @@ SHAPE = (2, 3, 5, 7)  # B, T, D, U
 def test_every_function_runs_once_a_round():
     calls = []
     functions = {name: lambda n=name: calls.append(n) for name in "abc"}
-    interleave(functions, rounds=11, warmup=2)
+    time_interleaved(functions, rounds=11, warmup=2)
     assert all(
         sorted(calls[i : i + 3]) == ["a", "b", "c"]
         for i in range(0, 3 * (11 + 2), 3)
@@ -39,22 +39,22 @@ def test_every_function_runs_once_a_round():
 def test_the_order_changes_from_round_to_round():
     calls = []
     functions = {name: lambda n=name: calls.append(n) for name in "ab"}
-    interleave(functions, rounds=11, warmup=0)
+    time_interleaved(functions, rounds=11, warmup=0)
     assert len({tuple(calls[i : i + 2]) for i in range(0, 22, 2)}) == 2
 
 
 def test_the_warm_up_is_not_timed():
-    seconds = interleave({"a": lambda: None}, rounds=5, warmup=3)
+    seconds = time_interleaved({"a": lambda: None}, rounds=5, warmup=3)
     assert len(seconds["a"]) == 5
 
 
 def test_what_sleeps_is_measured_in_seconds():
-    seconds = interleave({"a": lambda: time.sleep(0.02)}, 3, 0)
+    seconds = time_interleaved({"a": lambda: time.sleep(0.02)}, 3, 0)
     assert 0.02 <= report.summary(seconds["a"])["median"] < 1
 
 
 def test_a_slow_round_does_not_change_the_ratio():
-    assert ratio([1, 1, 100], [2, 2, 200]) == 0.5
+    assert median_ratio([1, 1, 100], [2, 2, 200]) == 0.5
 
 
 def test_a_table_has_every_value_under_its_name():

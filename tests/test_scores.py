@@ -8,7 +8,10 @@ import sys
 import pytest
 
 from keras_seq import evaluation
-from keras_seq.evaluation.scores import levenshtein, longest_common
+from keras_seq.evaluation.text_scores import (
+    levenshtein,
+    longest_common_subsequence,
+)
 
 # No backend has a hand in this: one is enough.
 pytestmark = pytest.mark.tensorflow_only
@@ -122,7 +125,7 @@ def test_edit_distance_is_a_mean_and_the_error_rate_is_not():
 def test_longest_common_subsequence_is_that_of_the_definition():
     for a, b in words(2):
         common = subsequences(a) & subsequences(b)
-        assert longest_common(a, b) == max(map(len, common))
+        assert longest_common_subsequence(a, b) == max(map(len, common))
 
 
 def test_rouge_l_of_lin_2004():

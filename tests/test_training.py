@@ -2,6 +2,7 @@
 
 import io
 import json
+import pathlib
 import sys
 
 import keras
@@ -94,6 +95,28 @@ def test_labels_that_do_not_fit_the_logits_are_refused(shape):
             metric(labels, LOGITS)
 
 
+@pytest.mark.parametrize("label", [V, -1])
+@pytest.mark.parametrize(
+    "make", [training.TokenCrossEntropy, *METRICS], ids=lambda x: x.__name__
+)
+def test_labels_outside_the_vocabulary_are_named(make, label):
+    labels = np.where(LABELS == 6, label, LABELS)
+    with pytest.raises(ValueError, match=r"`y_true` must be in \[0, 7\)"):
+        make()(labels, LOGITS)
+    make(pad_id=label)(labels, LOGITS)
+
+
+@pytest.mark.parametrize("label", [V, -1])
+def test_labels_outside_the_vocabulary_are_not_silent_in_fit(label):
+    labels = np.where(LABELS == 6, label, LABELS)
+    model = tiny_model()
+    try:
+        loss = model.train_on_batch(LABELS, labels)
+    except Exception:
+        return  # TensorFlow and PyTorch raise on a CPU
+    assert np.isnan(loss)
+
+
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="is about its graphs"
 )
@@ -184,11 +207,13 @@ def test_two_views_cost_what_each_says_and_how_far_they_are_apart(place):
         oracle_apart(*np.split(logits, 2)),
     )
     want = nats.mean() + 0.7 * apart.mean()
-    assert np.isclose(two_views(labels, logits, agreement=0.7), want, rtol=1e-5)
+    assert np.isclose(
+        two_views(labels, logits, consistency_weight=0.7), want, rtol=1e-5
+    )
     weight = np.arange(2.0 * B, dtype="float32")
     spread = weight.reshape(-1, *[1] * (labels.ndim - 1))
     want = ((nats + 0.7 * np.concatenate([apart, apart])) * spread).mean()
-    found = two_views(labels, logits, weight, agreement=0.7)
+    found = two_views(labels, logits, weight, consistency_weight=0.7)
     assert np.isclose(found, want, rtol=1e-5)
 
 
@@ -202,13 +227,13 @@ def test_views_that_agree_cost_the_cross_entropy_in_half_precision_too():
 def test_two_views_need_an_even_number_of_rows_and_a_weight():
     with pytest.raises(ValueError, match="even number of rows"):
         two_views(LABELS[:, 0], LOGITS[:, 0])  # B is odd
-    with pytest.raises(ValueError, match="`agreement`"):
-        training.TwoViewCrossEntropy(agreement=0)
-    one = training.TwoViewCrossEntropy(agreement=0.7, name="of_mine")
+    with pytest.raises(ValueError, match="`consistency_weight`"):
+        training.TwoViewCrossEntropy(consistency_weight=0)
+    one = training.TwoViewCrossEntropy(consistency_weight=0.7, name="of_mine")
     two = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(one)
     )
-    assert two.get_config() == {"agreement": 0.7, "name": "of_mine"}
+    assert two.get_config() == {"consistency_weight": 0.7, "name": "of_mine"}
 
 
 def test_two_views_train_at_any_batch_size():
@@ -696,7 +721,7 @@ def test_a_step_is_traced_once(tmp_path):
 def test_a_run_killed_in_its_first_backup_begins_that_fit_again(tmp_path):
     run = start(tmp_path)
     run.callbacks("one")
-    broken = tmp_path / "resume" / "one" / "latest.weights.h5"
+    broken = tmp_path / "resume" / "one" / "epoch_1.weights.h5"
     broken.parent.mkdir(exist_ok=True)
     broken.write_bytes(b"half a file")
     model = train(start(tmp_path, "--resume"))
@@ -792,12 +817,109 @@ def test_the_stage_after_a_restored_one_trains_all_its_epochs(tmp_path):
     assert int(model.optimizer.iterations) == 12
 
 
-def test_a_repeated_epoch_stands_once_in_the_history(tmp_path):
-    run = start(tmp_path)
-    run.callbacks("one")
-    log = tmp_path / "resume" / "one.csv"
-    log.write_text("epoch,loss,val_loss\n0,3,NA\n1,2,NA\n1,1.5,NA\n")
-    assert run.history("one") == {"epoch": [0, 1], "loss": [3, 1.5]}
+def test_an_epoch_without_a_quantity_has_nan_in_its_curve(tmp_path):
+    run, model = start(tmp_path), tiny_model()
+    callbacks = run.callbacks("one")
+    data = (LABELS, LABELS)
+    model.fit(
+        *data,
+        validation_data=data,
+        validation_freq=2,
+        epochs=3,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    missing = np.isnan(run.history("one")["val_loss"])
+    assert missing.tolist() == [True, False, True]
+    curves = start(tmp_path, "--resume").history("one")
+    assert np.array_equal(np.isnan(curves["val_loss"]), missing)
+
+
+def fail_after(write, successes):
+    """Return `write`, which leaves half a file and fails after some calls."""
+    calls = iter(range(successes))
+
+    def limited(path, *args, **kwargs):
+        if next(calls, None) is None:
+            path.write_bytes(b"half a file")
+            raise OSError(28, "No space left on device")
+        return write(path, *args, **kwargs)
+
+    return limited
+
+
+@pytest.mark.parametrize("file", ["weights", "run.json"])
+def test_a_full_disk_leaves_the_last_complete_backup(
+    tmp_path, monkeypatch, file
+):
+    whole = train(start(tmp_path / "whole"))
+    run, model = start(tmp_path / "parts"), tiny_model(0.01)
+    if file == "weights":
+        model.save_weights = fail_after(model.save_weights, 1)
+        with pytest.raises(OSError, match="No space left"):
+            train(run, model=model)
+    else:
+        write = pathlib.Path.write_text
+        with monkeypatch.context() as patch:
+            # The state is written when the stage begins, and every epoch.
+            limited = fail_after(write, 2)
+            patch.setattr(
+                pathlib.Path, "write_text", lambda *args: limited(*args)
+            )
+            with pytest.raises(OSError, match="No space left"):
+                train(run, model=model)
+    assert not list(tmp_path.rglob("unfinished*"))
+    parts = start(tmp_path / "parts", "--resume")
+    assert parts.epochs_done("one") == 1
+    resumed = train(parts)
+    assert parts.history("one")["epoch"] == [0, 1, 2]
+    for a, b in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
+def test_a_full_disk_leaves_the_results_of_before(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    training.write_results(path, {"loss": 0.5})
+    failing = fail_after(None, 0)
+    monkeypatch.setattr(
+        pathlib.Path, "write_text", lambda *args: failing(*args)
+    )
+    with pytest.raises(OSError, match="No space left"):
+        training.write_results(path, {"loss": 0.25})
+    assert json.loads(path.read_bytes()) == {"loss": 0.5}
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_only_the_last_backup_is_kept(tmp_path):
+    train(start(tmp_path))
+    weights = [file.name for file in tmp_path.rglob("*.weights.h5")]
+    assert weights == ["epoch_3.weights.h5"]
+
+
+def test_an_unbuilt_model_is_named(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    (backup,) = start(tmp_path).callbacks("one")
+    backup.set_model(model)
+    with pytest.raises(ValueError, match="must be built"):
+        backup.on_train_begin()
+
+
+@pytest.mark.parametrize(
+    "launcher", ["ipykernel_launcher.py", "colab_kernel_launcher.py"]
+)
+def test_in_a_notebook_the_options_have_their_defaults(
+    tmp_path, monkeypatch, launcher
+):
+    monkeypatch.chdir(tmp_path)
+    argv = [f"/somewhere/{launcher}", "-f", "kernel-7.json"]
+    monkeypatch.setattr(sys, "argv", argv)
+    run = training.Run("01_test", data=("pydocs",), epochs=3)
+    assert (run.epochs, run.quick) == (3, False)
+    run = training.Run("01_test", data=("pydocs",), argv=["--quick"])
+    assert run.quick
+    monkeypatch.setattr(sys, "argv", ["01_test.py", "--epochs", "2"])
+    assert training.Run("01_test", data=("pydocs",)).epochs == 2
 
 
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
@@ -911,38 +1033,60 @@ def test_a_stage_has_one_fit(tmp_path):
 
 def test_noam_rises_in_a_line_and_falls_with_the_root():
     """Vaswani et al. (2017), eq. (3), with steps counted from 1."""
-    schedule = training.Noam(512, warmup=4000)
+    schedule = training.NoamDecay(512, warmup_steps=4000)
     for step in (0, 1, 3998, 3999, 4000, 100_000):
         s = step + 1
         expected = 512**-0.5 * min(s**-0.5, s * 4000**-1.5)
         np.testing.assert_allclose(float(schedule(step)), expected, rtol=1e-5)
-    again = training.Noam.from_config(training.Noam(7, 11, 2.0).get_config())
+    again = training.NoamDecay.from_config(
+        training.NoamDecay(7, 11, 2.0).get_config()
+    )
     assert float(again(10)) == pytest.approx(2.0 * 77**-0.5)
 
 
 @pytest.mark.parametrize(
-    "bad", [{"units": 0}, {"warmup": 0}, {"scale": 0}, {"scale": "a"}]
+    "bad",
+    [{"hidden_dim": 0}, {"warmup_steps": 0}, {"scale": 0}, {"scale": "a"}],
 )
 def test_bad_noam_is_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
-        training.Noam(**{"units": 8, **bad})
+        training.NoamDecay(**{"hidden_dim": 8, **bad})
 
 
 def test_a_warm_up_rises_to_the_rate_and_the_cosine_ends_at_zero():
-    schedule = training.warmup_cosine(0.3, 110, warmup=10)
+    schedule = training.WarmupCosineDecay(0.3, 110, warmup_steps=10)
     rates = [float(schedule(step)) for step in (0, 5, 10, 60, 110)]
     np.testing.assert_allclose(rates, [0, 0.15, 0.3, 0.15, 0], atol=1e-6)
-    plain = training.warmup_cosine(0.3, 100)
+    plain = training.WarmupCosineDecay(0.3, 100)
     rates = [float(plain(step)) for step in (0, 50, 100)]
     np.testing.assert_allclose(rates, [0.3, 0.15, 0], atol=1e-6)
 
 
+def test_the_schedules_of_a_saved_optimizer_are_restored():
+    for schedule in (
+        training.WarmupCosineDecay(0.3, 110, warmup_steps=10),
+        training.NoamDecay(512),
+    ):
+        optimizer = keras.optimizers.SGD(schedule)
+        again = keras.optimizers.SGD.from_config(optimizer.get_config())
+        config = keras.optimizers.serialize(again)["config"]["learning_rate"]
+        assert config["config"] == schedule.get_config()
+
+
 @pytest.mark.parametrize(
-    "bad", [{"rate": 0}, {"steps": 0}, {"warmup": -1}, {"warmup": 7}]
+    "bad",
+    [
+        {"learning_rate": 0},
+        {"total_steps": 0},
+        {"warmup_steps": -1},
+        {"warmup_steps": 7},
+    ],
 )
 def test_a_bad_warm_up_is_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
-        training.warmup_cosine(**{"rate": 0.1, "steps": 7, **bad})
+        training.WarmupCosineDecay(
+            **{"learning_rate": 0.1, "total_steps": 7, **bad}
+        )
 
 
 def test_padding_is_left_out_of_every_column():
@@ -1008,7 +1152,7 @@ def test_frozen_after_it_was_compiled_it_cannot_begin_again():
     model.optimizer.build(model.trainable_variables)
     model.layers[0].trainable = False
     before = model.get_weights()
-    with pytest.raises(ValueError, match="`model` must be compiled anew"):
+    with pytest.raises(ValueError, match="`model` must be compiled again"):
         training.reset_weights(model, fresh)
     for a, b in zip(before, model.get_weights()):
         assert np.array_equal(a, b)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_seq import data, plots
-from keras_seq.evaluation import gradient_by_lag, interleave, ratio
+from keras_seq.evaluation import gradient_by_lag, median_ratio, time_interleaved
 from keras_seq.layers import GRU, LSTM, ChronoInitializer, SimpleRNN
 from keras_seq.models import RecurrentLM
 from keras_seq.text import CharTokenizer
@@ -204,7 +204,7 @@ for cell, layer in CELLS.items():
     model.compile("sgd", "mse", jit_compile=run.jit_compile)
     steps[cell] = lambda model=model: model.train_on_batch(x, y)
     adders[cell] = model
-seconds = interleave(steps, rounds=3 if run.quick else 20)
+seconds = time_interleaved(steps, rounds=3 if run.quick else 20)
 print("\ncell   parameters   kept per sequence   step")
 for cell in CELLS:
     layer = adders[cell].layers[0]
@@ -215,7 +215,7 @@ metrics["gru_to_lstm_params"] = (
     adders["gru"].layers[0].count_params()
     / adders["lstm"].layers[0].count_params()
 )
-metrics["gru_to_lstm_step_time"] = ratio(seconds["gru"], seconds["lstm"])
+metrics["gru_to_lstm_step_time"] = median_ratio(seconds["gru"], seconds["lstm"])
 
 # %%
 expected = {"adding_mse_rnn_100": "above 0.1"}

@@ -33,8 +33,8 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     teacher_forcing,
-    warmup_cosine,
 )
 
 run = Run("04_seq2seq", data=("dates",), epochs=4)
@@ -96,7 +96,7 @@ def make(units, **options):
 def train(stage, model):
     training = batches()
     steps = run.epochs * len(training)
-    falling = warmup_cosine(4e-3, steps)
+    falling = WarmupCosineDecay(4e-3, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

@@ -40,8 +40,8 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     teacher_forcing,
-    warmup_cosine,
 )
 
 run = Run(
@@ -124,7 +124,7 @@ for kind in chosen:
     model(batches[0][0])  # makes the weights
     print(f"\n{kind}: {model.count_params():,} parameters")
     steps = run.epochs * len(batches)
-    falling = warmup_cosine(4e-3, steps)
+    falling = WarmupCosineDecay(4e-3, steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

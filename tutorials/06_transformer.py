@@ -29,9 +29,9 @@ from keras_seq.evaluation import (
     bleu,
     exact_match,
     gradient_by_lag,
-    interleave,
+    median_ratio,
     nearest_answer,
-    ratio,
+    time_interleaved,
 )
 from keras_seq.generation import WithoutCache, generate
 from keras_seq.layers import LSTM, MultiHeadAttention, TransformerEncoder
@@ -42,8 +42,8 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     teacher_forcing,
-    warmup_cosine,
 )
 
 run = Run(
@@ -140,7 +140,7 @@ def train(
     print(f"\n{stage}: {model.count_params():,} parameters")
     training = batches(texts[:rows], answers[:rows])
     steps = epochs * len(training)
-    schedule = warmup_cosine(rate, steps, int(share * steps))
+    schedule = WarmupCosineDecay(rate, steps, int(share * steps))
     model.compile(
         keras.optimizers.Adam(
             schedule, beta_2=0.98, clipnorm=1.0, use_ema=averaged
@@ -278,11 +278,11 @@ for length in lengths:
         name: functools.partial(reader.train_on_batch, *pair)
         for name, reader in readers.items()
     }
-    seconds = interleave(steps, rounds=3 if run.quick else 6, warmup=2)
+    seconds = time_interleaved(steps, rounds=3 if run.quick else 6, warmup=2)
     for name, times in seconds.items():
         milliseconds[name].append(1000 * np.median(times))
     print(length, {k: f"{v[-1]:.0f} ms" for k, v in milliseconds.items()})
-metrics[f"step_time_ratio_lstm_{lengths[-1]}"] = ratio(
+metrics[f"step_time_ratio_lstm_{lengths[-1]}"] = median_ratio(
     seconds["LSTM"], seconds["Transformer"]
 )
 for name in ("LSTM", "GRU"):
@@ -312,8 +312,10 @@ says = {
     name: functools.partial(generate, m, prompt, max_length=long)
     for name, m in (("cached", speaker), ("uncached", WithoutCache(speaker)))
 }
-seconds = interleave(says, rounds=3, warmup=1)
-metrics[f"cache_speedup_{long}"] = ratio(seconds["uncached"], seconds["cached"])
+seconds = time_interleaved(says, rounds=3, warmup=1)
+metrics[f"cache_speedup_{long}"] = median_ratio(
+    seconds["uncached"], seconds["cached"]
+)
 
 # %% [markdown]
 # ## The lecture's table, in numbers

@@ -31,8 +31,8 @@ from keras_seq.training import (
     Run,
     SampleEachEpoch,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     teacher_forcing,
-    warmup_cosine,
 )
 
 run = Run(
@@ -135,7 +135,7 @@ def answers_of(model, questions):
 for kind, model in models.items():
     model(training[0][0])  # makes the weights
     steps = run.epochs * len(training)
-    falling = warmup_cosine(rates[kind], steps)
+    falling = WarmupCosineDecay(rates[kind], steps)
     model.compile(
         keras.optimizers.Adam(falling, clipnorm=1.0),
         loss=TokenCrossEntropy(),

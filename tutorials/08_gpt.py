@@ -28,7 +28,7 @@ import keras
 import numpy as np
 
 from keras_seq import data, export, plots
-from keras_seq.evaluation import interleave, ngram_loss
+from keras_seq.evaluation import ngram_loss, time_interleaved
 from keras_seq.generation import Greedy, Sampling, WithoutCache, generate
 from keras_seq.models import GPT
 from keras_seq.text import CharTokenizer
@@ -36,8 +36,8 @@ from keras_seq.training import (
     NatsPerToken,
     Run,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     next_token_windows,
-    warmup_cosine,
 )
 
 run = Run("08_gpt", data=("pydocs", "tinyshakespeare"))
@@ -67,7 +67,7 @@ def fit(stage, model, x, y, rate, batch_size):
     model(x[:1])  # makes the weights
     print(f"\n{stage}: {model.count_params():,} parameters")
     steps = -(-len(x) // batch_size) * run.epochs
-    falling = warmup_cosine(rate, steps, steps // 20)
+    falling = WarmupCosineDecay(rate, steps, steps // 20)
     model.compile(
         keras.optimizers.AdamW(
             falling, weight_decay=0.1, beta_2=0.99, clipnorm=1.0
@@ -212,7 +212,7 @@ says = {
     name: functools.partial(generate, speaker, eight, max_length=long)
     for name, speaker in speakers.items()
 }
-for name, seconds in interleave(says, rounds=2, warmup=1).items():
+for name, seconds in time_interleaved(says, rounds=2, warmup=1).items():
     speed = 4 * long / np.median(seconds)
     metrics[f"tokens_per_second_{name}"] = speed
 baselines["tokens_per_second_cached"] = metrics["tokens_per_second_uncached"]

@@ -49,7 +49,7 @@ from keras_seq.training import (
     Run,
     TokenAccuracy,
     TokenCrossEntropy,
-    warmup_cosine,
+    WarmupCosineDecay,
     without_autotune,
     without_padding,
 )
@@ -213,7 +213,7 @@ pads = {
 pads = {name: pads[name] for name in answers}
 model.compile(
     keras.optimizers.AdamW(
-        warmup_cosine(RATE, total, total // 10), beta_2=0.98, clipnorm=1.0
+        WarmupCosineDecay(RATE, total, total // 10), beta_2=0.98, clipnorm=1.0
     ),
     {name: TokenCrossEntropy(pad) for name, pad in pads.items()},
     metrics={

@@ -64,7 +64,7 @@ from keras_seq.training import (
     TokenAccuracy,
     TokenCrossEntropy,
     TwoViewCrossEntropy,
-    warmup_cosine,
+    WarmupCosineDecay,
     without_autotune,
     without_padding,
 )
@@ -122,7 +122,7 @@ def fit(
     both = isinstance(y, dict)  # ends of a span
     model.compile(
         keras.optimizers.AdamW(
-            warmup_cosine(rate, total, total // 10), clipnorm=1.0
+            WarmupCosineDecay(rate, total, total // 10), clipnorm=1.0
         ),
         dict.fromkeys(y, loss) if both else loss,
         metrics=None if both else [TokenAccuracy(no_label)],

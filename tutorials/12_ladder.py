@@ -35,8 +35,8 @@ from keras_seq.training import (
     SampleEachEpoch,
     TokenAccuracy,
     TokenCrossEntropy,
+    WarmupCosineDecay,
     teacher_forcing,
-    warmup_cosine,
 )
 
 # BLEU of pytorch-seq2seq's notebooks; of Luong, a user's, with five beams
@@ -171,7 +171,7 @@ for rung in chosen:
     epochs = int(run.epochs * LONGER.get(rung, 1))
     smoothed = 0.1 if rung in LONGER else 0.0
     steps, warm = epochs * len(training), len(training) // 2
-    schedule = warmup_cosine(rate, steps, warm)
+    schedule = WarmupCosineDecay(rate, steps, warm)
     model.compile(
         keras.optimizers.Adam(schedule, clipnorm=1.0),
         loss=TokenCrossEntropy(label_smoothing=smoothed),

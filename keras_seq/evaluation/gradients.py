@@ -1,8 +1,9 @@
-"""What vanishes: the gradient of the last state by the age of the input.
+"""Vanishing gradients: the gradient of the last state by the lag of the input.
 
-Trained by gradients, a network can only learn to use an input whose effect
-on the last state still has a gradient. Between the two lies a product of k
-Jacobians, which shrinks or grows like a power of k:
+A network trained by gradient descent can only learn a long-term dependency if
+the gradient of the last state with respect to the early input is not too
+small. This gradient is a product of k Jacobians, which shrinks (vanishing
+gradient) or grows (exploding gradient) exponentially with k:
 
     dh_T / dx_{T-k} = J_T J_{T-1} ... J_{T-k+1} dh_{T-k} / dx_{T-k}
     lag k = sqrt(mean_b |d(v_b . h_T) / dx_{T-k}|^2),   |v_b| = 1, random
@@ -11,8 +12,8 @@ Shapes: B batch, T length, D input width.
 Papers: Bengio, Simard & Frasconi (1994), "Learning long-term dependencies
     with gradient descent is difficult", IEEE Trans. Neural Networks 5(2),
     section III; Pascanu, Mikolov & Bengio (2013), arXiv:1211.5063, eq. (5).
-Differs from the papers: one random direction per row stands for the whole
-    Jacobian, whose Frobenius norm is sqrt(units) times as large on average.
+Differs from the papers: the Jacobian is projected on one random direction per
+    row; its Frobenius norm is sqrt(units) times as large on average.
 """
 
 import keras
@@ -23,19 +24,24 @@ from keras_seq import checks
 
 
 def gradient_by_lag(layer, x, seed=0):
-    """Measure how strongly the last state depends on each earlier input.
+    """Compute the norm of the gradient of the last state at each lag.
 
     Args:
         layer: callable, float (B, T, D) -> float (B, units): a recurrent
-            layer that returns its last state (not a stateful one), or a
-            function of yours. Called once to build, once for the gradient.
-        x: float (B, T, D), inputs; B of them are averaged.
-        seed: int >= 0, default 0, draws the directions v.
+            layer that returns its last state and is not stateful, or any
+            function. Called once to build, once for the gradient.
+        x: float (B, T, D), inputs; the result is averaged over B.
+        seed: int >= 0, seed of the random directions v. Default 0.
     Returns:
         float32 numpy (T,): entry k is the root mean square norm of the
         gradient with respect to x_{T-k}; entry 0 belongs to the last input.
     Raises:
-        ValueError: if `x` is not (B, T, D) or `layer` does not give (B, units).
+        ValueError: if `x` is not (B, T, D) or `layer` does not return
+            (B, units).
+    Example:
+        >>> layer = keras.layers.LSTM(4)
+        >>> gradient_by_lag(layer, np.ones((2, 7, 3))).shape
+        (7,)
     """
     x = np.asarray(ops.convert_to_numpy(x), "float32")
     if x.ndim != 3 or 0 in x.shape:
@@ -44,14 +50,14 @@ def gradient_by_lag(layer, x, seed=0):
     shape = tuple(layer(ops.convert_to_tensor(x)).shape)
     if len(shape) != 2 or shape[0] != len(x):
         raise ValueError(
-            "`layer` must give the last state (B, units). Received an output "
+            "`layer` must return the last state (B, units). Received an output "
             f"of shape={shape} for x of shape={x.shape}."
         )
     v = np.random.default_rng(seed).normal(size=shape).astype("float32")
     v /= np.linalg.norm(v, axis=-1, keepdims=True)
     v = ops.convert_to_tensor(v)
 
-    def along_v(x):  # the rows do not mix: each has its own v_b . h_T
+    def along_v(x):  # rows do not mix: each has its own v_b . h_T
         return ops.sum(v * ops.cast(layer(x), "float32"))
 
     gradient = input_gradient(along_v, x)  # (B, T, D)
@@ -60,13 +66,17 @@ def gradient_by_lag(layer, x, seed=0):
 
 
 def input_gradient(function, x):
-    """Return d function(x) / d x, the one thing each backend spells its way.
+    """Compute the gradient of a function with respect to its input.
 
     Args:
         function: callable, float tensor -> float scalar tensor.
-        x: float array.
+        x: float array of any shape.
     Returns:
         numpy array in the shape of x.
+    Example:
+        >>> x = np.array([1.0, 2.0], "float32")
+        >>> input_gradient(lambda x: ops.sum(x * x), x).tolist()
+        [2.0, 4.0]
     """
     x = ops.convert_to_tensor(x)
     if keras.backend.backend() == "tensorflow":

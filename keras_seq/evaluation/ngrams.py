@@ -1,14 +1,14 @@
-"""What counting alone achieves: the held-out loss of an n-gram model.
+"""n-gram language model: the baseline of a neural language model.
 
-A language model that cannot beat three-letter counts has learned nothing
-that needs a network. Each order is smoothed by the order below it, down to
-the even guess over the vocabulary (Witten-Bell, add-one for single tokens):
+A neural language model should have a lower held-out loss than counts of
+three-letter sequences. The probabilities of each order are smoothed by those
+of the next lower order (Witten-Bell smoothing, add-one for single tokens):
 
     p_1(w)   = (c(w) + 1) / (N + V)
     p_k(w|h) = (c(h w) + t(h) p_{k-1}(w|h')) / (c(h) + t(h))
 
-with c how often, t(h) how many different tokens followed the context h, and
-h' the context without its oldest token. An unseen h has c = t = 0: p_{k-1}.
+c counts occurrences, t(h) the different tokens that followed the context h,
+and h' is h without its oldest token. For an unseen context, p_k = p_{k-1}.
 
 Shapes: N train tokens, M test tokens, V vocabulary.
 Paper: Chen & Goodman (1999), "An empirical study of smoothing techniques for
@@ -22,32 +22,44 @@ from keras_seq import checks
 
 
 def ngram_loss(train_ids, test_ids, n, vocabulary_size):
-    """Return the held-out cross entropy of an interpolated n-gram model.
+    """Compute the held-out cross entropy of an interpolated n-gram model.
 
-    Args: those of `ngram_probabilities`.
+    Args:
+        train_ids: int (N,), the training text.
+        test_ids: int (M,), the held-out text.
+        n: int > 0, tokens in an n-gram.
+        vocabulary_size: int > 0, V; V^n must be below 2^63.
     Returns:
         float, nats per test token.
+    Raises:
+        ValueError: if ids are empty or not in [0, V), or V^n is too large.
+    Example:
+        >>> round(ngram_loss([0, 1] * 50, [0, 1] * 5, 2, 2), 2)
+        0.08
     """
     p = ngram_probabilities(train_ids, test_ids, n, vocabulary_size)
     return float(-np.mean(np.log(p)))
 
 
 def ngram_probabilities(train_ids, test_ids, n, vocabulary_size):
-    """Return the probability of each test token after those before it.
+    """Compute the probability of each test token given its context.
 
     Args:
-        train_ids: int (N,), the text that is counted.
-        test_ids: int (M,), the text that is judged. Its first n - 1 tokens
-            have a shorter context, nothing is assumed before them.
-        n: int > 0, tokens in an n-gram: 1 looks at no context, 3 at two.
+        train_ids: int (N,), the training text.
+        test_ids: int (M,), the held-out text. Its first n - 1 tokens have a
+            shorter context.
+        n: int > 0, tokens in an n-gram: the context has n - 1 tokens.
         vocabulary_size: int > 0, V; V^n must be below 2^63.
     Returns:
         float64 (M,), each in (0, 1).
     Raises:
         ValueError: if ids are empty or not in [0, V), or V^n is too large.
+    Example:
+        >>> ngram_probabilities([0, 0, 1], [0, 1], 1, 2).tolist()
+        [0.6, 0.4]
     """
     checks.positive_int(n=n, vocabulary_size=vocabulary_size)
-    vocabulary_size = int(vocabulary_size)  # NumPy's would overflow below
+    vocabulary_size = int(vocabulary_size)  # a NumPy int would overflow
     if vocabulary_size**n >= 2**63:
         raise ValueError(
             "`vocabulary_size` ** `n` must be below 2**63. "
@@ -59,7 +71,7 @@ def ngram_probabilities(train_ids, test_ids, n, vocabulary_size):
     p = (counts[test] + 1) / (len(train) + vocabulary_size)
     for order in range(2, n + 1):
         if min(len(train), len(test)) >= order:
-            # The first order - 1 tokens keep the estimate of their order.
+            # The first order - 1 tokens keep their lower-order estimate.
             p[order - 1 :] = witten_bell(
                 grams(train, order, vocabulary_size),
                 grams(test, order, vocabulary_size),
@@ -73,7 +85,8 @@ def witten_bell(train, test, lower, vocabulary_size):
     """Interpolate p_k from counts and p_{k-1}, by the equation above.
 
     Args:
-        train, test: int64 (N',), (M',), n-grams as numbers.
+        train: int64 (N',), n-grams as numbers.
+        test: int64 (M',), n-grams as numbers.
         lower: float64 (M',), p_{k-1} of the last token of each test n-gram.
         vocabulary_size: int > 0; number // V is the context.
     """
@@ -91,7 +104,7 @@ def witten_bell(train, test, lower, vocabulary_size):
 
 
 def grams(ids, order, vocabulary_size):
-    """Number the n-grams of a text: its ids as digits to the base V."""
+    """Return the n-grams of a text as numbers, with ids as digits to base V."""
     windows = np.lib.stride_tricks.sliding_window_view(ids, order)
     return windows @ vocabulary_size ** np.arange(order - 1, -1, -1)
 

@@ -1,8 +1,9 @@
-"""What a deep model looked at in the end: its layers' looks, multiplied.
+"""Attention rollout: the attention of all layers, multiplied.
 
-The weights of a last layer tell from which vectors it took, and each of those
-is a mixture already, made by the layers below. Follow it down: half of what a
-vector is went around the attention, the other half came through it.
+The attention weights of the last layer refer to its inputs, and each of these
+is already a mixture of the tokens, made by the layers below. Attention rollout
+multiplies the layers. The identity stands for the residual connection, which
+is assumed to carry half of each vector:
 
     A_l     = (mean_h weights_l + I) / 2
     rollout = A_L ... A_2 A_1
@@ -18,17 +19,22 @@ from keras import ops
 
 
 def attention_rollout(weights):
-    """Follow what each token became down to the tokens that were read.
+    """Compute how much each output vector depends on each input token.
 
     Args:
-        weights: list for each of L layers, float (B, H, T, T), in [0, 1], as
-            models give them with `return_attention_scores=True`.
+        weights: list of L float (B, H, T, T), in [0, 1], the attention weights
+            of each layer, as models return them with
+            `return_attention_scores=True`.
     Returns:
-        float32 numpy (B, T, T): how much of each token's last vector came
-        from each token; rows sum to 1 where those of `weights` do. Of a ViT
-        with a token in front, `[:, 0, 1:]` tells the patches.
+        float32 numpy (B, T, T), the share of each input token in each output
+        vector; rows sum to 1 if the rows of `weights` do. For a ViT with a
+        class token, `[:, 0, 1:]` are the shares of the patches.
     Raises:
-        ValueError: if there is no layer, or one is of another shape.
+        ValueError: if there is no layer, or the shapes differ.
+    Example:
+        >>> uniform = np.full((1, 2, 3, 3), 1 / 3)
+        >>> attention_rollout([uniform, uniform]).sum(-1).round(3).tolist()
+        [[1.0, 1.0, 1.0]]
     """
     layers = [
         ops.convert_to_numpy(ops.cast(layer, "float32")) for layer in weights
@@ -40,7 +46,7 @@ def attention_rollout(weights):
             "`weights` must be one or more layers, (B, H, T, T) each. Received "
             f"layers of shape {[layer.shape for layer in layers]}."
         )
-    found = around = np.eye(sides[0])
+    found = identity = np.eye(sides[0])
     for layer in layers:
-        found = (layer.mean(axis=1) + around) / 2 @ found
+        found = (layer.mean(axis=1) + identity) / 2 @ found
     return found.astype("float32")

@@ -1,15 +1,16 @@
-"""Time several functions against each other, fairly.
+"""Compare the running times of several functions.
 
-A machine is never quiet: what runs first meets a cold cache, what runs last a
-warm processor. So the functions take turns. Each round calls every one of
-them once, in a new random order, and the rounds are compared pairwise: what
-slowed a round slowed all of it, and cancels in the ratio.
+The speed of a machine changes while it runs: the first function meets a cold
+cache, the last one a warm processor. The functions therefore take turns. Each
+round calls every function once, in a new random order, and the times are
+compared round by round: a slow moment affects all functions of its round and
+cancels in the ratio.
 
-    seconds = interleave({"ours": f, "theirs": g}, rounds=40)
-    ratio(seconds["ours"], seconds["theirs"])     # below 1: ours is faster
+    seconds = time_interleaved({"ours": f, "theirs": g}, rounds=40)
+    median_ratio(seconds["ours"], seconds["theirs"])  # below 1: ours is faster
 
-A function must not return before its work is done: to wait for a device, and
-for a value that is computed later (JAX), is the function's own part.
+A function must not return before its work is done: it must wait for the
+device, and for values that are computed asynchronously (JAX).
 """
 
 import random
@@ -19,18 +20,22 @@ import time
 from keras_seq import checks
 
 
-def interleave(functions, rounds=40, warmup=5, seed=0):
-    """Call every function once a round, in a random order, and time it.
+def time_interleaved(functions, rounds=40, warmup=5, seed=0):
+    """Time every function once per round, in a random order.
 
     Args:
-        functions: dict of name to a function without arguments.
-        rounds: int > 0, how often each is timed. Default 40.
-        warmup: int >= 0, rounds before that, not timed. Default 5.
-        seed: int, of the order.
+        functions: dict, name -> function without arguments.
+        rounds: int > 0, number of timed rounds. Default 40.
+        warmup: int >= 0, number of rounds before, not timed. Default 5.
+        seed: int, seed of the order. Default 0.
     Returns:
-        dict of name to `rounds` floats, seconds, the rounds in order.
+        dict, name -> list of float, the seconds of each round in order.
     Raises:
-        ValueError: if `rounds` is no int > 0.
+        ValueError: if `rounds` is not an int > 0.
+    Example:
+        >>> seconds = time_interleaved({"a": list, "b": dict}, rounds=3)
+        >>> len(seconds["a"])
+        3
     """
     checks.positive_int(rounds=rounds)
     names = list(functions)
@@ -46,6 +51,16 @@ def interleave(functions, rounds=40, warmup=5, seed=0):
     return seconds
 
 
-def ratio(ours, theirs):
-    """Give the median over the rounds of our seconds over theirs."""
+def median_ratio(ours, theirs):
+    """Return the median over the rounds of the ratio of two times.
+
+    Args:
+        ours: list of float, seconds of each round.
+        theirs: list of float, seconds of the same rounds.
+    Returns:
+        float; below 1 if ours is faster.
+    Example:
+        >>> median_ratio([1, 1, 100], [2, 2, 200])
+        0.5
+    """
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))

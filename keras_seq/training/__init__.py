@@ -1,16 +1,17 @@
-"""What surrounds a `fit`: losses, metrics, batches, baselines, results.
+"""Training: losses, metrics, schedules, callbacks, batches, resumable runs.
 
-No file here knows a chapter: every part works with any Keras model.
+Nothing here depends on a layer or a model: every part works with any Keras
+model.
 """
 
-from keras_seq.training.batching import (
-    BatchByLength,
+from keras_seq.training.batching import BatchByLength
+from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
+from keras_seq.training.datasets import (
     next_token_windows,
     teacher_forcing,
     without_autotune,
     without_padding,
 )
-from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
 from keras_seq.training.losses import TokenCrossEntropy, TwoViewCrossEntropy
 from keras_seq.training.metrics import (
     NatsPerToken,
@@ -19,13 +20,14 @@ from keras_seq.training.metrics import (
     TokenAccuracy,
 )
 from keras_seq.training.reset import reset_weights
-from keras_seq.training.run import Run, write_results
-from keras_seq.training.schedules import Noam, warmup_cosine
+from keras_seq.training.results import write_results
+from keras_seq.training.run import Run
+from keras_seq.training.schedules import NoamDecay, WarmupCosineDecay
 
 __all__ = [
     "BatchByLength",
     "NatsPerToken",
-    "Noam",
+    "NoamDecay",
     "Perplexity",
     "Run",
     "SampleEachEpoch",
@@ -34,10 +36,10 @@ __all__ = [
     "TokenAccuracy",
     "TokenCrossEntropy",
     "TwoViewCrossEntropy",
+    "WarmupCosineDecay",
     "next_token_windows",
     "reset_weights",
     "teacher_forcing",
-    "warmup_cosine",
     "without_autotune",
     "without_padding",
     "write_results",

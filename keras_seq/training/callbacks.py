@@ -1,4 +1,4 @@
-"""Watch a fit: hear a sample after each epoch, stop when it is solved."""
+"""Callbacks for `fit`: print samples after each epoch, stop at a threshold."""
 
 import sys
 
@@ -8,19 +8,27 @@ from keras_seq import checks
 
 
 class SampleEachEpoch(keras.callbacks.Callback):
-    """Print what the model says at the end of an epoch.
+    """Print sample outputs of the model at the end of an epoch.
 
-    A translator may show a few held-out lines:
+    For a translator, print the translations of a few held-out sentences:
 
         ids = source_tokenizer.tokenize(held_out[:3])
         SampleEachEpoch(lambda: target_tokenizer.detokenize(
             generate(model, ids, max_length=50).ids))
 
     Args:
-        sample: function () -> str or list of str, one per line.
-        every: int > 0, default 1, epochs between two samples.
+        sample: function () -> str or list of str, one line each.
+        every: int > 0, number of epochs between two samples. Default 1.
     Raises:
-        ValueError: if `sample` is not callable or `every` no int > 0.
+        ValueError: if `sample` is not callable or `every` is not an int > 0.
+    Example:
+        >>> sample = SampleEachEpoch(lambda: ["hello", "world"])
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.ones((4, 2))
+        >>> history = model.fit(x, x[:, :1], verbose=0, callbacks=[sample])
+        hello
+        world
     """
 
     def __init__(self, sample, every=1):
@@ -39,8 +47,8 @@ class SampleEachEpoch(keras.callbacks.Callback):
             text = self.sample()
             self.lines = [text] if isinstance(text, str) else list(text)
 
-    # Keras finishes its bar after the user's on_epoch_end has run: what is
-    # printed there lands in the middle of the bar. So print one event later.
+    # Keras completes its progress bar after the `on_epoch_end` of the user's
+    # callbacks: text printed there would break the bar. Print one event later.
     def on_epoch_begin(self, epoch, logs=None):
         self.print_lines()
 
@@ -48,7 +56,7 @@ class SampleEachEpoch(keras.callbacks.Callback):
         self.print_lines()
 
     def print_lines(self):
-        """Print the lines that wait, "?" for what stdout cannot encode."""
+        """Print the waiting lines, with "?" for unencodable characters."""
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         for line in self.lines:
             print(line.encode(encoding, "replace").decode(encoding))
@@ -56,14 +64,23 @@ class SampleEachEpoch(keras.callbacks.Callback):
 
 
 class StopWhen(keras.callbacks.Callback):
-    """Stop at the end of the epoch in which a quantity is low enough.
+    """Stop training when a logged quantity falls below a threshold.
 
     Args:
-        monitor: str, a logged quantity, e.g. "val_loss".
-        below: float, the fit stops when the quantity is below it.
+        monitor: str, name of a logged quantity, for example "val_loss".
+        below: float, training stops at the end of the first epoch in which
+            the quantity is below this threshold.
     Raises:
-        ValueError: at the first epoch's end, if nothing of that name is
-            logged.
+        ValueError: at the end of the first epoch, if no quantity of that name
+            is logged.
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.ones((4, 2))
+        >>> stop = StopWhen("loss", below=1e9)
+        >>> fit = model.fit(x, x, epochs=5, verbose=0, callbacks=[stop])
+        >>> len(fit.epoch)
+        1
     """
 
     def __init__(self, monitor, below):

@@ -1,29 +1,37 @@
-"""Token cross entropy: nats per real token, whatever the padding.
+"""Token cross entropy: the mean negative log-likelihood of the real tokens.
 
-A batch of sentences is padded to one length, and Keras's cross entropy
-averages over the padding too: the same model gets a better loss for longer
-padding. Here a position whose label is `pad_id` is not counted.
+The sentences of a batch are padded to one length, and Keras's cross entropy
+averages over the padding as well: the same model gets a lower loss if the
+padding is longer. Here a position whose label is `pad_id` does not count.
 
     nats_bt = -log softmax(logits_bt)[y_bt]
-    smoothed: (1 - e) nats_bt + e mean_v(-log softmax(logits_bt)[v])
+    label smoothing e: (1 - e) nats_bt + e mean_v(-log softmax(logits_bt)[v])
     loss = sum_bt w_bt nats_bt / (number of real tokens)
 
-A text that is read in two ways can be asked to mean one thing in both:
+Consistency regularization: two views of the same text (two tokenizations, two
+dropout masks) should get the same prediction. With predictions p and q:
 
-    two views: nats_i + a/2 (KL(p_i || q_i) + KL(q_i || p_i)), of each view
+    two views: nats_i + a/2 (KL(p_i || q_i) + KL(q_i || p_i)), for each view
 
-Whether a token is real is read off the labels, not off Keras's implicit
-mask, which any raw arithmetic inside a model silently drops.
+The mask is computed from the labels, not from Keras's implicit mask, which
+any arithmetic inside a model silently drops.
+
+All losses and metrics here take logits. Keras's
+`loss="sparse_categorical_crossentropy"` takes probabilities: given the logits
+of a model of this library it computes a wrong loss without an error. Use
+`TokenCrossEntropy()`, or `keras.losses.SparseCategoricalCrossentropy(
+from_logits=True)` if there is no padding.
 
 Shapes: B batch, T length, V vocabulary.
 Papers: label smoothing, Szegedy et al. (2016), arXiv:1512.00567, section 7;
-    two views, Wang, Ruder & Neubig (2021), arXiv:2103.08490, of texts cut in
-    two ways, and Liang et al. (2021), arXiv:2106.14448, of dropout.
+    two views, Wang, Ruder & Neubig (2021), arXiv:2103.08490 (two
+    segmentations), and Liang et al. (2021), arXiv:2106.14448 (dropout).
 """
 
 import numbers
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq import checks
@@ -32,30 +40,34 @@ from keras_seq import checks
 def token_nats(y_true, y_pred, pad_id):
     """Return the cross entropy of each token, and which tokens are real.
 
-    The one place where labels meet logits: the loss and every metric of
-    nats stand on it.
+    The loss and the metrics share this computation.
 
     Args:
         y_true: int (B, T) or (B,), labels.
         y_pred: float (B, T, V) or (B, V), finite logits of any float type.
-        pad_id: int label that is not counted, or None to count them all.
+        pad_id: int label that does not count, or None to count all labels.
     Returns:
-        float32 nats, 0 where not real, and bool real, in the shape of y_true.
+        `(nats, real)`, float32 and bool in the shape of y_true; nats are 0
+        where not real, and NaN where a label is outside the vocabulary.
     Raises:
-        ValueError: if the logits are not one row per label.
+        ValueError: if there is not one row of logits for each label.
     """
     labels, real = real_tokens(y_true, pad_id)
     check_shapes(labels, y_pred)
-    # A half-precision sum of exponentials overflows at e^11. The pad id may
-    # be no row of the vocabulary (-100), so padding looks up row 0. In one row:
-    # of more TensorFlow checks the lengths, and then could not see that what
-    # the loss asks for is what a metric asks for.
+    labels = ops.where(real, labels, 0)  # `pad_id` may be no row (-100)
+    size = ops.shape(y_pred)[-1]
+    # float32: in half precision, a sum of exponentials overflows at e^11. Flat:
+    # with more axes TensorFlow adds assertions on the lengths, and then does
+    # not merge the computation of the loss with the same one of a metric.
     nats = ops.sparse_categorical_crossentropy(
-        ops.reshape(ops.where(real, labels, 0), (-1,)),
-        ops.reshape(ops.cast(y_pred, "float32"), (-1, ops.shape(y_pred)[-1])),
+        ops.reshape(labels, (-1,)),
+        ops.reshape(ops.cast(y_pred, "float32"), (-1, size)),
         from_logits=True,
     )
     nats = ops.reshape(nats, ops.shape(labels))
+    # JAX returns 0 for a label outside the vocabulary.
+    known = ops.logical_and(labels >= 0, labels < size)
+    nats = ops.where(known, nats, float("nan"))
     return ops.where(real, nats, 0.0), real
 
 
@@ -69,19 +81,37 @@ def real_tokens(y_true, pad_id):
 
 def check_shapes(labels, logits):
     """Raise a ValueError unless there is a row of logits for each label."""
-    *places, _ = shape = tuple(logits.shape)
-    if len(places) != len(labels.shape) or any(
-        a != b for a, b in zip(labels.shape, places) if None not in (a, b)
+    *positions, _ = shape = tuple(logits.shape)
+    if len(positions) != len(labels.shape) or any(
+        a != b for a, b in zip(labels.shape, positions) if None not in (a, b)
     ):
         raise ValueError(
-            "`y_pred` must have the shape of `y_true`, and an axis more. "
+            "`y_pred` must have the shape of `y_true` and one more axis. "
             f"Received y_true.shape={tuple(labels.shape)}, "
             f"y_pred.shape={shape}."
         )
 
 
+def check_labels(y_true, y_pred, pad_id):
+    """Raise a ValueError for a label outside the vocabulary.
+
+    Only NumPy arrays and lists are checked: reading a tensor would wait for
+    the device, and a traced one has no values.
+    """
+    if not isinstance(y_true, (np.ndarray, list, tuple)):
+        return
+    labels, size = np.asarray(y_true), np.shape(y_pred)[-1]
+    labels = labels if pad_id is None else labels[labels != pad_id]
+    if labels.size and (labels.min() < 0 or labels.max() >= size):
+        raise ValueError(
+            f"`y_true` must be in [0, {size}), the vocabulary of `y_pred`, or "
+            f"`pad_id`. Received labels from {labels.min()} to {labels.max()}, "
+            f"pad_id={pad_id}."
+        )
+
+
 def token_weights(sample_weight, y_true):
-    """Spread weights (B,) or (B, T) over labels (B, T), as float32."""
+    """Broadcast weights (B,) or (B, T) to the labels (B, T), as float32."""
     weights = ops.cast(sample_weight, "float32")
     if len(weights.shape) > len(y_true.shape):
         raise ValueError(
@@ -105,29 +135,36 @@ def check_pad_id(pad_id):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class TokenCrossEntropy(keras.losses.Loss):
-    """Average the cross entropy of logits over the real tokens of a batch.
+    """Compute the mean cross entropy of logits over the real tokens.
 
-    Computed in float32 under any precision policy. A batch that is all
-    padding has loss 0 and gradient 0.
+    Computed in float32 under any dtype policy. The loss and the gradient of a
+    batch that is all padding are 0. A label outside the vocabulary raises a
+    ValueError if the labels are a NumPy array; inside a compiled step it raises
+    an error of TensorFlow or PyTorch, or the loss is NaN (JAX, XLA).
 
     Args:
-        pad_id: int label that is not counted, default 0; None counts all.
-        label_smoothing: float in [0, 1), e: the share of each label that is
-            spread evenly over the vocabulary; not where logits rule a place
-            out, as `BERTSpanQA`'s do. Default 0.
-        name: str.
+        pad_id: int label that does not count; None counts all. Default 0.
+        label_smoothing: float in [0, 1), the share of each label that is
+            spread evenly over the vocabulary. Do not use it where logits are
+            masked with a large negative number, as in `BERTSpanQA`. Default 0.
+        name: str, name of the loss.
     Call arguments:
         y_true: int (B, T) or (B,), labels.
-        y_pred: float (B, T, V) or (B, V), logits.
-        sample_weight: optional float (B,) or (B, T). It multiplies a token's
-            nats and leaves the number of tokens as it is, Keras's custom: to
-            leave a token out of the mean, give it the label `pad_id`.
+        y_pred: float (B, T, V) or (B, V), logits, not probabilities.
+        sample_weight: optional float (B,) or (B, T), multiplies the nats of a
+            token. As in Keras, it does not change the number of tokens in the
+            mean; to exclude a token, set its label to `pad_id`.
     Returns:
         float32 scalar, nats per real token.
     Raises:
         ValueError: if `pad_id` is neither an int nor None, or
-            `label_smoothing` is not in [0, 1); in a call, if the logits are
-            not one row per label.
+            `label_smoothing` is not in [0, 1); in a call, if there is not one
+            row of logits for each label, or a label is out of range.
+    Example:
+        >>> loss = TokenCrossEntropy(pad_id=0)
+        >>> logits = np.zeros((1, 3, 4), "float32")    # uniform: log(4) nats
+        >>> round(float(loss(np.array([[1, 2, 0]]), logits)), 3)
+        1.386
     """
 
     def __init__(
@@ -140,9 +177,10 @@ class TokenCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        # Keras makes floats of labels, and counts a `_keras_mask` of logits a
-        # second time: it is given nats alone. So the loss and a metric of nats
-        # are one computation, and TensorFlow does it once.
+        # Keras's `__call__` casts labels to float and applies the `_keras_mask`
+        # of logits a second time, so it gets the nats only. The loss and a
+        # metric of nats are then the same computation, which TensorFlow merges.
+        check_labels(y_true, y_pred, self.pad_id)
         y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
         if sample_weight is not None:
             sample_weight = token_weights(sample_weight, y_true)
@@ -150,7 +188,7 @@ class TokenCrossEntropy(keras.losses.Loss):
         return _Mean(self.name, dtype="float32")(nats, nats, sample_weight)
 
     def call(self, y_true, y_pred):
-        """Return float32 (B, T) whose plain mean is the loss."""
+        """Return float32 (B, T), whose plain mean is the loss."""
         nats, real = token_nats(y_true, y_pred, self.pad_id)
         if self.label_smoothing:
             log_p = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
@@ -169,30 +207,39 @@ class TokenCrossEntropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class TwoViewCrossEntropy(TokenCrossEntropy):
-    """The same for texts that are read in two ways, and should mean one thing.
+    """Compute the cross entropy of two views and their disagreement.
 
-    The batch holds every text twice: row i and row B + i are the same one, in
-    other pieces, with other words hidden or other units dropped. To the cross
-    entropy of both is added how far apart they are.
+    The batch holds each text twice: rows i and B + i are two views of one
+    text, with different subwords, masked tokens or dropout. The symmetric KL
+    divergence between the two predictions is added to the cross entropy of
+    both (consistency regularization).
 
     Args:
-        agreement: float > 0, a, the weight of what is added. Default 1.
-        name: str.
+        consistency_weight: float > 0, weight of the divergence, a in the
+            equation. Default 1.
+        name: str, name of the loss.
     Call arguments:
         y_true: int (2B,) or (2B, T), labels, all of which count.
         y_pred: float (2B, C) or (2B, T, C), logits.
-        sample_weight: as of `TokenCrossEntropy`.
+        sample_weight: optional float (2B,) or (2B, T), as in
+            `TokenCrossEntropy`.
     Returns:
         float32 scalar, nats.
     Raises:
-        ValueError: if `agreement` is no number > 0; in a call, if the
-            rows are odd in number, or the logits are not one row per label.
+        ValueError: if `consistency_weight` is not a number > 0; in a call, if
+            the number of rows is odd, or there is not one row of logits for
+            each label.
+    Example:
+        >>> loss = TwoViewCrossEntropy()
+        >>> logits = np.zeros((2, 4), "float32")       # two equal predictions
+        >>> round(float(loss(np.array([1, 1]), logits)), 3)
+        1.386
     """
 
-    def __init__(self, agreement=1.0, name="two_view_cross_entropy"):
-        checks.positive(agreement=agreement)
+    def __init__(self, consistency_weight=1.0, name="two_view_cross_entropy"):
+        checks.positive(consistency_weight=consistency_weight)
         super().__init__(pad_id=None, name=name)
-        self.agreement = agreement
+        self.consistency_weight = consistency_weight
 
     def call(self, y_true, y_pred):
         nats = super().call(y_true, y_pred)
@@ -203,16 +250,20 @@ class TwoViewCrossEntropy(TokenCrossEntropy):
             )
         log_p = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
         log_p, log_q = ops.split(log_p, 2)
-        apart = (ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q)
-        apart = ops.sum(apart, axis=-1) / 2
-        return nats + self.agreement * ops.concatenate([apart, apart])
+        divergence = (ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q)
+        divergence = ops.sum(divergence, axis=-1) / 2
+        both = ops.concatenate([divergence, divergence])
+        return nats + self.consistency_weight * both
 
     def get_config(self):
-        return {"agreement": self.agreement, "name": self.name}
+        return {
+            "consistency_weight": self.consistency_weight,
+            "name": self.name,
+        }
 
 
 class _Mean(keras.losses.Loss):
-    """Average what it is given, by weight, and over replicas, as Keras does."""
+    """Average the given values, with weights and over replicas, as in Keras."""
 
     def call(self, _, values):
         return values

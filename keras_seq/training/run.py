@@ -1,26 +1,24 @@
-"""One run of a tutorial: its options, folder, clock and results file.
+"""One run of a tutorial: its options, its folder, its time, its results.
 
     run = Run("01_hello_rnn", data=("pydocs", "tinyshakespeare"), epochs=3)
     model.fit(x, y, epochs=run.epochs, callbacks=run.callbacks("lstm"))
     run.save(figure, "curves")
     run.finish(model, metrics={"loss_lstm": 1.6}, baselines={})
 
-A script may be stopped anywhere and run again with --resume: each `fit` is a
-stage that goes on at the epoch where it stopped, or is skipped when done.
+A script may be interrupted anywhere and continued with --resume: each `fit` is
+a stage that continues after its last completed epoch, or is skipped if it is
+finished.
 """
 
 import argparse
-import json
-import math
-import numbers
-import platform
 import sys
 from pathlib import Path
 
 import keras
 
 from keras_seq import checks
-from keras_seq.training.resume import Progress
+from keras_seq.training.results import table, versions, write_results
+from keras_seq.training.resume import Progress, replace_file
 
 RESERVED = (
     *("quick", "data", "epochs", "seed", "out", "dtype", "resume"),
@@ -30,53 +28,53 @@ RESERVED = (
 
 
 class Run:
-    """Read a tutorial's command line, and keep its folder.
+    """Parse the command line of a tutorial and manage its output folder.
 
-    Sets the seed of Python, NumPy and the backend. Without --resume, the
-    state that an earlier run left in the folder is deleted, nothing else.
+    Sets the seed of Python, NumPy and the backend, and the dtype policy.
+    Without --resume, the saved state of an earlier run in the folder is
+    deleted, and nothing else. In a notebook, the command line is that of the
+    Jupyter kernel and is ignored: all options have their defaults, unless
+    `argv` is given.
 
     Args:
-        name: str, the tutorial, e.g. "01_hello_rnn".
+        name: str, the tutorial, for example "01_hello_rnn".
         data: tuple of str, the choices of --data; the first is the default.
-        epochs: int > 0, default 1, the default of --epochs (1 if --quick);
-            or a dict, name of the data -> int > 0.
-        arguments: optional dict, name of an option of this tutorial alone ->
-            dict, what argparse's `add_argument` takes for "--NAME".
-        argv: optional list of str, the command line. Default: the process's.
+        epochs: int > 0, default of --epochs (1 with --quick); or a dict, name
+            of the data -> int > 0. Default 1.
+        arguments: optional dict, name of an extra option -> dict of keyword
+            arguments of argparse's `add_argument` for "--NAME".
+        argv: optional list of str, the command line. Default: that of the
+            process; none in a notebook.
     Attributes:
-        options: dict of what was given for `arguments`.
-        quick: bool. data: str. epochs: int > 0. seed: int >= 0, default 0.
-        resume: bool. out: Path, default runs/NAME, created.
-        dtype: str, "float32" or, faster on some processors, by --dtype
-            "mixed_bfloat16"; set as Keras's policy.
-        jit_compile: for `compile`. True, with which small recurrent
-            networks train faster, once compiled; "auto" on
-            PyTorch and in a trial run.
+        options: dict, values of the extra options.
+        quick: bool, --quick was given.
+        data: str, the value of --data.
+        epochs: int > 0, number of epochs.
+        seed: int >= 0, random seed. Default 0.
+        resume: bool, --resume was given.
+        out: Path, output folder, created. Default runs/NAME.
+        dtype: str, "float32" or "mixed_bfloat16", set as Keras's policy.
+        jit_compile: value for `compile`: True, with which small recurrent
+            networks train faster once compiled; "auto" on PyTorch and with
+            --quick.
     Raises:
-        ValueError: if --resume meets a folder that holds another run, or
-            `data` is no tuple of names.
+        ValueError: if --resume finds another run in the folder, or `data`,
+            `epochs` or `arguments` are not valid.
         SystemExit: from argparse, if the command line is wrong.
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> run = Run("demo", data=("toy",), epochs=3, argv=["--out", folder])
+        >>> run.epochs, run.data, run.seed
+        (3, 'toy', 0)
     """
 
     def __init__(self, name, data, *, epochs=1, arguments=None, argv=None):
-        if not checks.strings(data=data):
-            raise ValueError(f"`data` must be names. Received data={data!r}.")
-        if not isinstance(epochs, dict):
-            epochs = dict.fromkeys(data, epochs)
-        if not epochs.keys() >= set(data):
-            raise ValueError(
-                f"`epochs` must have each of {tuple(data)}. Received "
-                f"epochs={epochs!r}."
-            )
-        for each in epochs.values():
-            checks.positive_int(epochs=each)
         arguments = arguments or {}
-        for key in arguments:
-            if not key.isidentifier() or key in RESERVED:
-                raise ValueError(
-                    "`arguments` must have names of their own, as in Python. "
-                    f"Received {key!r}."
-                )
+        epochs = checked_epochs(data, epochs)
+        check_arguments(arguments)
+        if argv is None and in_notebook():
+            argv = []
         options = command_line(name, data, arguments).parse_args(argv)
         self.options = {key: getattr(options, key) for key in arguments}
         self.name = name
@@ -91,7 +89,7 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         fixed = ("name", "data", "quick", "seed", "dtype")
         same = {key: vars(self)[key] for key in fixed}
-        same |= {  # a flag changes nothing in what is trained
+        same |= {  # flags do not change what is trained
             key: self.options[key]
             for key, settings in arguments.items()
             if settings.get("action") != "store_true"
@@ -107,23 +105,23 @@ class Run:
         """Return the callbacks that make one `fit` resumable.
 
         Args:
-            stage: str, a name for this `fit`, another one for each. Its
-                model must be built (call it on a batch) before `fit`, and
-                made and compiled alike in every part of the run.
-            every: int > 0, epochs from one backup to the next, beside the
-                last one: more, where an epoch takes no longer than to save
-                it. Default 1.
+            stage: str, a unique name for this `fit`. Its model must be built
+                (call it on a batch) before `fit`, and created and compiled in
+                the same way in every part of the run.
+            every: int > 0, epochs from one backup to the next; the last epoch
+                is always saved. Use more than 1 if an epoch is shorter than
+                saving it. Default 1.
         Returns:
-            list of callbacks. With --resume, an unfinished stage goes on
+            list of callbacks. With --resume, an unfinished stage continues
             after its last backup; a finished one gets its weights and
-            optimizer back and trains no more.
+            optimizer back and is not trained.
         """
         return self.progress.callbacks(stage, every)
 
     def epochs_done(self, stage):
-        """Count the epochs of a stage in earlier parts of the run: int.
+        """Return the epochs of a stage completed in earlier parts: int.
 
-        Who draws other data each epoch goes on from there.
+        Use it to continue data that differs from epoch to epoch.
         """
         return self.progress.epochs_done(stage)
 
@@ -133,16 +131,16 @@ class Run:
         Args:
             stage: str, as given to `callbacks`, after its `fit`.
         Returns:
-            dict: "epoch" and each logged quantity -> list of float, an entry
-            per epoch; NaN where an epoch did not measure it.
+            dict: "epoch" and each logged quantity -> list of float, one per
+            epoch; NaN where an epoch lacks the quantity.
         """
         return self.progress.history(stage)
 
     def seconds(self, stage):
         """Return the seconds of a stage's `fit`, over all parts of the run."""
-        fitted = self.progress.page["fitted"]
-        checks.one_of(tuple(fitted), stage=stage)
-        return fitted[stage]
+        stages = self.progress.page["stages"]
+        checks.one_of(tuple(stages), stage=stage)
+        return stages[stage]["seconds"]
 
     def save(self, figure, name):
         """Write a matplotlib figure to NAME.png in the run's folder."""
@@ -154,13 +152,14 @@ class Run:
         Args:
             model: keras.Model, built, saved as model.keras; or None.
             metrics: dict, str -> finite number, the held-out results.
-            baselines: dict alike; a metric's own name puts it beside that.
-            expected: optional dict, str -> number or str, what to hope for.
+            baselines: dict, str -> finite number; a baseline with the name of
+                a metric is printed beside it.
+            expected: optional dict, str -> number or str, expected results.
         Raises:
             ValueError: if a number is NaN or infinite, by its name.
         """
         if model is not None:
-            model.save(self.out / "model.keras")
+            replace_file(self.out / "model.keras", model.save)
         results = {
             "tutorial": self.name,
             "data": self.data,
@@ -180,6 +179,41 @@ class Run:
         print(table(metrics, baselines, expected or {}))
 
 
+def checked_epochs(data, epochs):
+    """Return the default epochs as a dict, name of the data -> int > 0."""
+    if not checks.strings(data=data):
+        raise ValueError(f"`data` must be names. Received data={data!r}.")
+    if not isinstance(epochs, dict):
+        epochs = dict.fromkeys(data, epochs)
+    if not epochs.keys() >= set(data):
+        raise ValueError(
+            f"`epochs` must have each of {tuple(data)}. Received "
+            f"epochs={epochs!r}."
+        )
+    for each in epochs.values():
+        checks.positive_int(epochs=each)
+    return epochs
+
+
+def check_arguments(arguments):
+    """Raise a ValueError for an extra option with a bad or reserved name."""
+    for key in arguments:
+        if not key.isidentifier() or key in RESERVED:
+            raise ValueError(
+                "`arguments` must have names that are Python identifiers and "
+                f"not reserved. Received {key!r}."
+            )
+
+
+def in_notebook():
+    """Return whether the command line is that of a Jupyter kernel.
+
+    A kernel is started as `ipykernel_launcher.py -f connection.json` (Colab:
+    `colab_kernel_launcher.py`), and its arguments are not those of a script.
+    """
+    return Path(sys.argv[0]).stem.endswith("kernel_launcher")
+
+
 def command_line(name, data, arguments):
     """Return the argparse parser of a tutorial."""
     parser = argparse.ArgumentParser(name)
@@ -190,14 +224,14 @@ def command_line(name, data, arguments):
     add("--seed", type=int_from(0), default=0, metavar="N")
     add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
     add("--dtype", choices=("float32", "mixed_bfloat16"), default="float32")
-    add("--resume", action="store_true", help="go on with a stopped run")
+    add("--resume", action="store_true", help="continue an interrupted run")
     for key, settings in arguments.items():
         add(f"--{key}", **settings)
     return parser
 
 
 def int_from(least):
-    """Return an argparse type: an int of at least `least`."""
+    """Return an argparse type: an int >= `least`."""
 
     def integer(text):
         if int(text) < least:
@@ -205,59 +239,3 @@ def int_from(least):
         return int(text)
 
     return integer
-
-
-def versions():
-    """Return dict of str: the releases of Python, Keras and the backend."""
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "backend": sys.modules[keras.backend.backend()].__version__,
-    }
-
-
-def write_results(path, results):
-    """Write results as UTF-8 JSON, floats to six significant digits.
-
-    Args:
-        path: Path or str of the file.
-        results: dict of str, bool, None, finite numbers, and such dicts.
-    Raises:
-        ValueError: if a value is something else, NaN or infinity included.
-    """
-    clean = {key: rounded(key, value) for key, value in results.items()}
-    text = json.dumps(clean, ensure_ascii=False, indent=2)
-    Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-def rounded(name, value):
-    """Return a value of the results as JSON should show it."""
-    if isinstance(value, dict):
-        return {k: rounded(f"{name}[{k!r}]", v) for k, v in value.items()}
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if hasattr(value, "dtype") and not getattr(value, "shape", None):
-        value = float(value)  # a bfloat16 scalar is no numbers.Real
-    if isinstance(value, numbers.Real) and math.isfinite(value):
-        return float(f"{value:.6g}")
-    raise ValueError(
-        f"`{name}` must be a finite number. Received {name}={value!r}."
-    )
-
-
-def table(*columns):
-    """Lay out dicts of metrics, baselines, expectations as aligned text."""
-    rows = [("metric", "value", "baseline", "expected")]
-    for name in dict.fromkeys(name for column in columns for name in column):
-        rows.append((name, *(shown(column.get(name)) for column in columns)))
-    w = [max(len(row[i]) for row in rows) for i in range(4)]
-    line = f"{{:<{w[0]}}}  {{:>{w[1]}}}  {{:>{w[2]}}}  {{:>{w[3]}}}"
-    return "\n".join(line.format(*row).rstrip() for row in rows)
-
-
-def shown(value):
-    """Return a cell of the table: five digits of a float, "" for nothing."""
-    exact = isinstance(value, (str, numbers.Integral))
-    return "" if value is None else str(value) if exact else f"{value:.5g}"

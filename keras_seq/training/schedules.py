@@ -1,9 +1,9 @@
-"""Learning rates that change with the step.
+"""Learning rate schedules with a linear warmup.
 
-    Noam:  rate = scale * D^-0.5 * min(step^-0.5, step * warmup^-1.5)
+    Noam:           rate = scale * D^-0.5 * min(step^-0.5, step * warmup^-1.5)
 
-    warm-up, then cosine:  rate * step / warmup, then
-        rate / 2 * (1 + cos(pi (step - warmup) / (steps - warmup)))
+    cosine decay:   rate * step / warmup              while step < warmup, then
+                    rate / 2 * (1 + cos(pi (step - warmup) / (total - warmup)))
 
 Shapes: D width of the model.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 5.3, eq. (3);
@@ -19,64 +19,107 @@ from keras_seq import checks
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Noam(keras.optimizers.schedules.LearningRateSchedule):
-    """Raise the rate in a line, then let it fall with the root of the step.
+class NoamDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Increase the rate linearly, then decay it with the inverse square root.
 
-    The highest rate, at step `warmup`, is scale * (units * warmup) ** -0.5.
+    The rate is highest at step `warmup_steps`, where it is
+    scale * (hidden_dim * warmup_steps) ** -0.5.
 
     Args:
-        units: int > 0, width D of the model: wider ones take smaller steps.
-        warmup: int > 0, how many steps the rate rises. Default 4000.
-        scale: float > 0. Default 1.
+        hidden_dim: int > 0, width D of the model: a wider model gets a lower
+            rate.
+        warmup_steps: int > 0, number of steps with a rising rate. Default 4000.
+        scale: float > 0, multiplies the rate. Default 1.
     Call arguments:
         step: int scalar, 0 at the first step.
     Returns:
         float32 scalar, the learning rate.
     Raises:
         ValueError: if an argument is outside its range.
+    Example:
+        >>> schedule = NoamDecay(hidden_dim=512, warmup_steps=4000)
+        >>> rates = [float(schedule(step)) for step in (0, 3999, 100_000)]
+        >>> [round(rate, 6) for rate in rates]
+        [0.0, 0.000699, 0.00014]
     """
 
-    def __init__(self, units, warmup=4000, scale=1.0):
+    def __init__(self, hidden_dim, warmup_steps=4000, scale=1.0):
         super().__init__()
-        checks.positive_int(units=units, warmup=warmup)
-        if not isinstance(scale, numbers.Real) or not scale > 0:
-            raise ValueError(f"`scale` must be > 0. Received scale={scale!r}.")
-        self.units, self.warmup, self.scale = units, warmup, scale
+        checks.positive_int(hidden_dim=hidden_dim, warmup_steps=warmup_steps)
+        checks.positive(scale=scale)
+        self.hidden_dim, self.warmup_steps = hidden_dim, warmup_steps
+        self.scale = scale
 
     def __call__(self, step):
         step = ops.cast(step, "float32") + 1.0
-        rising, falling = step * self.warmup**-1.5, ops.rsqrt(step)
-        return self.scale * self.units**-0.5 * ops.minimum(rising, falling)
+        rising, falling = step * self.warmup_steps**-1.5, ops.rsqrt(step)
+        rate = ops.minimum(rising, falling)
+        return self.scale * self.hidden_dim**-0.5 * rate
 
     def get_config(self):
         return {
-            "units": self.units,
-            "warmup": self.warmup,
+            "hidden_dim": self.hidden_dim,
+            "warmup_steps": self.warmup_steps,
             "scale": self.scale,
         }
 
 
-def warmup_cosine(rate, steps, warmup=0):
-    """Raise the rate in a line, then let it fall along a cosine to 0.
+@keras.saving.register_keras_serializable("keras_seq")
+class WarmupCosineDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Increase the rate linearly, then decay it to 0 along a cosine.
+
+    Keras's `CosineDecay` counts `decay_steps` after the warmup; here
+    `total_steps` includes it.
 
     Args:
-        rate: float > 0, the highest.
-        steps: int > 0, of the whole training.
-        warmup: int >= 0, how many of them the rate rises. Default 0: it
-            begins at the highest.
+        learning_rate: float > 0, the highest rate.
+        total_steps: int > 0, number of steps of the whole training.
+        warmup_steps: int >= 0, number of them with a rising rate. Default 0:
+            training starts at the highest rate.
+    Call arguments:
+        step: int scalar, 0 at the first step.
     Returns:
-        Keras's `CosineDecay`, which counts its own steps after the warm-up.
+        float32 scalar, the learning rate.
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or `warmup_steps` is
+            not below `total_steps`.
+    Example:
+        >>> schedule = WarmupCosineDecay(0.1, total_steps=20, warmup_steps=10)
+        >>> [round(float(schedule(step)), 3) for step in (0, 5, 10, 15, 20)]
+        [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    checks.positive_int(steps=steps)
-    checks.not_negative_int(warmup=warmup)
-    if not isinstance(rate, numbers.Real) or not rate > 0 or warmup >= steps:
-        raise ValueError(
-            "`rate` must be > 0 and `warmup` below `steps`. Received "
-            f"rate={rate!r}, warmup={warmup}, steps={steps}."
+
+    def __init__(self, learning_rate, total_steps, warmup_steps=0):
+        super().__init__()
+        checks.positive_int(total_steps=total_steps)
+        checks.not_negative_int(warmup_steps=warmup_steps)
+        positive = isinstance(learning_rate, numbers.Real) and learning_rate > 0
+        if not positive or warmup_steps >= total_steps:
+            raise ValueError(
+                "`learning_rate` must be > 0 and `warmup_steps` below "
+                f"`total_steps`. Received learning_rate={learning_rate!r}, "
+                f"warmup_steps={warmup_steps}, total_steps={total_steps}."
+            )
+        self.learning_rate = learning_rate
+        self.total_steps, self.warmup_steps = total_steps, warmup_steps
+        cosine = keras.optimizers.schedules.CosineDecay
+        self.schedule = (
+            cosine(
+                0.0,
+                total_steps - warmup_steps,
+                warmup_target=learning_rate,
+                warmup_steps=warmup_steps,
+            )
+            if warmup_steps
+            else cosine(learning_rate, total_steps)
         )
-    cosine = keras.optimizers.schedules.CosineDecay
-    if not warmup:
-        return cosine(rate, steps)
-    return cosine(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+
+    def __call__(self, step):
+        return self.schedule(step)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+        }

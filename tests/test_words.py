@@ -1,0 +1,313 @@
+"""Docstrings, words and length of the package's files."""
+
+import ast
+import doctest
+import io
+import pathlib
+import re
+import tokenize
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_seq
+from keras_seq import plots
+
+HOME = pathlib.Path(keras_seq.__file__).parent
+FILES = {path.relative_to(HOME).as_posix(): path for path in HOME.rglob("*.py")}
+EXAMPLES = [
+    *("layers", "models", "generation", "text", "training", "evaluation"),
+]
+
+# Files and folders that are not converted yet, and for which test. Every list
+# must be empty in the end.
+TODO = {
+    "words": [
+        *("layers", "models", "generation", "text", "data", "export"),
+        *("pretrained", "plots", "checks.py"),
+    ],
+    "terms": ["layers", "models", "generation", "text"],
+    "lengths": [
+        *("layers", "models", "generation", "text", "data", "export"),
+        *("plots", "pretrained"),
+    ],
+    "plain": ["layers", "models", "generation", "text", "export", "pretrained"],
+    "examples": ["layers", "models", "generation", "text", "plots"],
+}
+
+# Words of one's own for things that have a name, as regular expressions.
+RETIRED = [
+    *("EncoderBlock", "DecoderBlock", "ConvNet", "Uncached", "OnBERT"),
+    *("norm_first", "vocab_size", "keeps_frozen", "first_real", "begin_again"),
+    *("untuned", "from_huggingface", "to_huggingface", "small_talk"),
+    *("package_docs", "python_docs", "written_dates", "cldr_names"),
+    *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
+    *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
+    *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
+    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
+    *(
+        "what is none",
+        "(?:is|are|be) none",
+        "(?<!there )is no",
+        "(?<!there )are no",
+        "the like",
+    ),
+    *("such(?! as)", "refuses?", "refused", "give odds", "odds"),
+    *("lay a mask", "hidden words?", "is dear", "commonest", "likeliest"),
+    *("small network of a block", "what comes in", "at hand", "of yours"),
+    *("asks? for", "asked", "wants?", "wishes", "knows?", "known to"),
+]
+# Allowed: file -> the phrases that are removed before the search.
+ALLOWED = {}
+
+# The technical terms of the glossary, in the files where a reader expects them.
+TERMS = {
+    "layers/simple_rnn.py": ["recurrent neural network", "hidden state"],
+    "layers/lstm.py": [
+        *("cell state", "forget gate", "input gate", "output gate"),
+        *("candidate", "vanishing", "long-term dependenc"),
+    ],
+    "layers/gru.py": ["reset gate", "update gate", "candidate"],
+    "layers/embedding.py": ["one-hot", "embedding", "padding mask", "token"],
+    "layers/attention.py": [
+        *("attention score", "attention weights", "query", "key", "value"),
+        *("causal mask", "alignment", "context vector"),
+    ],
+    "layers/multi_head_attention.py": [
+        *("multi-head attention", "self-attention", "cross-attention"),
+        *("query", "key", "value", "padding mask", "causal mask"),
+        "key-value cache",
+    ],
+    "layers/layer_normalization.py": ["layer normalization"],
+    "layers/feed_forward.py": ["position-wise feed-forward network"],
+    "layers/position_encoding.py": ["positional encoding"],
+    "layers/transformer_blocks.py": [
+        *("residual connection", "self-attention", "cross-attention"),
+        *("position-wise feed-forward network", "layer normalization"),
+    ],
+    "layers/patches.py": ["patch"],
+    "models/language_model.py": ["logits", "language model", "time step"],
+    "models/seq2seq.py": [
+        *("encoder", "decoder", "context vector", "bottleneck"),
+        *("teacher forcing", "start token", "end token"),
+    ],
+    "models/scheduled_sampling.py": ["scheduled sampling", "teacher forcing"],
+    "models/attention_seq2seq.py": ["attention weights", "alignment"],
+    "models/transformer.py": ["self-attention", "cross-attention", "encoder"],
+    "models/gpt.py": ["autoregressive", "causal mask", "key-value cache"],
+    "models/bert.py": ["pretrain", "special token", "bidirectional"],
+    "models/bert_pretraining.py": [
+        *("masked language model", "next sentence prediction", "pretraining"),
+    ],
+    "models/bert_tasks.py": ["fine-tun", "transfer learning"],
+    "models/resnet.py": ["residual connection"],
+    "models/vit.py": ["patch", "class token", "inductive bias"],
+    "generation/samplers.py": [
+        *("greedy decoding", "sampling", "temperature", "softmax"),
+    ],
+    "generation/beam_search.py": ["beam search"],
+    "generation/decoding.py": ["autoregressive", "end token"],
+    "text/tokenizer.py": ["tokenizer", "vocabulary"],
+    "text/wordpiece.py": ["subword"],
+    "training/datasets.py": ["teacher forcing"],
+    "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
+    "training/metrics.py": ["perplexity", "epoch", "batch"],
+    "training/batching.py": ["bucket", "epoch", "batch"],
+    "evaluation/gradients.py": [
+        *("vanishing gradient", "exploding gradient", "long-term dependency"),
+    ],
+    "evaluation/ngrams.py": ["baseline", "held-out"],
+}
+
+every_file = pytest.mark.parametrize("name", sorted(FILES))
+
+
+def skip_unconverted(test, name):
+    """Skip a file that is listed in `TODO`."""
+    for entry in TODO[test]:
+        if name == entry or name.startswith(f"{entry}/"):
+            pytest.skip(f"{entry} is not converted yet ({test})")
+
+
+def prose(path):
+    """Yield (line number, text) of each comment, docstring and message."""
+    text = path.read_text("utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(text)):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and " " in node.value:  # not a key or a name
+            yield node.lineno, node.value
+
+
+@every_file
+def test_no_retired_word_is_used(name):
+    skip_unconverted("words", name)
+    pattern = re.compile(rf"\b(?:{'|'.join(RETIRED)})\b", re.IGNORECASE)
+    found = []
+    for line, text in prose(FILES[name]):
+        for phrase in ALLOWED.get(name, ()):
+            text = text.replace(phrase, "")
+        text = " ".join(text.split())
+        found += [f"{line}: {match}" for match in pattern.findall(text)]
+    assert not found
+
+
+@pytest.mark.parametrize("name", sorted(TERMS))
+def test_the_terms_of_the_field_are_in_their_file(name):
+    skip_unconverted("terms", name)
+    text = " ".join(FILES[name].read_text("utf-8").lower().split())
+    assert not [term for term in TERMS[name] if term not in text]
+
+
+@every_file
+def test_files_and_functions_are_short(name):
+    skip_unconverted("lengths", name)
+    text = FILES[name].read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    functions = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions}
+    assert not {name: lines for name, lines in long.items() if lines > 40}
+
+
+# `_initial_epoch` is how Keras's own callback resumes; there is no public way.
+# `_keras_mask` is how Keras passes a mask along with a tensor.
+ALLOWED_PRIVATE = {"_initial_epoch", "_keras_mask", "_asdict", "_replace"}
+
+
+@every_file
+def test_no_private_member_of_another_file_is_used(name):
+    skip_unconverted("plain", name)
+    tree = ast.parse(FILES[name].read_text("utf-8"))
+    own = {
+        getattr(node, "name", None) or getattr(node, "attr", None)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    }
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    }
+    used |= {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    private = {n for n in used if re.match(r"_[a-z]", n, re.IGNORECASE)}
+    assert not private - own - ALLOWED_PRIVATE
+
+
+@every_file
+def test_code_is_plain(name):
+    skip_unconverted("plain", name)
+    tree = ast.parse(FILES[name].read_text("utf-8"))
+    imports = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        node.module.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert not imports & {"inspect", "unittest"}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    attributes = {
+        n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)
+    }
+    assert "setattr" not in names
+    assert not attributes & {"__signature__", "__mro__", "mro"}
+
+
+def public_objects():
+    """Yield (package, name, object) for every public class and function."""
+    for package in [*EXAMPLES, "plots"]:
+        module = plots if package == "plots" else getattr(keras_seq, package)
+        for name in module.__all__:
+            found = getattr(module, name)
+            if callable(found):
+                yield package, name, found
+
+
+PUBLIC = {f"{package}.{name}": x for package, name, x in public_objects()}
+every_public = pytest.mark.parametrize("name", sorted(PUBLIC))
+
+
+def names_for_examples():
+    """Return the names that every example may use without an import."""
+    names = {"keras": keras, "np": np, "ops": ops, "keras_seq": keras_seq}
+    for package in EXAMPLES:
+        module = getattr(keras_seq, package)
+        names |= {name: getattr(module, name) for name in module.__all__}
+    return names | {"plots": plots}
+
+
+@every_public
+def test_every_public_name_has_an_example_that_runs(name):
+    skip_unconverted("examples", name.replace(".", "/"))
+    text = PUBLIC[name].__doc__
+    assert "Example:" in text
+    example = doctest.DocTestParser().get_doctest(
+        text, names_for_examples(), name, name, 0
+    )
+    assert example.examples
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(example, out=report.write)
+    assert not runner.failures, report.getvalue()
+
+
+def arguments(found):
+    """List the parameters of a class or function by parsing its source."""
+    node = PARSED[found.__module__, found.__name__]
+    if isinstance(node, ast.ClassDef):
+        made = [n for n in node.body if getattr(n, "name", "") == "__init__"]
+        fields = [
+            n.target.id for n in node.body if isinstance(n, ast.AnnAssign)
+        ]
+        if not made:
+            return fields
+        node = made[0]
+    args = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return [arg.arg for arg in args if arg.arg != "self"]
+
+
+def parse_all():
+    """Map (module, name) of every class and function to its syntax tree."""
+    found = {}
+    for name, path in FILES.items():
+        parts = name.removesuffix(".py").split("/")
+        module = ".".join(["keras_seq", *parts]).removesuffix(".__init__")
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                found[module, node.name] = node
+    return found
+
+
+PARSED = parse_all()
+
+
+@every_public
+def test_args_name_every_parameter_one_per_line(name):
+    skip_unconverted("examples", name.replace(".", "/"))
+    wanted = arguments(PUBLIC[name])
+    text = PUBLIC[name].__doc__
+    block = re.search(r"\n *(?:Args|Attributes):\n((?: {4,}.*\n)+)", text)
+    assert block or not wanted
+    given = (
+        re.findall(r"^ {4,8}(\w+): ", block[1], re.MULTILINE) if block else []
+    )
+    assert not set(wanted) - set(given) - {"kwargs"}
