@@ -219,16 +219,16 @@ def test_both_questions_are_learned_in_fit_and_reported():
 def test_hidden_words_are_filled_by_the_likeliest_first():
     model = BERTPretrainer(BERT(**BIG))
     ids = np.array([[2, 4, 6, 3, 0], [2, 4, 4, 6, 3]])
-    filled, p = model.fill_mask(ids, top=3)
+    filled, p = model.fill_mask(ids, 4, top=3)
     assert filled.shape == p.shape == (3, 3)
     assert (np.diff(p) <= 0).all()
     logits = numbers(model({"token_ids": ids})["masked_lm"])
     assert filled[2, 0] == logits[1, 2].argmax()
     asked = {"token_ids": ids, "mask_positions": np.array([[1], [2]])}
-    assert np.array_equal(model.fill_mask(asked, top=3)[0], filled)
+    assert np.array_equal(model.fill_mask(asked, 4, top=3)[0], filled)
     for top in (0, BIG["vocabulary_size"] + 1):
         with pytest.raises(ValueError, match="top"):
-            model.fill_mask(ids, top=top)
+            model.fill_mask(ids, 4, top=top)
     for mask_id in (BIG["vocabulary_size"], -1, "x"):
         with pytest.raises(ValueError, match="mask_id"):
             model.fill_mask(ids, mask_id=mask_id)

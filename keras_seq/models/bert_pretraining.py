@@ -72,6 +72,7 @@ class MaskedLMHead(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         if token_embedding is not None:
             tied_size = token_embedding.vocabulary_size
             if vocabulary_size is None:
@@ -127,6 +128,9 @@ class MaskedLMHead(keras.layers.Layer):
         else:
             logits = self.token_embedding.logits(x)
         return self.activation(logits + ops.cast(self.bias, logits.dtype))
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None  # the labels say which positions count
 
     def get_config(self):
         serialize = keras.initializers.serialize
