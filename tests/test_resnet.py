@@ -133,7 +133,9 @@ def test_it_matches_the_weights_of_a_vit(units, near):
 def test_no_match_is_smaller_than_the_smallest():
     least = count_params(10, (1, 2, 4), num_blocks=3, channels=3)
     assert ResNet.from_param_count(least, 10).config["filters"] == (1, 2, 4)
-    with pytest.raises(ValueError, match=f"`count` must be at least {least}"):
+    with pytest.raises(
+        ValueError, match=f"`param_count` must be at least {least}"
+    ):
         ResNet.from_param_count(least - 1, 10)
 
 
@@ -149,7 +151,7 @@ def test_a_match_may_begin_with_every_second_pixel():
     "name", ["param_count", "num_classes", "num_blocks", "input_strides"]
 )
 def test_a_match_of_nothing_is_refused(name):
-    good = {"count": 1000, "num_classes": 10, "num_blocks": 1}
+    good = {"param_count": 1000, "num_classes": 10, "num_blocks": 1}
     with pytest.raises(ValueError, match=f"`{name}`"):
         ResNet.from_param_count(**{**good, name: 0})
 

@@ -7,7 +7,12 @@ from cases import BATCH, SMALL_VIT, images
 from keras import ops
 
 from keras_seq.evaluation import attention_rollout
-from keras_seq.layers import PatchDropout, Patches, sinusoidal_positions_2d
+from keras_seq.layers import (
+    PatchDropout,
+    PatchEmbedding,
+    Patches,
+    sinusoidal_positions_2d,
+)
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.models import ViT
 
@@ -280,8 +285,10 @@ def test_a_width_without_four_parts_has_no_waves(units):
 
 
 def test_the_token_stands_at_no_place():
-    model = vit(position_encoding="sinusoidal")
-    told = numbers(model._place(ops.zeros((1, 7, 12))))[0]
+    layer = PatchEmbedding(
+        12, (3, 5), (6, 15), channels=2, position_encoding="sinusoidal"
+    )
+    told = numbers(layer(ops.zeros((1, 6, 15, 2))))[0]
     assert not told[0].any()
     assert np.allclose(told[1:], numbers(sinusoidal_positions_2d(2, 3, 12)))
 

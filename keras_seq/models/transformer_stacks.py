@@ -43,6 +43,7 @@ class _Stack(keras.layers.Layer):
 
     def __init__(self, embedding, config, **kwargs):
         super().__init__(**kwargs)
+        self.supports_masking = True
         dtype = self.dtype_policy
         self.embedding, self.width = embedding, config["hidden_dim"]
         self.position_encoding = _position_encoding(config, dtype)
