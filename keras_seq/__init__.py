@@ -2,11 +2,21 @@
 
 `keras_seq.layers` and `keras_seq.models` hold one file per idea, and
 `keras_seq.generation` the autoregressive decoding that all models share.
+`keras_seq.tasks` puts a model and its tokenizer together: strings in, strings
+out.
 Importing the package registers every layer and model, so that a saved model
 can be loaded.
 """
 
-from keras_seq import evaluation, generation, layers, models, text, training
+from keras_seq import (
+    evaluation,
+    generation,
+    layers,
+    models,
+    tasks,
+    text,
+    training,
+)
 
 __version__ = "0.1.0"
 
@@ -16,6 +26,7 @@ __all__ = [
     "generation",
     "layers",
     "models",
+    "tasks",
     "text",
     "training",
 ]

@@ -72,7 +72,7 @@ CASES = {
         "Seq2Seq",
         "char",
         "pieces",
-        BeamSearch(2, return_all=True),
+        BeamSearch(2, return_all_beams=True),
         {"end_id": 11},
     ),
     "bahdanau": Case(
@@ -87,10 +87,10 @@ CASES = {
         "Transformer",
         "pieces",
         "pieces",
-        BeamSearch(2, no_repeat_ngram=1),
+        BeamSearch(2, no_repeat_ngram_size=1),
         LOOK,
     ),
-    "gpt": Case("GPT", "char", "char", Greedy(no_repeat_ngram=1)),
+    "gpt": Case("GPT", "char", "char", Greedy(no_repeat_ngram_size=1)),
 }
 
 

@@ -278,7 +278,7 @@ def test_sampling_under_a_global_half_precision_policy():
     keras.backend.backend() == "jax", reason="has no float64 unless told to"
 )
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
-@pytest.mark.parametrize("sampler", [Sampling(seed=0), BeamSearch(width=2)])
+@pytest.mark.parametrize("sampler", [Sampling(seed=0), BeamSearch(num_beams=2)])
 def test_speaking_where_all_floats_are_double(request, kind, sampler):
     cls, options = LANGUAGE_MODELS[kind]
     narrow = cls(VOCAB, **options)
@@ -305,7 +305,7 @@ gpt = GPT(13, 8, num_layers=1, num_heads=2, max_sequence_length=9)
 lm = RecurrentLM(13, 7, cell="gru")
 gpt(ids), lm(ids)
 for model in (gpt, WithoutCache(gpt), lm):
-    for sampler in (Sampling(seed=0), BeamSearch(width=2)):
+    for sampler in (Sampling(seed=0), BeamSearch(num_beams=2)):
         assert generate(model, ids, sampler, max_length=3).ids.shape == (2, 3)
 model = BahdanauSeq2Seq(13, 13, 7)
 model({"source": ids, "target": ids})

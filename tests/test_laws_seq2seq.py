@@ -157,7 +157,7 @@ def test_a_beam_of_one_is_greedy(model):
 def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
     model, length, end = make(name, vocabulary=5), 3, 3
     source = sentences()["source"][:1]
-    sampler = BeamSearch(60, length_penalty=alpha, return_all=True)
+    sampler = BeamSearch(60, length_penalty=alpha, return_all_beams=True)
     found = generate(model, source, sampler, max_length=length)
     scores = {}
 
@@ -190,7 +190,7 @@ def test_no_end_before_the_least_length(model):
 
 def test_no_pair_of_tokens_is_said_twice(model):
     source = sentences()["source"]
-    sampler = Greedy(no_repeat_ngram=2, min_length=11)
+    sampler = Greedy(no_repeat_ngram_size=2, min_length=11)
     for row in generate(model, source, sampler, max_length=11).ids:
         pairs = list(itertools.pairwise(row))
         assert len(set(pairs)) == len(pairs)
@@ -208,12 +208,12 @@ def test_a_repetition_penalty_makes_repeating_rarer(model):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"width": 0},
-        {"width": 2, "length_penalty": -1},
-        {"width": 2, "length_penalty": float("inf")},
-        {"width": 2, "coverage_penalty": -1},
-        {"width": 2, "min_length": -1},
-        {"width": 2, "repetition_penalty": 0.5},
+        {"num_beams": 0},
+        {"num_beams": 2, "length_penalty": -1},
+        {"num_beams": 2, "length_penalty": float("inf")},
+        {"num_beams": 2, "coverage_penalty": -1},
+        {"num_beams": 2, "min_length": -1},
+        {"num_beams": 2, "repetition_penalty": 0.5},
     ],
 )
 def test_bad_beam_is_refused_by_name(arguments):

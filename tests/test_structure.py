@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "models": {"checks", "generation", "layers"},
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
-ANYTHING = {"__init__", "export", "pretrained"}
+ANYTHING = {"__init__", "export", "pretrained", "tasks"}
 # Files that hold a paper's idea, and open as an essay on it.
 IDEAS = [
     path

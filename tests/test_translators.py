@@ -384,7 +384,7 @@ def translator():
 
 def test_all_hypotheses_come_with_their_own_alignment(translator):
     source = sentences()["source"]
-    sampler = BeamSearch(4, length_penalty=0.0, return_all=True)
+    sampler = BeamSearch(4, length_penalty=0.0, return_all_beams=True)
     said = generate(translator, source, sampler, max_length=5)
     assert said.ids.shape == (BATCH, 4, 5)
     assert said.attention.shape == (BATCH, 4, 5, 5)
@@ -407,7 +407,7 @@ def test_all_hypotheses_come_with_their_own_alignment(translator):
 
 
 def test_coverage_ranks_by_what_was_looked_at(translator):
-    source, options = sentences()["source"], {"return_all": True}
+    source, options = sentences()["source"], {"return_all_beams": True}
     plain, covering = (
         generate(
             translator,
@@ -433,7 +433,7 @@ def test_coverage_needs_a_model_with_attention():
 
 
 def test_where_there_are_too_few_hypotheses_the_rest_is_padding(translator):
-    sampler = BeamSearch(23, return_all=True)
+    sampler = BeamSearch(23, return_all_beams=True)
     said = generate(translator, sentences()["source"], sampler, max_length=1)
     there = np.isfinite(said.scores)
     assert (there.sum(-1) == VOCAB - 1).all()  # every token but padding
@@ -458,9 +458,9 @@ def test_restrictions_are_those_of_plain_loops(rate, n):
     rng = np.random.default_rng(0)
     said = rng.integers(0, 3, (5, 11)).astype("int32")
     logits = rng.normal(size=(5, 7)).astype("float32")
-    sampler = Greedy(repetition_penalty=rate, no_repeat_ngram=n)
+    sampler = Greedy(repetition_penalty=rate, no_repeat_ngram_size=n)
     for t in range(12):
-        found = sampler.restrict(
+        found = sampler.constrain(
             ops.convert_to_tensor(logits), ops.convert_to_tensor(said), t, 6
         )
         rows = zip(logits, said[:, :t].tolist())
@@ -470,7 +470,7 @@ def test_restrictions_are_those_of_plain_loops(rate, n):
 
 def test_restrictions_hold_for_every_method(translator):
     source = sentences()["source"]
-    sampler = BeamSearch(3, no_repeat_ngram=2, min_length=9)
+    sampler = BeamSearch(3, no_repeat_ngram_size=2, min_length=9)
     said = generate(translator, source, sampler, max_length=9).ids
     assert not (said == translator.end_id).any()
     for row in said:

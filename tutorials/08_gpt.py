@@ -133,7 +133,7 @@ metrics["accumulation_difference"] = np.abs(moved[1] - moved[4]).max()
 prompt = next(line for line in test.split("\n") if len(line) >= 16)[:16]
 SAMPLERS = {
     "greedy": Greedy(),
-    "no 4 letters twice": Greedy(no_repeat_ngram=4),
+    "no 4 letters twice": Greedy(no_repeat_ngram_size=4),
     "temperature 0.7": Sampling(temperature=0.7, seed=run.seed),
     "the 5 likeliest": Sampling(top_k=5, seed=run.seed),
     "0.9 of the odds": Sampling(top_p=0.9, seed=run.seed),

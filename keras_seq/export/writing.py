@@ -11,12 +11,9 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.export.reading import ENDPOINT
-from keras_seq.generation.decoding import (
-    GREEDY,
-    check_speaker,
-    decode,
-    vocabulary,
-)
+from keras_seq.generation.decoding import GREEDY, check_generation
+from keras_seq.generation.decoding_loop import decode
+from keras_seq.generation.prompts import vocabulary_size
 from keras_seq.generation.samplers import Sampling
 from keras_seq.text import Tokenizer
 from keras_seq.text.unicode import import_tensorflow_text
@@ -68,8 +65,8 @@ def export_text_model(
         gives a dict of `text`, string (B,), `score`, float (B,), as
         `Generated.scores`; and with `attention` of `attention`, float (B, L,
         S), `source_tokens`, string (B, S), and `target_tokens`, string (B,
-        L), "[PAD]" where nothing is. With `BeamSearch(return_all=True)` an
-        axis W follows B in all but `source_tokens`.
+        L), "[PAD]" where nothing is. With `return_all_beams` an axis W follows
+        B in all but `source_tokens`.
     Raises:
         ValueError: if the backend is PyTorch, `model` is not built or cannot
             generate, its vocabularies are not the tokenizers', `attention`
@@ -80,7 +77,7 @@ def export_text_model(
     target_tokenizer = target_tokenizer or source_tokenizer
     max_length = checks.positive_int(max_length=max_length)
     check_backend()
-    check_speaker(model, sampler, end_id)
+    check_generation(model, sampler, end_id)
     check_source(model, "source_tokenizer", source_tokenizer)
     _check_target(model, target_tokenizer)
     if end_id is None:
@@ -195,7 +192,7 @@ def check_source(model, name, tokenizer):
             "texts of a batch would be read with their padding. Received "
             f"pad_id={model.pad_id}, and {tokenizer.pad_id} there."
         )
-    size = vocabulary(model, "source_vocabulary_size")
+    size = vocabulary_size(model, "source_vocabulary_size")
     if size is not None and tokenizer.vocabulary_size() > size:
         raise ValueError(
             f"`{name}` must give no id that the model does not know. Received "
@@ -206,7 +203,7 @@ def check_source(model, name, tokenizer):
 def _check_target(model, tokenizer):
     """Refuse a tokenizer that cannot write all that the model may say."""
     _check_tokenizer("target_tokenizer", tokenizer)
-    size = vocabulary(model, "target_vocabulary_size")
+    size = vocabulary_size(model, "target_vocabulary_size")
     if size is not None and tokenizer.vocabulary_size() < size:
         raise ValueError(
             "`target_tokenizer` must know every id that the model may say. "

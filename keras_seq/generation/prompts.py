@@ -14,6 +14,7 @@ Paper: none.
 Differs from the paper: nothing.
 """
 
+import numpy as np
 from keras import ops
 
 from keras_seq.layers.embedding import padding_mask
@@ -78,3 +79,81 @@ def max_prompt_length(model, max_length):
     if not hasattr(model, "max_prompt_length"):
         return None
     return model.max_prompt_length(max_length)
+
+
+def vocabulary_size(model, name):
+    """Return how many ids a model has, or None if its config does not say.
+
+    Args:
+        model: an `AutoregressiveModel`.
+        name: "source_vocabulary_size" or "target_vocabulary_size"; a model
+            with one vocabulary has a "vocabulary_size".
+    Returns:
+        int or None.
+    """
+    config = getattr(model, "config", None) or {}
+    return config.get(name, config.get("vocabulary_size"))
+
+
+def check_input_ids(model, inputs):
+    """Validate that arrays are ids of the model's vocabulary.
+
+    Args:
+        model: an `AutoregressiveModel`.
+        inputs: list of NumPy arrays.
+    Raises:
+        ValueError: if one is not int, is empty, or has an id out of range.
+    """
+    size = vocabulary_size(model, "source_vocabulary_size")
+    for ids in inputs:
+        if ids.dtype.kind not in "iu" or not ids.ndim or not len(ids):
+            raise ValueError(
+                "`inputs` must be int ids, one row or more. Received "
+                f"{ids.dtype} of shape {ids.shape}."
+            )
+        low, high = ids.min(initial=0), ids.max(initial=0)
+        if low < 0 or (size is not None and high >= size):
+            below = "" if size is None else f", below {size}"
+            raise ValueError(
+                f"`inputs` must be ids >= 0{below}. Received {low} to {high}."
+            )
+
+
+def bucket_length(length):
+    """Round a length up to 2^k or 3 * 2^k, at most half as much again.
+
+    Args:
+        length: int > 0.
+    Returns:
+        int: 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48 ...
+    Example:
+        >>> from keras_seq.generation.prompts import bucket_length
+        >>> [bucket_length(length) for length in (1, 5, 33, 49)]
+        [1, 6, 48, 64]
+    """
+    power = 1 << (length - 1).bit_length()  # the next power of two
+    between = 3 * power // 4
+    return between if power > 2 and length <= between else power
+
+
+def pad_to_bucket(model, inputs, max_length):
+    """Pad prompts at the end, so that similar lengths have one shape.
+
+    Args:
+        model: an `AutoregressiveModel`; nothing is padded if it has no
+            `pad_id`.
+        inputs: NumPy int (B, T); anything else is returned as it is.
+        max_length: int > 0, tokens to generate.
+    Returns:
+        NumPy int (B, N), N >= T, but not more than the model supports.
+    """
+    pad_id = getattr(model, "pad_id", None)
+    if pad_id is None or np.ndim(inputs) != 2 or not inputs.shape[1]:
+        return inputs
+    length = inputs.shape[1]
+    limit = max_prompt_length(model, max_length)
+    padded = bucket_length(length)
+    if limit is not None:
+        padded = max(length, min(padded, limit))
+    missing = ((0, 0), (0, padded - length))
+    return np.pad(inputs, missing, constant_values=pad_id)

@@ -1,21 +1,22 @@
-"""Choosing: a model gives odds for the next token, and one must be picked.
+"""Samplers: choose the next token from the model's probability distribution.
 
-The likeliest token at every step is the plainest way, and it loops: "I do
-not know. I do not know." Drawing by the odds does not loop, but the many
-unlikely tokens together come up too often; so the odds are sharpened, or
-their tail is cut off. And any way of choosing may be forbidden something.
+Greedy decoding takes the most likely token at every step, and tends to repeat
+itself: "I do not know. I do not know." Sampling draws from the distribution,
+which avoids repetition; but the many unlikely tokens of the tail are together
+drawn too often, so the distribution is sharpened (temperature), or its tail is
+cut off (top-k, top-p). Every sampler can be constrained further.
 
     Greedy     id = argmax(logits)
     Sampling   id ~ softmax(logits / temperature), within top_k and top_p
 
-Shapes: B batch, W beams of a row (1 but in beam search), R = B * W rows,
+Shapes: B batch, W beams of a row (1 except in beam search), R = B * W rows,
     L generated length, V vocabulary.
 Paper: top-k: Fan, Lewis & Dauphin (2018), arXiv:1805.04833; nucleus (top-p):
     Holtzman et al. (2020), arXiv:1904.09751, section 3.1; repetition penalty:
-    Keskar et al. (2019), arXiv:1909.05858, section 4.1; no n-gram twice:
+    Keskar et al. (2019), arXiv:1909.05858, section 4.1; no repeated n-grams:
     Paulus, Xiong & Socher (2018), arXiv:1705.04304, section 2.5.
 Differs from the paper: the repetition penalty multiplies a negative logit,
-    since dividing it would make the token likelier.
+    since dividing it would make the token more likely.
 """
 
 import dataclasses
@@ -26,108 +27,183 @@ from keras import ops
 
 from keras_seq import checks
 
-NEVER = -1e9  # the logit of padding; finite, since -inf - -inf is no number
-FORBIDDEN = -1e8  # of a token that is ruled out: still before padding
+# Logits of excluded tokens: finite, since -inf - -inf is not a number.
+PADDING_LOGIT = -1e9
+EXCLUDED_LOGIT = -1e8  # still above padding
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Greedy:
-    """Take the likeliest token at every step.
+class Sampler:
+    """Base class of the samplers: the constraints on what is generated.
+
+    To write another sampler, subclass this and override `choose`. A search
+    that keeps several hypotheses of a row, as `BeamSearch` does, overrides
+    `num_beams`, `initial_scores`, `next_tokens` and `results`.
 
     Args:
-        min_length: int >= 0, tokens before the end token may come.
-        repetition_penalty: float >= 1, divides the logits of tokens already
-            said (of those below 0: multiplies). Default 1: no penalty.
-        no_repeat_ngram: int >= 0, no n tokens in a row are said twice.
-            Default 0: they may be.
+        min_length: int >= 0, number of tokens before the end token is
+            allowed. Default 0.
+        repetition_penalty: float >= 1, divides the logits of the tokens
+            generated so far (multiplies the negative ones). Default 1, no
+            penalty.
+        no_repeat_ngram_size: int >= 0, n: no n-gram is generated twice.
+            Default 0, no constraint.
     Raises:
         ValueError: if an argument is outside its range.
+    Example:
+        >>> class LeastLikely(keras_seq.generation.Sampler):
+        ...     def choose(self, logits, noise, top_k=ops.top_k):
+        ...         return ops.argmin(logits, axis=-1)
+        >>> sampler = LeastLikely(min_length=2)
+        >>> int(sampler.choose(np.array([[2.0, 1.0, 3.0]]), None)[0])
+        1
     """
 
     min_length: int = 0
     repetition_penalty: float = 1.0
-    no_repeat_ngram: int = 0
+    no_repeat_ngram_size: int = 0
 
-    width = 1  # beams for each row
+    num_beams = 1  # hypotheses of each row
 
     def __post_init__(self):
         checks.not_negative_int(
-            min_length=self.min_length, no_repeat_ngram=self.no_repeat_ngram
+            min_length=self.min_length,
+            no_repeat_ngram_size=self.no_repeat_ngram_size,
         )
         penalty = self.repetition_penalty
         if not isinstance(penalty, numbers.Real) or not penalty >= 1:
             raise ValueError(
-                "`repetition_penalty` must be >= 1. Received "
+                "`repetition_penalty` must be a number >= 1. Received "
                 f"repetition_penalty={self.repetition_penalty!r}."
             )
 
-    def noise(self, shape):
+    def draw_noise(self, shape):
+        """Draw the random numbers of all steps, float32 (B, L) in [0, 1)."""
         return ops.zeros(shape, dtype="float32")
 
-    def choose(self, logits, noise):
-        return ops.argmax(logits, axis=-1)
+    def choose(self, logits, noise, top_k=ops.top_k):
+        """Choose a token from logits (R, V) with noise (R,): int (R,)."""
+        raise NotImplementedError
 
-    def restrict(self, logits, said, t, end_id):
-        """Rule tokens out: logits (R, V), said int (R, L) up to step t."""
-        size = logits.shape[-1]
-        if self.repetition_penalty != 1:
-            keep = ops.arange(said.shape[1], dtype="int32")[None] < t
-            keep = ops.broadcast_to(keep, ops.shape(said))
-            rate = self.repetition_penalty
-            less = ops.where(logits > 0, logits / rate, logits * rate)
-            logits = ops.where(_marked(said, keep, size), less, logits)
-        if self.no_repeat_ngram:
-            again = _completing(said, t, self.no_repeat_ngram, size)
-            logits = ops.where(again, FORBIDDEN, logits)
-        if self.min_length and end_id is not None:
-            early = ops.logical_and(
-                ops.arange(size) == end_id, t < self.min_length
-            )
-            logits = ops.where(early, FORBIDDEN, logits)
-        return logits
-
-    def begin(self, ids):
-        """Give the scores to start from, float (R,)."""
-        return ops.cast(ops.zeros_like(ids), "float32")
-
-    def pick(self, search, log_p, noise, fill):
-        """Choose a token for each row.
+    def constrain(self, logits, generated_ids, step, end_id):
+        """Apply the constraints to the logits.
 
         Args:
-            search: dict, see `decode`.
-            log_p: float32 (R, V), log-probabilities of the next token.
-            noise: float (R,) in [0, 1).
-            fill: int, what is written after the end.
+            logits: float32 (R, V).
+            generated_ids: int (R, L), of which `step` columns are written.
+            step: int scalar.
+            end_id: int or None, the end token.
         Returns:
-            ids int (R,), scores float (R,), and the beam that each row goes
-            on from, int (B, W), or None where each goes on from itself.
+            float32 (R, V).
         """
-        ids = ops.cast(self.choose(log_p, noise), "int32")
-        gain = ops.take_along_axis(log_p, ids[:, None], axis=-1)[:, 0]
-        gain = ops.where(search["ended"], 0.0, gain)
-        ids = ops.where(search["ended"], fill, ids)
-        return ids, search["score"] + gain, None
+        size = logits.shape[-1]
+        if self.repetition_penalty != 1:
+            written = ops.arange(generated_ids.shape[1], dtype="int32") < step
+            written = ops.broadcast_to(written[None], ops.shape(generated_ids))
+            rate = self.repetition_penalty
+            lowered = ops.where(logits > 0, logits / rate, logits * rate)
+            seen = _contains(generated_ids, written, size)
+            logits = ops.where(seen, lowered, logits)
+        if self.no_repeat_ngram_size:
+            repeated = _completes_ngram(
+                generated_ids, step, self.no_repeat_ngram_size, size
+            )
+            logits = ops.where(repeated, EXCLUDED_LOGIT, logits)
+        if self.min_length and end_id is not None:
+            too_early = ops.logical_and(
+                ops.arange(size) == end_id, step < self.min_length
+            )
+            logits = ops.where(too_early, EXCLUDED_LOGIT, logits)
+        return logits
 
-    def finish(self, search, fill):
-        """Give ids, scores and alignments of a search that has ended."""
-        return search["said"], search["score"], search.get("attention")
+    def initial_scores(self, ids):
+        """Return the scores before the first step, float32 (R,)."""
+        return ops.cast(ops.zeros_like(ids), "float32")
+
+    def next_tokens(self, search, log_p, noise, fill_id, top_k=ops.top_k):
+        """Choose the next token of each row.
+
+        Args:
+            search: `SearchState`.
+            log_p: float32 (R, V), log-probabilities of the next token.
+            noise: float32 (R,) in [0, 1).
+            fill_id: int, the id that follows the end token.
+            top_k: function like `keras.ops.top_k`.
+        Returns:
+            ids, int32 (R,); scores, float32 (R,); and parents, int (B, W),
+            the beam that each row continues, or None if each continues
+            itself.
+        """
+        ids = ops.cast(self.choose(log_p, noise, top_k), "int32")
+        gain = ops.take_along_axis(log_p, ids[:, None], axis=-1)[:, 0]
+        gain = ops.where(search.finished, 0.0, gain)
+        ids = ops.where(search.finished, fill_id, ids)
+        return ids, search.scores + gain, None
+
+    def results(self, search, fill_id, top_k=ops.top_k):
+        """Return ids, scores and attention of a search that is over."""
+        return search.generated_ids, search.scores, search.attention
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sampling(Greedy):
-    """Draw each token by its probability.
+class Greedy(Sampler):
+    """Take the most likely token at every step.
 
-    Args: those of `Greedy`, and
-        temperature: float in [1e-6, 1e6]; below 1 sharper, above 1 flatter.
-            Default 1.
-        top_k: optional int > 0, keep only the k likeliest tokens.
-        top_p: optional float in [1e-9, 1], keep the fewest likeliest tokens
-            whose probabilities reach p.
-        seed: optional int >= 0; the same seed gives the same draw. Default
-            None: a new draw at each call (`keras.utils.set_random_seed`
-            rules).
+    Args:
+        min_length: int >= 0, number of tokens before the end token is
+            allowed. Default 0.
+        repetition_penalty: float >= 1, divides the logits of the tokens
+            generated so far (multiplies the negative ones). Default 1, no
+            penalty.
+        no_repeat_ngram_size: int >= 0, n: no n-gram is generated twice.
+            Default 0, no constraint.
     Raises:
         ValueError: if an argument is outside its range.
+    Example:
+        >>> model = keras_seq.models.RecurrentLM(13, 7)
+        >>> prompt = np.array([[5, 4, 3]])
+        >>> tuple(model(prompt).shape)
+        (1, 3, 13)
+        >>> generate(model, prompt, Greedy(), max_length=4).ids.shape
+        (1, 4)
+    """
+
+    def choose(self, logits, noise, top_k=ops.top_k):
+        """Return the most likely token: logits (R, V) -> int (R,)."""
+        return ops.argmax(logits, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling(Sampler):
+    """Draw each token from the model's probability distribution.
+
+    Args:
+        temperature: float in [1e-6, 1e6]; below 1 sharpens the distribution,
+            above 1 flattens it. Default 1.
+        top_k: optional int > 0, keep only the k most likely tokens. Default
+            None.
+        top_p: optional float in [1e-9, 1], keep the fewest most likely tokens
+            whose probabilities sum to at least p. Default None.
+        seed: optional int >= 0; the same seed gives the same tokens. Default
+            None: new tokens at each call (see
+            `keras.utils.set_random_seed`).
+        min_length: int >= 0, number of tokens before the end token is
+            allowed. Default 0.
+        repetition_penalty: float >= 1, divides the logits of the tokens
+            generated so far (multiplies the negative ones). Default 1, no
+            penalty.
+        no_repeat_ngram_size: int >= 0, n: no n-gram is generated twice.
+            Default 0, no constraint.
+    Raises:
+        ValueError: if an argument is outside its range.
+    Example:
+        >>> model = keras_seq.models.RecurrentLM(13, 7)
+        >>> prompt = np.array([[5, 4, 3]])
+        >>> tuple(model(prompt).shape)
+        (1, 3, 13)
+        >>> sampler = Sampling(temperature=0.8, top_p=0.9, seed=1)
+        >>> generate(model, prompt, sampler, max_length=4).ids.shape
+        (1, 4)
     """
 
     temperature: float = 1.0
@@ -137,7 +213,7 @@ class Sampling(Greedy):
 
     def __post_init__(self):
         super().__post_init__()
-        # Beyond these the logits leave what float32 can tell apart.
+        # Beyond these the logits exceed the resolution of float32.
         checks.within(1e-6, 1e6, temperature=self.temperature)
         if self.seed is not None:
             checks.not_negative_int(seed=self.seed)
@@ -146,27 +222,28 @@ class Sampling(Greedy):
         if self.top_p is not None:
             checks.within(1e-9, 1, top_p=self.top_p)
 
-    def noise(self, shape):
+    def draw_noise(self, shape):
+        """Draw the random numbers of all steps, float32 (B, L) in [0, 1)."""
         seed = None if self.seed is None else int(self.seed)
         return keras.random.uniform(shape, dtype="float32", seed=seed)
 
-    def choose(self, logits, noise):
-        """Pick by inverse transform: logits (B, V), noise (B,) in [0, 1)."""
+    def choose(self, logits, noise, top_k=ops.top_k):
+        """Draw by inverse transform: logits (R, V), noise (R,) in [0, 1)."""
         size = logits.shape[-1]
         p = ops.softmax(logits / self.temperature, axis=-1)
-        p, ids = ops.top_k(p, min(self.top_k or size, size))  # likeliest first
+        p, ids = top_k(p, min(self.top_k or size, size))  # most likely first
         if self.top_p is not None:
             total = ops.sum(p, axis=-1, keepdims=True)
             before = ops.cumsum(p, axis=-1) - p
             p = ops.where(before < self.top_p * total, p, 0.0)
-        reached = ops.cumsum(p, axis=-1)
-        passed = reached <= noise[:, None] * reached[:, -1:]
+        cumulative = ops.cumsum(p, axis=-1)
+        passed = cumulative <= noise[:, None] * cumulative[:, -1:]
         rank = ops.sum(ops.cast(passed, "int32"), axis=-1, keepdims=True)
         return ops.take_along_axis(ids, rank, axis=-1)[:, 0]
 
 
-def _marked(ids, keep, size):
-    """Mark the ids of each row: int and bool (R, N) -> bool (R, size)."""
+def _contains(ids, keep, size):
+    """Mark the kept ids of each row: int, bool (R, N) -> bool (R, size)."""
     rows = ops.arange(ops.shape(ids)[0], dtype="int32")[:, None]
     where = ops.stack([ops.broadcast_to(rows, ops.shape(ids)), ids], axis=-1)
     count = ops.scatter(
@@ -177,20 +254,14 @@ def _marked(ids, keep, size):
     return count > 0
 
 
-def _completing(said, t, n, size):
-    """Mark what would say n tokens in a row again: bool (R, size)."""
-    windows = said.shape[1] - n + 1
-    if windows < 1:  # no room for n tokens
+def _completes_ngram(ids, step, n, size):
+    """Mark the tokens that would repeat an n-gram: bool (R, size)."""
+    windows = ids.shape[1] - n + 1
+    if windows < 1:  # the buffer is shorter than n tokens
         return ops.zeros((1, size), dtype="bool")
-    again = ops.arange(windows, dtype="int32")[None] + n - 1 < t
-    for k in range(n - 1):  # the last n - 1 tokens against every window
-        last = ops.take(said, ops.maximum(t - n + 1 + k, 0), axis=1)[:, None]
-        again = ops.logical_and(again, said[:, k : k + windows] == last)
-    again = ops.broadcast_to(again, ops.shape(said[:, n - 1 :]))
-    return _marked(said[:, n - 1 :], again, size)
-
-
-def beam_rows(beams, width):
-    """Find the rows of beams: int (B, N) below width -> int (B * N,)."""
-    first = ops.arange(ops.shape(beams)[0], dtype="int32")[:, None] * width
-    return ops.reshape(first + ops.cast(beams, "int32"), (-1,))
+    same = ops.arange(windows, dtype="int32")[None] + n - 1 < step
+    for k in range(n - 1):  # compare the last n - 1 tokens with each window
+        last = ops.take(ids, ops.maximum(step - n + 1 + k, 0), axis=1)[:, None]
+        same = ops.logical_and(same, ids[:, k : k + windows] == last)
+    same = ops.broadcast_to(same, ops.shape(ids[:, n - 1 :]))
+    return _contains(ids[:, n - 1 :], same, size)

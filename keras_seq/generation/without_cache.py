@@ -1,14 +1,14 @@
-"""WithoutCache: reading everything again, to see what a state is worth.
+"""WithoutCache: generate by recomputing the whole prefix at each step.
 
-A recurrent network carries a state from token to token, and a Transformer the
-keys and values of all it has read: the next token costs one step. Without
-either, the whole text is read again for every token that is said. The words
-are the same; the time is not.
+A recurrent network carries its hidden state from token to token, and a
+Transformer the keys and values of all earlier tokens (the key-value cache), so
+the next token costs one step. Without either, the whole prefix is computed
+again for every generated token. The tokens are the same; the time is not.
 
     logits_t = model([prompt ; y_1 ... y_{t-1} ; padding])_t     # at each step
 
 Shapes: B batch, T length of the prompts, V vocabulary.
-Paper: none; it is what everybody writes first.
+Paper: none; it is the first implementation that everyone writes.
 Differs from the paper: nothing.
 """
 
@@ -20,11 +20,11 @@ from keras_seq.generation.prompts import max_prompt_length, split_prompt
 
 
 class WithoutCache(keras.Model):
-    """Speak by reading all that was said again, at each step.
+    """Generate with a language model, recomputing the prefix at each step.
 
-    What a model without `start` and `step` would have to do. It says the same
-    as the model it is made of, and takes longer with every token: to measure
-    what a state or a cache is worth.
+    The generated tokens are those of the model itself, but each takes longer
+    than the one before: use this to measure what a hidden state or a
+    key-value cache saves.
 
     Args:
         model: a built language model, ids int (B, T) -> logits (B, T, V).
@@ -33,7 +33,16 @@ class WithoutCache(keras.Model):
     Returns:
         float (B, T, V), the logits of `model`.
     Raises:
-        ValueError: if `model` has no weights yet, or is stateful.
+        ValueError: if `model` is not built, or is stateful.
+    Example:
+        >>> model = keras_seq.models.RecurrentLM(13, 7)
+        >>> prompt = np.array([[5, 4, 3]])
+        >>> tuple(model(prompt).shape)
+        (1, 3, 13)
+        >>> fast = generate(model, prompt, max_length=4).ids
+        >>> slow = generate(WithoutCache(model), prompt, max_length=4).ids
+        >>> np.array_equal(fast, slow)
+        True
     """
 
     def __init__(self, model, **kwargs):
@@ -41,8 +50,9 @@ class WithoutCache(keras.Model):
         checks.built(model)
         if (getattr(model, "config", None) or {}).get("stateful"):
             raise ValueError(
-                "`model` must not be stateful: it would go on where it should "
-                f"begin anew. Received model={model!r}."
+                "`model` must not be stateful: it would continue from its "
+                "last batch instead of reading the prefix from the start. "
+                f"Received model={model!r}."
             )
         self.model, self.pad_id = model, getattr(model, "pad_id", None)
         self.built = True
@@ -51,17 +61,36 @@ class WithoutCache(keras.Model):
         return self.model(ids)
 
     def start(self, prompt, max_length=None):
-        """Make room behind the prompts, int (B, T), padded on any side."""
+        """Allocate the buffer of all ids.
+
+        Args:
+            prompt: int (B, T), T > 0; rows may be padded on either side.
+            max_length: int > 0, how many times `step` will be called.
+        Returns:
+            int (B,), the last token of each row, and the state: a dict of
+            "ids", int (B, T + max_length), and "slot", int (B,), the column
+            that the next token is written to.
+        """
+        checks.positive_int(max_length=max_length)
         prompt = ops.cast(prompt, "int32")
         last, before = split_prompt(prompt, self.pad_id)
-        gapless = self.pad_id is None  # the last of the prompt is written over
-        fill = 0 if gapless else self.pad_id
+        # Without padding the last token of the prompt keeps its column.
+        gapless = self.pad_id is None
+        fill_id = 0 if gapless else self.pad_id
         room = ((0, 0), (0, max_length - gapless))
-        said = ops.pad(
-            ops.where(before, prompt, fill), room, constant_values=fill
+        ids = ops.pad(
+            ops.where(before, prompt, fill_id), room, constant_values=fill_id
         )
         slot = ops.full_like(last, ops.shape(prompt)[1] - gapless)
-        return last, {"said": said, "slot": slot}
+        return last, {"ids": ids, "slot": slot}
+
+    def step(self, ids, state):
+        """Predict the next token: int (B,) -> logits (B, V), new state."""
+        slot = state["slot"][0]
+        column = (ops.zeros_like(slot), slot)
+        prefix = ops.slice_update(state["ids"], column, ids[:, None])
+        logits = ops.take(self.model(prefix), slot, axis=1)
+        return logits, {"ids": prefix, "slot": state["slot"] + 1}
 
     def max_prompt_length(self, max_length):
         """Return the longest prompt that `max_length` tokens may follow."""
@@ -69,11 +98,3 @@ class WithoutCache(keras.Model):
         if limit is None:
             return None
         return limit - (self.pad_id is not None)
-
-    def step(self, ids, state):
-        """Score the next token: int (B,) -> logits (B, V), new state."""
-        slot = state["slot"][0]
-        at = (ops.zeros_like(slot), slot)
-        said = ops.slice_update(state["said"], at, ids[:, None])
-        logits = ops.take(self.model(said), slot, axis=1)
-        return logits, {"said": said, "slot": state["slot"] + 1}

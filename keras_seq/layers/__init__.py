@@ -1,16 +1,13 @@
 """Layers: one file per idea."""
 
-from keras_seq.layers.attention import (
-    AdditiveAttention,
-    LuongAttention,
-    attend,
-    causal_mask,
-)
+from keras_seq.layers.additive_attention import AdditiveAttention
+from keras_seq.layers.attention import attend, causal_mask
 from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
 from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.gru import GRU, GRUCell
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
+from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding, Patches
 from keras_seq.layers.position_encoding import (

@@ -32,8 +32,9 @@ Differs from the paper: Bahdanau: c_t is read beside the embedding by any cell,
 import keras
 from keras import ops
 
-from keras_seq.layers.attention import AdditiveAttention, LuongAttention
+from keras_seq.layers.additive_attention import AdditiveAttention
 from keras_seq.layers.embedding import padding_mask
+from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.simple_rnn import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import CELLS, input_embedding

@@ -1,0 +1,113 @@
+"""The decoding loop: autoregressive generation, the same for every model.
+
+A model predicts the probability distribution of the next token; a sampler
+chooses a token; the token is the model's next input. Each row ends at its own
+end token, and the loop ends when all rows have ended.
+
+    logits, state = step(ids, state)
+    log_p = log_softmax(constrain(logits))
+    ids   = sampler(log_p)
+
+Shapes: B batch, W beams of a row (1 except in beam search), R = B * W rows,
+    L generated length, V vocabulary, S source length.
+Paper: none.
+Differs from the paper: nothing.
+"""
+
+import typing
+
+import keras
+from keras import ops
+
+from keras_seq.generation.samplers import PADDING_LOGIT
+from keras_seq.generation.search_state import initial_search_state
+
+
+class Generated(typing.NamedTuple):
+    """Hold the result of `generate`.
+
+    Attributes:
+        ids: int (B, L), the new tokens; padding after the end token.
+        scores: float (B,), sum of the tokens' log-probabilities in nats,
+            under the model (not under a temperature), without the tokens
+            that the sampler's constraints exclude.
+        attention: float (B, L, S), the weight of each source token at each
+            step, 0 after the end; None if the model has no attention.
+
+    With `BeamSearch(return_all_beams=True)` an axis W follows each B.
+    """
+
+    ids: typing.Any
+    scores: typing.Any
+    attention: typing.Any = None
+
+
+def decode(
+    model, inputs, noise, sampler, max_length, end_id=None, top_k=ops.top_k
+):
+    """Run the decoding loop on tensors, inside any compiled function.
+
+    Args:
+        model: a built `AutoregressiveModel`.
+        inputs: tensor, prompts or sources.
+        noise: float32 (B, L), from `sampler.draw_noise`.
+        sampler: a `Sampler`.
+        max_length: int > 0, L.
+        end_id: optional int. Default None: the model's own.
+        top_k: function like `keras.ops.top_k`.
+    Returns:
+        `Generated`, of tensors.
+    """
+    end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
+    fill_id = next(i for i in (model.pad_id, end_id, 0) if i is not None)
+    noise = ops.repeat(noise, sampler.num_beams, axis=0)
+
+    def unfinished(search):
+        return ops.logical_not(ops.all(search.finished))
+
+    def one_step(search):
+        step = search.step
+        logits, model_state = model.step(search.last_ids, search.model_state)
+        search = search._replace(model_state=model_state)
+        log_p = _log_probabilities(model, logits, sampler, search, end_id)
+        ids, scores, parents = sampler.next_tokens(
+            search, log_p, ops.take(noise, step, axis=1), fill_id, top_k
+        )
+        search = search.reorder(parents)
+        search = search._replace(step=step + 1, last_ids=ids, scores=scores)
+        return (search.write(step, end_id),)
+
+    search = _start(model, inputs, sampler, max_length, fill_id)
+    (search,) = ops.while_loop(
+        unfinished, one_step, (search,), maximum_iterations=max_length
+    )
+    ids, scores, attention = sampler.results(search, fill_id, top_k)
+    return Generated(ids, scores, attention if search.has_attention else None)
+
+
+def _start(model, inputs, sampler, max_length, fill_id):
+    """Read the prompts, and make `num_beams` rows of each."""
+    ids, model_state = keras.tree.map_structure(
+        lambda x: ops.repeat(x, sampler.num_beams, axis=0),
+        model.start(inputs, max_length=max_length),
+    )
+    scores = sampler.initial_scores(ids)
+    return initial_search_state(ids, model_state, scores, max_length, fill_id)
+
+
+def _log_probabilities(model, logits, sampler, search, end_id):
+    """Exclude padding and what the sampler excludes: float32 (R, V)."""
+    logits = ops.cast(logits, "float32")
+    size = logits.shape[-1]
+    if end_id is not None and (end_id >= size or end_id == model.pad_id):
+        raise ValueError(
+            "`end_id` must be a token other than padding. Received "
+            f"end_id={end_id}, {size} tokens, pad_id={model.pad_id}."
+        )
+    logits = sampler.constrain(
+        logits, search.generated_ids, search.step, end_id
+    )
+    if model.pad_id is not None:
+        is_padding = ops.arange(size) == model.pad_id
+        logits = ops.where(is_padding, PADDING_LOGIT, logits)
+    return ops.log_softmax(logits, axis=-1)

@@ -1,0 +1,202 @@
+"""Tasks: strings in, strings out, with fit, predict, save and export."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seq import tasks
+from keras_seq.export import run
+from keras_seq.generation import Sampling
+from keras_seq.models import (
+    BERT,
+    BahdanauSeq2Seq,
+    BERTClassifier,
+    BERTSpanQA,
+    BERTTagger,
+    RecurrentLM,
+)
+from keras_seq.text import CharTokenizer
+
+TEXTS = ["good film", "나쁜 영화", "a good one", "나쁜 것"]
+MOODS = ["good", "bad", "good", "bad"]
+WORDS = [["born", "in", "1950"], ["왔다", "2001"]]
+TAGS = [["O", "O", "YEAR"], ["O", "YEAR"]]
+QUESTIONS = ["Where?", "누구?"]
+PASSAGES = ["Bora lives in Seoul.", "보라는 서울에 산다."]
+ANSWERS = ["Seoul", "보라"]
+WORDS_SEEN = [*WORDS[0], *WORDS[1], "하나둘one two"]
+CHARACTERS = [*TEXTS, *WORDS_SEEN, *QUESTIONS, *PASSAGES]
+
+exports = pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch writes no SavedModel"
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    pytest.importorskip("tensorflow_text")
+    return CharTokenizer.train(CHARACTERS)
+
+
+def bert(tokenizer):
+    return BERT(tokenizer.vocabulary_size(), 8, num_heads=2, num_layers=1)
+
+
+def make(name, tokenizer):
+    """Create a task by its name: the task, and what `fit` takes."""
+    V = tokenizer.vocabulary_size()
+    if name == "CausalLM":
+        return tasks.CausalLM(RecurrentLM(V, 7), tokenizer), (TEXTS,)
+    if name == "Seq2SeqLM":
+        model = BahdanauSeq2Seq(V, V, 7)
+        return tasks.Seq2SeqLM(model, tokenizer), (
+            ["one", "two"],
+            ["하나", "둘"],
+        )
+    if name == "TextClassifier":
+        model = BERTClassifier(bert(tokenizer), 2)
+        task = tasks.TextClassifier(model, tokenizer, ["bad", "good"])
+        return task, (TEXTS, MOODS)
+    if name == "TokenClassifier":
+        model = BERTTagger(bert(tokenizer), 2)
+        task = tasks.TokenClassifier(model, tokenizer, ["O", "YEAR"])
+        return task, (WORDS, TAGS)
+    task = tasks.QuestionAnswering(BERTSpanQA(bert(tokenizer)), tokenizer)
+    return task, ((QUESTIONS, PASSAGES), ANSWERS)
+
+
+def answers(task, given):
+    """Predict, or generate, from the inputs of `fit`."""
+    if hasattr(task, "generate"):
+        return task.generate(given[0], max_length=3)
+    return task.predict(given[0])
+
+
+NAMES = [name for name in tasks.__all__ if name not in ("Task", "MaskedLM")]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request, tokenizer):
+    """Give a task that was trained for one epoch, and its data."""
+    keras.utils.set_random_seed(7)
+    task, given = make(request.param, tokenizer)
+    history = task.fit(*given, epochs=1, verbose=0, validation_data=given)
+    assert np.isfinite(history.history["val_loss"]).all()
+    return task, given
+
+
+def test_every_text_gets_an_answer(fitted):
+    task, given = fitted
+    inputs = given[0][0] if isinstance(given[0], tuple) else given[0]
+    assert len(answers(task, given)) == len(inputs)
+
+
+def test_a_saved_task_gives_the_same_answers(fitted, tmp_path):
+    task, given = fitted
+    task.save(tmp_path / "task.keras")
+    loaded = keras.models.load_model(tmp_path / "task.keras")
+    assert type(loaded) is type(task)
+    assert answers(loaded, given) == answers(task, given)
+
+
+@exports
+def test_an_exported_task_gives_the_same_answers(fitted, tmp_path):
+    task, given = fitted
+    if hasattr(task, "generate"):
+        task.export(tmp_path / "model", max_length=3)
+        found = run(tmp_path / "model", given[0])
+        assert [row["text"] for row in found] == answers(task, given)
+    elif isinstance(task, tasks.TextClassifier):
+        task.export(tmp_path / "model")
+        found = run(tmp_path / "model", given[0])
+        assert [row["label"] for row in found] == answers(task, given)
+    else:
+        task.export(tmp_path / "model")
+        assert (tmp_path / "model" / "saved_model.pb").exists()
+
+
+def test_training_learns_the_labels(tokenizer):
+    keras.utils.set_random_seed(7)
+    task, given = make("TextClassifier", tokenizer)
+    task.compile(keras.optimizers.Adam(1e-2), metrics=["accuracy"])
+    task.fit(*given, epochs=30, verbose=0)
+    assert task.predict(TEXTS) == MOODS
+    assert task.evaluate(*given, verbose=0, return_dict=True)["accuracy"] == 1
+
+
+def test_any_model_of_ids_classifies_text(tokenizer):
+    V = tokenizer.vocabulary_size()
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(V, 8, mask_zero=True),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(2),
+        ]
+    )
+    task = tasks.TextClassifier(model, tokenizer, ["bad", "good"])
+    task.fit(TEXTS, MOODS, verbose=0)
+    assert task.predict_probabilities(TEXTS).shape == (4, 2)
+    with pytest.raises(ValueError, match="only a BERTClassifier reads pairs"):
+        task.predict((TEXTS, TEXTS))
+
+
+def test_pairs_of_texts_are_classified(tokenizer):
+    task, _ = make("TextClassifier", tokenizer)
+    task.fit((TEXTS, TEXTS[::-1]), MOODS, verbose=0)
+    assert len(task.predict((TEXTS, TEXTS[::-1]))) == 4
+
+
+def test_long_texts_are_truncated_only_where_asked(tokenizer):
+    model = BERTClassifier(
+        BERT(tokenizer.vocabulary_size(), 8, num_heads=2, num_layers=1), 2
+    )
+    task = tasks.TextClassifier(
+        model, tokenizer, ["bad", "good"], sequence_length=11
+    )
+    assert task.tokenize(["good " * 9])["token_ids"].shape == (1, 11)
+
+
+def test_a_sampler_chooses_the_tokens(fitted):
+    task, given = fitted
+    if not hasattr(task, "generate"):
+        pytest.skip("generates nothing")
+    sampler = Sampling(seed=3)
+    first = task.generate(given[0], max_length=3, sampler=sampler)
+    assert first == task.generate(given[0], max_length=3, sampler=sampler)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda task: task.fit(TEXTS, MOODS[:1]), "one label for each text"),
+        (lambda task: task.fit(TEXTS, ["?"] * 4), "`y` must hold names of"),
+        (lambda task: task.fit("good", MOODS), "`x` must be a list of str"),
+        (lambda task: task.predict([]), "`x` must hold at least one text"),
+    ],
+)
+def test_bad_texts_and_labels_are_named(tokenizer, call, message):
+    task, _ = make("TextClassifier", tokenizer)
+    with pytest.raises(ValueError, match=message):
+        call(task)
+
+
+def test_an_answer_must_be_a_part_of_its_text(tokenizer):
+    task, _ = make("QuestionAnswering", tokenizer)
+    with pytest.raises(ValueError, match="parts of the texts.*'Paris'"):
+        task.fit((QUESTIONS, PASSAGES), ["Paris", "보라"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_model_or_tokenizer_is_an_error_by_name(name, tokenizer):
+    task, _ = make(name, tokenizer)
+    config = {"labels": task.labels} if hasattr(task, "labels") else {}
+    with pytest.raises(ValueError, match="`model`"):
+        type(task)(None, tokenizer, **config)
+    with pytest.raises(ValueError, match="`tokenizer`"):
+        type(task)(task.model, "abc", **config)
+
+
+def test_a_task_that_is_not_built_is_not_saved(tokenizer, tmp_path):
+    task, _ = make("TextClassifier", tokenizer)
+    with pytest.raises(ValueError, match="`model` must have weights"):
+        task.save(tmp_path / "task.keras")
