@@ -206,7 +206,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.hidden_dim, self.channels = checks.positive_int(
             hidden_dim=hidden_dim, channels=channels
         )
-        _check_position_encoding(position_encoding, hidden_dim)
+        _check_position_encoding(position_encoding, self.hidden_dim)
         self.position_encoding = position_encoding
         self.image_size = checks.size(image_size=image_size)
         self.patches = Patches(patch_size, dtype=self.dtype_policy)
@@ -214,7 +214,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.num_class_tokens = int(checks.boolean(class_token=class_token))
         self.num_tokens = math.prod(self.grid) + self.num_class_tokens
         self.dense = keras.layers.Dense(
-            hidden_dim,
+            self.hidden_dim,
             kernel_initializer="lecun_normal",
             dtype=self.dtype_policy,
         )

@@ -165,6 +165,8 @@ class NextSentenceHead(keras.layers.Layer):
         inputs: float (B, D), `pooled_output` of a `BERT`.
     Returns:
         logits, float (B, 2): 0, it followed; 1, it did not.
+    Raises:
+        ValueError: if an initializer is not known.
     Example:
         >>> tuple(NextSentenceHead()(ops.ones((3, 8))).shape)
         (3, 2)
