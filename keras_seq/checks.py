@@ -1,4 +1,4 @@
-"""Refuse bad arguments by name: what is wrong, the rule, what was received."""
+"""Validate arguments: each error names the argument, the rule and the value."""
 
 import numbers
 from collections.abc import Iterable
@@ -7,9 +7,12 @@ import numpy as np
 
 
 def positive_int(**arguments):
-    """Give ints > 0 as Python's own, one or a tuple; refuse what is none.
+    """Return ints > 0 as Python ints, one or a tuple.
 
-    Keras wants no other: not those of NumPy, which a user may have counted.
+    NumPy ints are converted, because Keras does not accept them everywhere.
+
+    Raises:
+        ValueError: for the first argument that is not an int > 0.
     """
     for name, value in arguments.items():
         whole = isinstance(value, numbers.Integral)
@@ -26,7 +29,7 @@ def _ints(arguments):
 
 
 def plain(config):
-    """Give a dict whose numbers are Python's own: JSON knows no others."""
+    """Return a config whose NumPy numbers are Python numbers, for JSON."""
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in config.items()
@@ -34,7 +37,7 @@ def plain(config):
 
 
 def not_negative_int(**arguments):
-    """Raise a ValueError for the first argument that is no int >= 0."""
+    """Raise a ValueError for the first argument that is not an int >= 0."""
     for name, value in arguments.items():
         whole = isinstance(value, numbers.Integral)
         if not whole or isinstance(value, bool) or value < 0:
@@ -129,23 +132,23 @@ def fraction(**arguments):
 
 
 def id_below(vocabulary_size, **arguments):
-    """Give ids of tokens as `positive_int` does; refuse what is none."""
+    """Return token ids as Python ints; raise a ValueError for a bad one."""
     for name, value in arguments.items():
         if not _is_id(value, vocabulary_size):
             raise ValueError(
-                f"`{name}` must be an id below the vocabulary's size. Received "
+                f"`{name}` must be an id below the vocabulary size. Received "
                 f"{name}={value!r}, {vocabulary_size} tokens."
             )
     return _ints(arguments)
 
 
 def padding(vocabulary_size, pad_id):
-    """Give the id of padding, an int or None; refuse what is neither."""
+    """Return the padding id, an int or None; raise a ValueError otherwise."""
     if pad_id is None:
         return None
     if not _is_id(pad_id, vocabulary_size):
         raise ValueError(
-            "`pad_id` must be None or an id below the vocabulary's size. "
+            "`pad_id` must be None or an id below the vocabulary size. "
             f"Received pad_id={pad_id!r}, {vocabulary_size} tokens."
         )
     return int(pad_id)
@@ -157,17 +160,17 @@ def _is_id(value, vocabulary_size):
 
 
 def not_padding(pad_id, **arguments):
-    """Raise a ValueError for the first argument that is the padding's id."""
+    """Raise a ValueError for the first argument that equals `pad_id`."""
     for name, value in arguments.items():
         if value == pad_id:
             raise ValueError(
-                f"`{name}` must not be the id of padding. Received "
+                f"`{name}` must not be the padding id. Received "
                 f"{name}={value!r}, pad_id={pad_id!r}."
             )
 
 
 def positive(**arguments):
-    """Raise a ValueError for the first argument that is no number > 0."""
+    """Raise a ValueError for the first argument that is not a number > 0."""
     for name, value in arguments.items():
         if not isinstance(value, numbers.Real) or not value > 0:
             raise ValueError(
@@ -197,7 +200,7 @@ def one_of(choices, **arguments):
 
 
 def strings(**argument):
-    """Give several str as a list; refuse one str, and a set, of no order."""
+    """Return an ordered collection of str as a list, but not a single str."""
     [(name, value)] = argument.items()
     several = isinstance(value, Iterable)
     several = several and not isinstance(value, (str, set, frozenset))
@@ -210,7 +213,7 @@ def strings(**argument):
 
 
 def size(**argument):
-    """Give a size as two ints > 0, height and width; one stands for both."""
+    """Return a size as two ints > 0, height and width; one int means both."""
     [(name, value)] = argument.items()
     both = value if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2:

@@ -59,10 +59,12 @@ PICTURES = {
     "alignment": lambda: plots.alignment(
         np.full((2, 3), 1 / 3), "칠 $", ["팔", "[END]"], [(0, 2), (0, 0)]
     ),
-    "heads": lambda: plots.heads(
+    "attention_heads": lambda: plots.attention_heads(
         [np.full((5, 2, 3), 1 / 3)] * 2, "칠 $", ["팔", "[END]"]
     ),
-    "confusion": lambda: plots.confusion([0, 1, 1], [0, 1, 0], "칠팔구"),
+    "confusion_matrix": lambda: plots.confusion_matrix(
+        [0, 1, 1], [0, 1, 0], "칠팔구"
+    ),
 }
 
 
@@ -194,6 +196,17 @@ def test_baselines_have_their_names_beside_them_on_a_log_axis():
         assert np.isclose(axes.transData.inverted().transform(at)[1], value)
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("value", [0.001, 2.0, 50.0])
+def test_a_baseline_far_from_the_curves_has_its_label_beside_it(log, value):
+    figure = plots.curves({"rnn": [1.0, 2.0]}, baselines={"a": value}, log=log)
+    draw(figure)  # only now are the limits final
+    (axes,) = figure.axes
+    height = axes.transData.transform((0, value))[1]
+    expected = axes.transAxes.inverted().transform((0, height))[1]
+    assert np.isclose(axes.texts[0].get_position()[1], expected)
+
+
 def test_a_dollar_is_a_letter_and_powers_are_none():
     for figure in (
         plots.bars({"a": 1.0}, {}, "$5 $6 {", "제목 $5 $6 {"),
@@ -283,7 +296,9 @@ def test_a_wrong_caption_is_coloured_and_the_true_one_added():
 
 
 def test_confusion_shows_the_shares_of_each_class_that_occurs():
-    figure = plots.confusion([0, 0, 0, 2], [0, 0, 1, 1], ["de", "en", "ko"])
+    figure = plots.confusion_matrix(
+        [0, 0, 0, 2], [0, 0, 1, 1], ["de", "en", "ko"]
+    )
     shares = figure.axes[0].images[0].get_array()
     assert np.allclose(shares, [[2 / 3, 1 / 3, 0], [0, 1, 0]])
     rows = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
@@ -293,13 +308,22 @@ def test_confusion_shows_the_shares_of_each_class_that_occurs():
 @pytest.mark.parametrize(
     "message, call",
     [
-        ("`said` must", lambda: plots.confusion([0, 1], [0], "ab")),
-        ("`said` must", lambda: plots.confusion([0, 1], [0, 2], "ab")),
-        ("`true` must", lambda: plots.confusion([0, -1], [0, 1], "ab")),
-        ("`true` must", lambda: plots.confusion([], [], "ab")),
-        ("`true` must", lambda: plots.confusion([0.0, 1.0], [0, 1], "ab")),
+        ("`y_pred` must", lambda: plots.confusion_matrix([0, 1], [0], "ab")),
+        ("`y_pred` must", lambda: plots.confusion_matrix([0, 1], [0, 2], "ab")),
+        (
+            "`y_true` must",
+            lambda: plots.confusion_matrix([0, -1], [0, 1], "ab"),
+        ),
+        ("`y_true` must", lambda: plots.confusion_matrix([], [], "ab")),
+        (
+            "`y_true` must",
+            lambda: plots.confusion_matrix([0.0, 1.0], [0, 1], "ab"),
+        ),
         ("`images` must", lambda: plots.captions([[1.0]], "a", "a")),
-        ("`true` must", lambda: plots.captions(np.zeros((2, 3, 5)), "ab", "a")),
+        (
+            "`targets` must",
+            lambda: plots.captions(np.zeros((2, 3, 5)), "ab", "a"),
+        ),
     ],
 )
 def test_pictures_of_answers_refuse_what_does_not_fit(message, call):
@@ -356,17 +380,17 @@ def test_an_alignment_that_does_not_fit_is_refused(bad, name):
 
 def test_every_head_of_every_layer_has_its_picture():
     weights = np.random.default_rng(0).random((3, 5, 2, 7))
-    figure = plots.heads(list(weights), "abcdefg", "12")
+    figure = plots.attention_heads(list(weights), "abcdefg", "12")
     assert len(figure.axes) == 15
     for axes, drawn in zip(figure.axes, weights.reshape(15, 2, 7)):
         assert np.array_equal(axes.images[0].get_array(), drawn)
     with pytest.raises(ValueError, match="`source`"):
-        plots.heads(list(weights), "abc", "12")
+        plots.attention_heads(list(weights), "abc", "12")
 
 
 def test_long_pieces_do_not_lie_on_each_other():
     weights = [np.full((2, 2, 2), 0.5)]
-    axes = plots.heads(weights, ["[START]", "a"], "ab").axes[0]
+    axes = plots.attention_heads(weights, ["[START]", "a"], "ab").axes[0]
     assert [x.get_rotation() for x in axes.get_xticklabels()] == [90, 0]
 
 
@@ -409,11 +433,11 @@ def test_several_runs_are_a_mean_on_a_band():
     "name, call",
     [
         (
-            "`grid` must be",
+            "`grid` must have",
             lambda: plots.position_similarity(np.ones((5, 2)), (2, 3)),
         ),
         (
-            "`image` and `joined` must be",
+            "`image` and `joined` must have",
             lambda: plots.patches(
                 np.ones((2, 2, 1)), np.ones((1, 1, 2, 2, 1)), np.ones((2, 3, 1))
             ),

@@ -212,7 +212,7 @@ if run.data == "names":
 else:
     baseline = tfidf_accuracy(texts, y_train, texts_test, y_test)
 report("many_to_one_accuracy", np.mean(said == y_test), baseline)
-run.save(plots.confusion(y_test, said, classes), "many_to_one")
+run.save(plots.confusion_matrix(y_test, said, classes), "many_to_one")
 
 # %% [markdown]
 # ## 4. Many to many: what is 535+61?

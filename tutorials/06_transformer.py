@@ -223,7 +223,7 @@ for side, names in (
     ("encoder", (letters[0], letters[0])),
 ):
     looks = [keras.ops.convert_to_numpy(w)[0] for w in weights[side]]
-    run.save(plots.heads(looks, *names), f"heads_{side}")
+    run.save(plots.attention_heads(looks, *names), f"heads_{side}")
 
 # %% [markdown]
 # ## Where the norm stands, the warm-up, and the average

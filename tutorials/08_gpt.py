@@ -154,7 +154,7 @@ shown = tokenizer.tokenize([test[:24]])
 _, weights = model(shown, return_attention_scores=True)
 letters = tokenizer.tokens(shown)[0]
 run.save(
-    plots.heads(
+    plots.attention_heads(
         [keras.ops.convert_to_numpy(w)[0] for w in weights], letters, letters
     ),
     "heads",

@@ -311,7 +311,7 @@ size = real[:, 0]
 row = np.argsort(size)[len(size) // 25]  # a short one, to be read
 pieces = tokenizer.tokens(ids[row][: size[row]])
 seen = [w[row][:, : size[row], : size[row]] for w in weights]
-run.save(plots.heads(seen, pieces, pieces), "heads")
+run.save(plots.attention_heads(seen, pieces, pieces), "heads")
 
 # %% [markdown]
 # ## What the segments tell

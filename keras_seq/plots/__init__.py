@@ -1,9 +1,12 @@
-"""Pictures: arrays in, a matplotlib Figure out.
+"""Plots: arrays in, a matplotlib Figure out.
 
-No pyplot and no rcParams: a figure is built, dressed with a font that has its
-letters, and returned; `save` writes it, and a notebook shows it by itself.
+Neither pyplot nor rcParams is used: each function creates a Figure, chooses a
+font that has all its characters, and returns it. `figure.savefig` writes it; a
+notebook displays it if it is the last value of a cell.
 """
 
+from keras_seq.plots.attention import alignment, attention_heads
+from keras_seq.plots.bars import bars
 from keras_seq.plots.drawing import (
     HANGUL_FONTS,
     VISIBLE,
@@ -11,31 +14,30 @@ from keras_seq.plots.drawing import (
     hangul_font,
 )
 from keras_seq.plots.gates import gates
-from keras_seq.plots.images import (
+from keras_seq.plots.images import captions, clip
+from keras_seq.plots.lines import curves, gradient_by_lag
+from keras_seq.plots.patches import (
     attention_maps,
-    captions,
-    clip,
     patches,
     position_similarity,
 )
-from keras_seq.plots.lines import bars, curves, gradient_by_lag
-from keras_seq.plots.tables import alignment, confusion, heads, probabilities
+from keras_seq.plots.tables import confusion_matrix, probabilities
 
 __all__ = [
     "HANGUL_FONTS",
     "VISIBLE",
     "alignment",
+    "attention_heads",
     "attention_maps",
     "bars",
     "captions",
     "clip",
-    "confusion",
+    "confusion_matrix",
     "curves",
     "font_family",
     "gates",
     "gradient_by_lag",
     "hangul_font",
-    "heads",
     "patches",
     "position_similarity",
     "probabilities",

@@ -1,10 +1,10 @@
-"""What every picture shares: fonts that have its letters, axes, colours.
+"""Shared parts of all plots: fonts, axes, colors, validation.
 
-matplotlib's own font has no Hangul, so a picture with Korean text looks for
-one among the installed fonts, then in the package koreanize-matplotlib.
+matplotlib's default font has no Hangul, so Korean text needs another font: an
+installed one, or the one of the package koreanize-matplotlib.
 
-Colours: Okabe & Ito (2008), "Color Universal Design", told apart by readers
-with any kind of colour vision; lines differ in marker and dashes too.
+Colors: Okabe & Ito (2008), "Color Universal Design", distinguishable with any
+kind of color vision; lines also differ in marker and dashes.
 """
 
 import importlib.util
@@ -38,7 +38,14 @@ VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "↵"}
 
 
 def hangul_font():
-    """Name of a font with Hangul that matplotlib can use, or None."""
+    """Return the name of a font with Hangul for matplotlib, or None.
+
+    Returns:
+        str, or None if no Korean font is installed.
+    Example:
+        >>> plots.hangul_font() in (None, *plots.HANGUL_FONTS)
+        True
+    """
     known = set(font_manager.fontManager.get_font_names())
     for name in HANGUL_FONTS:
         if name in known:
@@ -56,17 +63,27 @@ def hangul_font():
 
 
 def font_family(text):
-    """Fonts that can draw `text`, best first: a list of names.
+    """Return the fonts that can draw a text, preferred first.
 
-    A UserWarning says what to install if `text` holds Hangul and no font has.
+    Warns with the package to install if `text` holds Hangul and no installed
+    font does.
+
+    Args:
+        text: str, the characters to draw.
+    Returns:
+        list of str, names of fonts.
+    Example:
+        >>> plots.font_family("hello")
+        ['DejaVu Sans']
     """
     family = ["DejaVu Sans"]  # comes with matplotlib
     if HANGUL.search(text):
         name = hangul_font()
         if name is None:
             warnings.warn(
-                "No installed font has Hangul, so that Korean letters are "
-                'drawn as boxes. Get one: pip install "keras_seq[tutorials]".',
+                "No installed font has Hangul: Korean characters are "
+                "drawn as boxes. Install one: "
+                'pip install "keras_seq[tutorials]".',
                 UserWarning,
                 stacklevel=2,
             )
@@ -76,9 +93,9 @@ def font_family(text):
 
 
 def dress(figure):
-    """Give every text of a finished figure a font that has its letters.
+    """Set a font that has all characters on every text of a figure.
 
-    A "$" is a letter, too, but where matplotlib writes powers of ten.
+    "$" is drawn as it is, except where matplotlib writes powers of ten.
     """
     texts = figure.findobj(Text)
     family = font_family("".join(text.get_text() for text in texts))
@@ -96,7 +113,7 @@ def dress(figure):
 
 
 def one_axes(width, height, **labels):
-    """A figure with one pair of named axes, open at the top and right."""
+    """Return a figure and its axes, without a frame at the top and right."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set(**labels)
@@ -106,7 +123,7 @@ def one_axes(width, height, **labels):
 
 
 def array(name, value, shape, finite=True):
-    """A float array in NumPy, of as many axes as `shape` names."""
+    """Return a NumPy float array with as many axes as `shape` names."""
     if not isinstance(value, (list, tuple, float, int, np.ndarray)):
         value = keras.ops.convert_to_numpy(value)
     value = np.asarray(value, "float64")
@@ -121,13 +138,14 @@ def array(name, value, shape, finite=True):
 
 
 def one_sequence(name, value, shape):
-    """The same; a batch of one sequence is taken as that sequence."""
+    """Return `array`; a batch of one sequence is that sequence."""
     if len(np.shape(value)) == len(shape) + 1 and np.shape(value)[0] == 1:
         value = value[0]
     return array(name, value, shape)
 
 
 def check_dict(**arguments):
+    """Raise a ValueError unless each argument is a dict with an entry."""
     for name, value in arguments.items():
         if not isinstance(value, dict) or not value:
             raise ValueError(
@@ -137,6 +155,7 @@ def check_dict(**arguments):
 
 
 def check_length(length, **arguments):
+    """Raise a ValueError unless each argument has `length` entries."""
     for name, value in arguments.items():
         if len(value) != length:
             raise ValueError(
@@ -146,16 +165,17 @@ def check_length(length, **arguments):
 
 
 def visible(text):
-    """One label per character, or per str of a list; blanks made visible."""
+    """Return a label per character or str, with visible white space."""
     return ["".join(VISIBLE.get(c, c) for c in label) for label in text]
 
 
 def colour(index):
+    """Return the color of line number `index` as a keyword argument."""
     return {"color": OKABE_ITO[index % len(OKABE_ITO)]}
 
 
 def line_look(index, points):
-    """The look of line number `index`: colour, dashes and marker differ."""
+    """Return the color, dashes and marker of line number `index`."""
     return {
         "linestyle": DASHES[index % len(DASHES)],
         "marker": MARKERS[index % len(MARKERS)],
@@ -165,7 +185,14 @@ def line_look(index, points):
     }
 
 
+def colour_bar(image, axes, label):
+    """Add a color bar with a label beside a heat map."""
+    bar = axes.figure.colorbar(image, ax=axes, label=label)
+    bar.ax.tick_params(labelsize=SMALL)
+
+
 def legend_below(figure, columns):
+    """Add a legend below the axes."""
     figure.legend(
         loc="outside lower center",
         ncols=columns,

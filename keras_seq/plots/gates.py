@@ -1,4 +1,4 @@
-"""What each gate and state of a recurrent layer did, step by step."""
+"""Gates and states of a recurrent layer at each time step."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,17 +18,24 @@ from keras_seq.plots.drawing import (
 
 
 def gates(trace, text, names=None, units=40):
-    """Draw what each gate and state did at each character of a sentence.
+    """Draw the gates and states of a recurrent layer over a sentence.
 
     Args:
-        trace: dict of float (T, units) or (1, T, units), as the `trace` of a
-            recurrent layer gives it.
-        text: str or list of str, T labels; blanks are drawn as signs.
-        names: optional list of str, what to draw, from the top. Default: all.
-        units: int > 0, the most units to draw, the first ones.
+        trace: dict of float (T, units) or (1, T, units), as `trace` of a
+            recurrent layer returns it.
+        text: str or list of str, the T inputs; white space is made visible.
+        names: optional list of str, keys of `trace` to draw, from the top.
+            Default: all.
+        units: int > 0, number of units to draw, the first ones. Default 40.
     Returns:
-        Figure. Gates run from 0 to 1 in one colour scale; states and
-        candidates, which have a sign, in another, white at 0.
+        Figure. Gates have a color scale from 0 to 1; states and candidates,
+        which have a sign, another one that is white at 0.
+    Raises:
+        ValueError: if `names` are not in `trace`, or the shapes do not match.
+    Example:
+        >>> trace = {"forget_gate": np.full((2, 5), 0.5)}
+        >>> plots.gates(trace, "ab").axes[0].get_title("left")
+        'forget gate'
     """
     check_dict(trace=trace)
     positive_int(units=units)
@@ -38,7 +45,11 @@ def gates(trace, text, names=None, units=40):
         raise ValueError(
             f"`names` must be among {list(trace)}. Received names={names}."
         )
-    labels = visible(text)
+    return dress(gates_figure(trace, visible(text), names, units))
+
+
+def gates_figure(trace, labels, names, units):
+    """Return a Figure with a heat map for each name, over the labels."""
     figure = Figure(
         figsize=(2.2 + 0.19 * max(len(labels), 16), 0.9 + 1.35 * len(names)),
         layout="constrained",
@@ -47,18 +58,18 @@ def gates(trace, text, names=None, units=40):
     for axes, name in zip(rows, names, strict=True):
         values = one_sequence(f"trace[{name!r}]", trace[name], ("T", "units"))
         check_length(len(values), text=labels)
-        _heat_map(axes, name, values[:, :units])
+        draw_heat_map(axes, name, values[:, :units])
     look = {"verticalalignment": "baseline"}  # commas low, as in a sentence
     if max(map(len, labels)) > 2:
         look = {"rotation": 90}
     axes.set_xticks(range(len(labels)), labels, **look)
     axes.tick_params(axis="x", pad=3 if "rotation" in look else 14)
-    axes.set_xlabel("input, one step each, read from left to right")
-    return dress(figure)
+    axes.set_xlabel("input, one time step each")
+    return figure
 
 
-def _heat_map(axes, name, values):
-    """Units over steps, with a colour bar of its own."""
+def draw_heat_map(axes, name, values):
+    """Draw units over time steps, with a color bar."""
     gate = name.endswith("_gate") and values.min() >= 0 and values.max() <= 1
     limit = np.abs(values).max() or 1
     scale = {"cmap": "viridis", "vmin": 0, "vmax": 1}
