@@ -1,9 +1,9 @@
 """BERT: an encoder-only Transformer, bidirectional.
 
-A language model such as GPT predicts the next token, so no position may attend
-to a later one. To represent a text that is complete, both sides of a token are
-of use: in BERT every position attends to every other one. It cannot be trained
-by predicting the next token; `bert_pretraining` has its two training tasks.
+A language model such as GPT predicts the next token, so no position attends to
+a later one. In BERT every position attends to every other one, on both sides.
+It is pretrained on other tasks than the next token, see `bert_pretraining`. The
+special token [CLS] in front represents the whole text.
 
     x      = dropout(norm(E[ids] + P[0 ... T-1] + G[segments]))
     x      = blocks(x)                 # post-norm, bidirectional self-attention
@@ -64,8 +64,8 @@ class BERT(keras.Model):
         inputs: int (B, T), token ids; or a dict with `token_ids`, int (B, T);
             optionally `segment_ids`, int (B, T), in [0, num_segments),
             default 0; and optionally `mask_positions`, int (B, M): only the
-            vectors of these real tokens are returned, and the last block
-            computes no others but the first. Outside [0, T) they are NaN.
+            vectors of these real tokens are computed by the last block and
+            returned. Outside [0, T) they are NaN.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
     Returns:
@@ -258,12 +258,11 @@ def token_and_segment_ids(inputs):
     if isinstance(inputs, dict) and "token_ids" in inputs:
         token_ids, segment_ids = inputs["token_ids"], inputs.get("segment_ids")
     elif isinstance(inputs, (dict, list, tuple)):
-        received = f"the keys {list(inputs)}"
-        if not isinstance(inputs, dict):
-            received = f"a {type(inputs).__name__}"
+        kind = type(inputs).__name__
+        names = list(inputs) if kind == "dict" else ""
         raise ValueError(
             "`inputs` must be int (B, T), or a dict with `token_ids` and "
-            f"optionally `segment_ids`. Received {received}."
+            f"optionally `segment_ids`. Received a {kind} {names}."
         )
     else:
         token_ids = inputs

@@ -31,8 +31,6 @@ from keras_seq.models.bert_tasks import BERTTask, shared_config
 class MaskedLMHead(keras.layers.Layer):
     """Predict the tokens at masked positions from the output of an encoder.
 
-    Arguments and call are those of `keras_hub.layers.MaskedLMHead`.
-
     Args:
         vocabulary_size: optional int > 0, V. Default: that of
             `token_embedding`.
@@ -130,7 +128,7 @@ class MaskedLMHead(keras.layers.Layer):
         return self.activation(logits + ops.cast(self.bias, logits.dtype))
 
     def compute_mask(self, inputs, previous_mask=None):
-        return None  # the labels say which positions count
+        return None  # the loss masks by the labels
 
     def get_config(self):
         serialize = keras.initializers.serialize
@@ -194,12 +192,9 @@ class NextSentenceHead(keras.layers.Layer):
         return self.dense(inputs)
 
     def get_config(self):
-        serialize = keras.initializers.serialize
-        return {
-            **super().get_config(),
-            "kernel_initializer": serialize(self.dense.kernel_initializer),
-            "bias_initializer": serialize(self.dense.bias_initializer),
-        }
+        config, dense = super().get_config(), self.dense.get_config()
+        names = ("kernel_initializer", "bias_initializer")
+        return {**config, **{name: dense[name] for name in names}}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -217,7 +212,7 @@ class BERTPretrainer(BERTTask):
         inputs: as of `BERT`; `mask_positions` are the positions to predict.
             Default: all T.
     Returns:
-        dict of logits: `masked_lm`, float (B, M, V), and, if asked for,
+        dict of logits: `masked_lm`, float (B, M, V), and, if trained,
         `next_sentence`, float (B, 2): 0, it followed; 1, it did not.
     Raises:
         ValueError: if `bert` is not a `BERT`, or has no pooler and
@@ -282,9 +277,7 @@ class BERTPretrainer(BERTTask):
         V = self.bert.config["vocabulary_size"]
         checks.id_below(V, mask_id=mask_id)
         if top > V:
-            raise ValueError(
-                f"`top` must be at most {V} tokens. Received top={top}."
-            )
+            raise ValueError(f"`top` must be at most {V}. Received top={top}.")
         inputs = (
             dict(inputs) if isinstance(inputs, dict) else {"token_ids": inputs}
         )

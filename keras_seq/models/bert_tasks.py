@@ -1,7 +1,8 @@
 """Fine-tuning of BERT: one new layer on a pretrained encoder, for three tasks.
 
 Few labels are not enough to learn a language, but enough to learn a task with
-an encoder that was pretrained on text without labels. The new layer is a
+an encoder that was pretrained on unlabeled text (transfer learning). The new
+layer is a
 single matrix, and all weights are trained: for one class for each text or pair
 of texts, one class for each token, or the first and last token of an answer.
 
@@ -30,7 +31,7 @@ from keras_seq.models.bert import (
     token_and_segment_ids,
 )
 
-NEVER = -1e9  # a float32 logit: half precision has no such number
+IMPOSSIBLE = -1e9  # a float32 logit, out of the range of float16
 
 
 class BERTTask(keras.Model):
@@ -49,6 +50,10 @@ class BERTTask(keras.Model):
     Raises:
         ValueError: if `bert` is not a `BERT`, or has no pooler and
             `use_pooler` is True.
+    Example:
+        >>> bert = BERT(13, 8, num_layers=1)
+        >>> BERTTask(bert).bert is bert
+        True
     """
 
     def __init__(self, bert, use_pooler=False, **kwargs):
@@ -245,7 +250,7 @@ class BERTSpanQA(BERTTask):
         logits = ops.where(position == 0, no_answer, logits)
         allowed = _answer_mask(segment_ids, mask)[..., None]
         allowed = ops.logical_or(allowed, position == 0)
-        logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
+        logits = ops.where(allowed, ops.cast(logits, "float32"), IMPOSSIBLE)
         return {"start": logits[..., 0], "end": logits[..., 1]}
 
 

@@ -6,7 +6,7 @@ before it, where a recurrent language model has a single hidden state. Trained
 on enough text, it translates, answers and summarizes without further training.
 
     x = dropout(E[ids] + P[0 ... T-1])
-    x = blocks(x)                       # pre-norm, causal self-attention
+    x = blocks(x)                       # pre-norm, causal mask
     logits = norm(x) E^T                # output weights tied to the embedding
 
 Shapes: B batch, T length, D width, H heads, V vocabulary, N length of the

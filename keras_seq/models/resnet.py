@@ -1,6 +1,6 @@
 """ResNet: a residual network of convolutions, the baseline of ViT.
 
-A convolution looks at 3 x 3 pixels and has the same weights everywhere. This
+A convolution reads 3 x 3 pixels and has the same weights everywhere. This
 is its inductive bias: neighboring pixels belong together, and an object is the
 same object wherever it is. A deep stack of convolutions trains badly, so each
 pair of them has a residual connection. Where the image is halved, the number

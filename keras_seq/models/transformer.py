@@ -2,10 +2,10 @@
 
 A recurrent network reads a sequence of 50 tokens in 50 steps, one after the
 other, and the first token reaches the last through all hidden states between.
-Here self-attention connects any two tokens in one step, and in training all
-positions are computed in parallel (teacher forcing). Generation remains
-autoregressive, one token after the other; the keys and values of earlier
-tokens are cached, so that a step computes one token only.
+Here self-attention connects any two tokens of a text in one step, and
+cross-attention connects source and target. In training all positions are
+computed in parallel (teacher forcing). Generation remains autoregressive; the
+keys and values of earlier tokens are cached, so that a step computes one token.
 
     x = dropout(sqrt(D) E[source] + PE),    memory = encoder blocks(x)
     y = dropout(sqrt(D) E'[target] + PE),   y = decoder blocks(y, memory)
@@ -136,23 +136,20 @@ class Transformer(keras.Model):
             tied=tied,
             shared=shared,
         )
-        self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
-        self._check_vocabularies()
+        self._check_ids(start_id, end_id, pad_id)
         self._create_layers()
 
-    def _check_vocabularies(self):
+    def _check_ids(self, start_id, end_id, pad_id):
         config = self.config
         checks.one_of(
             POSITION_ENCODINGS, position_encoding=config["position_encoding"]
         )
         V = config["target_vocabulary_size"]
-        self.pad_id = checks.padding(V, self.pad_id)
+        self.pad_id = checks.padding(V, pad_id)
         self.start_id, self.end_id = checks.id_below(
-            V, start_id=self.start_id, end_id=self.end_id
+            V, start_id=start_id, end_id=end_id
         )
-        checks.not_padding(
-            self.pad_id, start_id=self.start_id, end_id=self.end_id
-        )
+        checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
         if config["shared"] and config["source_vocabulary_size"] != V:
             raise ValueError(
                 "`shared` needs one vocabulary for both sides. Received sizes "
@@ -223,7 +220,7 @@ class Transformer(keras.Model):
         Returns:
             float (B, S, D), the output of the encoder; its padding mask, bool
             (B, S); and a list of the attention weights of each block, empty
-            unless asked for.
+            without `return_attention_scores`.
         """
         mask = padding_mask(source, self.pad_id)
         x, weights = self.encoder(

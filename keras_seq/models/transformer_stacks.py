@@ -94,7 +94,7 @@ class EncoderStack(_Stack):
         return_attention_scores: bool. Default False.
     Returns:
         float (B, S, D), and a list of the attention weights of each block,
-        float (B, H, S, S), empty unless asked for.
+        float (B, H, S, S), empty without `return_attention_scores`.
     """
 
     block_class = TransformerEncoder
@@ -126,8 +126,8 @@ class DecoderStack(_Stack):
         return_attention_scores: bool. Default False.
     Returns:
         float (B, T, D), and two lists of the attention weights of each block,
-        empty unless asked for: on the target, float (B, H, T, T), and on the
-        source, float (B, H, T, S).
+        empty without `return_attention_scores`: self-attention, float (B, H,
+        T, T), and cross-attention, float (B, H, T, S).
     """
 
     block_class = TransformerDecoder

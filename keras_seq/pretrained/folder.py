@@ -202,8 +202,8 @@ class ModelFolder:
         x = self.tensors.pop(name)
         if x.shape != shape:
             raise ValueError(
-                f"Tensor {name!r} must have shape {shape}, as config.json "
-                f"says. Received shape {x.shape}."
+                f"Tensor {name!r} must have shape {shape}, from config.json. "
+                f"Received shape {x.shape}."
             )
         if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
             raise ValueError(

@@ -49,9 +49,8 @@ def load(folder, model_class=None, **options):
         a built model that gives the outputs of the published one.
     Raises:
         ValueError: if a file is missing or damaged, a tensor is missing or of
-            another shape, config.json asks for something that is not
-            implemented here or has another head than `model_class`, or an
-            option is determined by config.json.
+            another shape, an option of config.json is not supported, its head
+            is not that of `model_class`, or it determines one of `options`.
         ImportError: if the package safetensors is not installed.
     """
     config = read_config(folder)
@@ -65,8 +64,9 @@ def load(folder, model_class=None, **options):
     if model_class is None:
         names = config.get("architectures") or [None]
         model_class = ARCHITECTURES.get(names[0], classes[0])
-    is_class = isinstance(model_class, type)
-    if not is_class or not issubclass(model_class, classes):
+    if not isinstance(model_class, type) or not issubclass(
+        model_class, classes
+    ):
         raise ValueError(
             f"`model_class` must be one of {[c.__name__ for c in classes]} "
             f"if config.json has model_type={model_type!r}. Received "
@@ -79,7 +79,7 @@ def save(model, folder, *, tokenizer=None, labels=None):
     """Save a model in a folder that `transformers` reads.
 
     A BERT without a pooler is read there with `BertModel.from_pretrained(
-    folder, add_pooling_layer=False)`, for config.json cannot say so; a ViT
+    folder, add_pooling_layer=False)`, because config.json has no such option; a ViT
     without a head likewise by `ViTModel`. Stochastic depth and patch dropout
     of a ViT are not saved: `transformers` has neither.
 
@@ -91,7 +91,7 @@ def save(model, folder, *, tokenizer=None, labels=None):
         labels: optional list of str, the class names of a ViT.
     Raises:
         ValueError: if the model is not built or of another class, it has an
-            option that `transformers` does not know, the tokenizer does not
+            option that `transformers` does not support, the tokenizer does not
             belong to it, or `labels` are not one for each class.
         ImportError: if the package safetensors is not installed.
     """
