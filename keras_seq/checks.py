@@ -50,11 +50,12 @@ def boolean(**arguments):
     """Return bools, one or a tuple, as Python's own.
 
     Raises:
-        ValueError: for the first argument that is not True or False. An int,
-            None, NaN or an array is not a bool.
+        ValueError: for the first argument that is not True or False (or 1 or
+            0): None, NaN, a string or an array.
     """
     for name, value in arguments.items():
-        if not isinstance(value, (bool, np.bool_)):
+        whole = isinstance(value, (np.bool_, numbers.Integral))
+        if not whole or value not in (0, 1):
             raise ValueError(
                 f"`{name}` must be True or False. Received {name}={value!r}."
             )
@@ -63,14 +64,29 @@ def boolean(**arguments):
 
 
 def has_keys(inputs, *names):
-    """Raise a ValueError if `inputs` is not a dict with these keys."""
+    """Raise a ValueError if a model's inputs are not a dict with these keys.
+
+    Args:
+        inputs: dict of tensors, or of their shapes in `build`.
+        *names: str, the keys.
+    """
     wanted = " and ".join(f'"{name}"' for name in names)
     rule = f"`inputs` must be a dict with the keys {wanted}."
     if not isinstance(inputs, dict):
-        kind = type(inputs).__name__
-        raise ValueError(f"{rule} Received inputs of type {kind}.")
+        raise ValueError(f"{rule} Received {_tensor_or_type(inputs)}.")
     if not set(names) <= set(inputs):
         raise ValueError(f"{rule} Received the keys {list(inputs)}.")
+
+
+def _tensor_or_type(inputs):
+    shape = getattr(inputs, "shape", inputs)
+    is_shape = isinstance(shape, (tuple, list)) and not any(
+        isinstance(size, (tuple, list)) or hasattr(size, "shape")
+        for size in shape
+    )
+    if is_shape:
+        return f"one tensor of shape {tuple(shape)}"
+    return f"inputs of type {type(inputs).__name__}"
 
 
 POSITIVE_INTS = (

@@ -151,9 +151,9 @@ reader(x[:1])
 epochs = 1 if run.quick else 3
 reader.fit(x, y, 32, epochs, verbose=2, callbacks=run.callbacks("reader"))
 sentence = data.sentences(data.pydocs_text("test"))[0][:45]
-embedded = reader.embedding(tokenizer.tokenize([sentence]))
+embedded = reader.token_embedding(tokenizer.tokenize([sentence]))
 run.save(
-    plots.gates(reader.recurrent[0].trace(embedded), sentence, units=24),
+    plots.gates(reader.recurrent_layers[0].trace(embedded), sentence, units=24),
     "gates_sentence",
 )
 

@@ -185,7 +185,8 @@ run.save(figure, "by_length")
 def recency(model, ids):
     encoder = model.encoder
     norms = gradient_by_lag(
-        lambda x: encoder.recurrent[0](x)[0][:, -1], encoder.embedding(ids)
+        lambda x: encoder.recurrent_layers[0](x)[0][:, -1],
+        encoder.token_embedding(ids),
     )
     return norms / norms.mean()
 

@@ -57,9 +57,15 @@ class AdditiveAttention(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units = checks.positive_int(units=units)
-        options = {"use_bias": False, "dtype": self.dtype_policy}
-        self.query_dense = keras.layers.Dense(units, **options)
-        self.memory_dense = keras.layers.Dense(units, **options)
+        # Not `Dense`: for a product of three axes with two, TensorFlow makes a
+        # Tensordot, whose gradient in a loop over sequences of unknown length
+        # XLA cannot compile.
+        self.query_dense = keras.layers.EinsumDense(
+            "btq,qu->btu", (None, units), dtype=self.dtype_policy
+        )
+        self.memory_dense = keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy
+        )
 
     def build(self, query_shape, memory_shape):
         self.query_dense.build(query_shape)
@@ -93,14 +99,8 @@ class AdditiveAttention(keras.layers.Layer):
 
     def score(self, query, keys):
         """Compute e_ts: float (B, T, Q), (B, S, units) -> (B, T, S)."""
-        # Not `Dense(...)` nor `matmul`: for a product of three axes with two,
-        # TensorFlow makes a Tensordot, whose gradient in a loop over sequences
-        # of unknown length XLA cannot compile.
-        W, v = (
-            ops.cast(weight, self.compute_dtype)
-            for weight in (self.query_dense.kernel, self.scale[:, 0])
-        )
-        h = ops.einsum("btq,qu->btu", query, W)
+        h = self.query_dense(query)
+        v = ops.cast(self.scale[:, 0], self.compute_dtype)
         hidden = ops.tanh(h[:, :, None] + keys[:, None])  # (B, T, S, units)
         return ops.einsum("btsu,u->bts", hidden, v)
 

@@ -76,7 +76,10 @@ class LuongAttention(keras.layers.Layer):
             )
         options = {"use_bias": False, "dtype": self.dtype_policy}
         if self.score_mode == "concat":
-            self.query_dense = keras.layers.Dense(width, **options)
+            # Not `Dense`: see `AdditiveAttention`.
+            self.query_dense = keras.layers.EinsumDense(
+                "btq,qu->btu", (None, width), dtype=self.dtype_policy
+            )
             self.query_dense.build(query_shape)
             self.scale = self.add_weight(
                 name="scale", shape=(width, 1), initializer="glorot_uniform"
@@ -111,12 +114,8 @@ class LuongAttention(keras.layers.Layer):
     def score(self, query, keys):
         """Compute e_ts: float (B, T, Q), (B, S, Q) -> (B, T, S)."""
         if self.score_mode == "concat":
-            # (`einsum`, not `Dense`: see `AdditiveAttention.score`.)
-            W, v = (
-                ops.cast(weight, self.compute_dtype)
-                for weight in (self.query_dense.kernel, self.scale[:, 0])
-            )
-            h = ops.einsum("btq,qu->btu", query, W)
+            h = self.query_dense(query)
+            v = ops.cast(self.scale[:, 0], self.compute_dtype)
             hidden = ops.tanh(h[:, :, None] + keys[:, None])
             return ops.einsum("btsu,u->bts", hidden, v)
         if self.scaled:

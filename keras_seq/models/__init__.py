@@ -1,6 +1,6 @@
 """Models: one file per model, each written out from embedding to logits."""
 
-from keras_seq.models.attention_seq2seq import BahdanauSeq2Seq, LuongSeq2Seq
+from keras_seq.models.bahdanau import BahdanauSeq2Seq
 from keras_seq.models.bert import BERT
 from keras_seq.models.bert_pretraining import (
     BERTPretrainer,
@@ -14,11 +14,14 @@ from keras_seq.models.bert_tasks import (
     BERTTask,
     best_span,
 )
-from keras_seq.models.decoder import ScheduledSampling, Seq2SeqDecoder
 from keras_seq.models.gpt import GPT
 from keras_seq.models.language_model import RecurrentLM
+from keras_seq.models.luong import LuongSeq2Seq
 from keras_seq.models.resnet import ResNet
-from keras_seq.models.seq2seq import Seq2Seq, Seq2SeqEncoder
+from keras_seq.models.scheduled_sampling import ScheduledSampling
+from keras_seq.models.seq2seq import Seq2Seq
+from keras_seq.models.seq2seq_decoder import Seq2SeqDecoder
+from keras_seq.models.seq2seq_encoder import Seq2SeqEncoder
 from keras_seq.models.transformer import Transformer
 from keras_seq.models.vit import ViT
 

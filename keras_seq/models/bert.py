@@ -87,10 +87,8 @@ class BERT(keras.Model):
     sizes: typing.ClassVar = {
         name: {"hidden_dim": D, "num_heads": H, "num_layers": layers}
         for name, D, H, layers in (
-            ("tiny", 128, 2, 2),
-            ("mini", 256, 4, 4),
-            ("small", 512, 8, 4),
-            ("medium", 512, 8, 8),
+            *(("tiny", 128, 2, 2), ("mini", 256, 4, 4)),
+            *(("small", 512, 8, 4), ("medium", 512, 8, 8)),
             ("base", 768, 12, 12),
             ("large", 1024, 16, 24),
         )

@@ -1,14 +1,16 @@
-"""RecurrentLM: predict the next token from a state that saw all before it.
+"""RecurrentLM: predict the next token from the hidden state of an RNN.
 
-An n-gram model looks at n - 1 tokens and has a table for all of them. The
-recurrent language model looks at the state instead, which has seen
-everything, and one matrix turns it into a score for each possible next token.
+An n-gram model predicts the next token from the n - 1 tokens before it, and
+needs a count for each combination. A recurrent language model predicts it
+from the hidden state, which summarizes all tokens before, and one matrix
+turns that state into a logit for each token of the vocabulary. The model is
+autoregressive: to generate text, each predicted token is its next input.
 
     h_t      = cell(E[id_t], h_{t-1})            # once per layer
     logits_t = h_t W + b                         # for id_{t+1}
     loss     = - mean_t log softmax(logits_t)[id_{t+1}]
 
-Shapes: B batch, T length, V vocabulary, U units.
+Shapes: B batch, T length, V vocabulary, D embedding width, U units.
 Paper: Mikolov et al. (2010), "Recurrent neural network based language
     model", Interspeech; dropout between layers only: Zaremba, Sutskever &
     Vinyals (2014), arXiv:1409.2329.
@@ -26,51 +28,80 @@ from keras_seq.layers.gru import GRU
 from keras_seq.layers.lstm import LSTM
 from keras_seq.layers.simple_rnn import SimpleRNN, step_cells
 from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.models.quantization import QuantizableModel
 
-CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
 
-def input_embedding(vocabulary_size, units, pad_id, policy, spread=1.0):
-    """Make a table of vectors for a recurrent layer to read.
+def check_recurrent_config(config, *booleans):
+    """Validate the arguments that the recurrent models have in common.
 
-    Vectors of length about 1 would do for tied logits; as an input wider
-    ones learn faster.
+    Args:
+        config: dict of a constructor's arguments, by name.
+        *booleans: str, names of the arguments that are bools.
+    Returns:
+        dict, `config` with Python's own numbers in place of NumPy's.
+    Raises:
+        ValueError: if an argument is outside its range.
+
+    Example:
+        >>> config = {"vocabulary_size": np.int64(13), "units": 8}
+        >>> config |= {"num_layers": 1, "embedding_dim": None, "cell": "gru"}
+        >>> config |= {"dropout": 0.0, "pad_id": 0}
+        >>> from keras_seq.models import language_model
+        >>> config = language_model.check_recurrent_config(config)
+        >>> config["vocabulary_size"]
+        13
     """
-    return TokenEmbedding(
-        vocabulary_size,
-        units,
-        pad_id=pad_id,
-        embeddings_initializer=keras.initializers.RandomNormal(0, spread),
-        dtype=policy,
-    )
+    checks.one_of(RECURRENT_LAYERS, cell=config["cell"])
+    sizes = ["vocabulary_size", "units", "num_layers"]
+    if config["embedding_dim"] is not None:
+        sizes.append("embedding_dim")
+    checks.positive_int(**{name: config[name] for name in sizes})
+    checks.fraction(dropout=config["dropout"])
+    checks.padding(config["vocabulary_size"], config["pad_id"])
+    checks.boolean(**{name: config[name] for name in booleans})
+    return checks.plain(config)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class RecurrentLM(keras.Model):
-    """Score the next token at every step of a sequence.
+class RecurrentLM(QuantizableModel):
+    """Predict the next token at every time step of a sequence.
 
     Args:
         vocabulary_size: int > 0, number of tokens V.
-        units: int > 0, width U of every layer.
-        embedding_dim: optional int > 0, width of the embedding. Default
-            None: `units`, which `tied` needs.
+        units: int > 0, width U of every recurrent layer.
         cell: "rnn", "gru" or "lstm". Default "lstm".
-        num_layers: int > 0, layers on top of each other. Default 1.
-        dropout: float in [0, 1), before each layer and before the logits.
-            Default 0.
-        tied: bool, score with the embedding table itself (Press & Wolf
-            2017). Default False.
-        stateful: bool, each batch begins where the last one ended, row by
-            row, until `reset_states()`; the batch size is then fixed. Call
-            `build((B, T))` before the first `fit`. Default False.
-        pad_id: optional int, the id that means padding. Default 0; None
-            where every id is a real token.
+        num_layers: int > 0, number of recurrent layers. Default 1.
+        embedding_dim: optional int > 0, width D of the token embedding.
+            Default None: `units`.
+        dropout: float in [0, 1), dropout rate before each recurrent layer
+            and before the logits. Default 0.
+        tied: bool, use the embedding matrix for the logits as well (Press &
+            Wolf 2017); needs an embedding as wide as the layers. Default
+            False.
+        stateful: bool, start each batch from the final states of the batch
+            before, row by row, until `reset_states()`. The batch size is
+            then fixed: call `build((B, T))` before the first `fit`. Default
+            False.
+        pad_id: optional int, the id of padding. Default 0; None if every id
+            is a real token.
+        **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
     Call arguments:
         ids: int (B, T).
+        training: bool, apply dropout. Default False.
     Returns:
-        float (B, T, vocabulary_size), logits.
+        float (B, T, vocabulary_size), the logits of the next token.
     Raises:
         ValueError: if an argument is outside its range.
+
+    Example:
+        >>> model = RecurrentLM(vocabulary_size=13, units=8, cell="gru")
+        >>> ids = np.array([[5, 6, 7], [8, 9, 0]])
+        >>> tuple(model(ids).shape)
+        (2, 3, 13)
+        >>> generate(model, ids, max_length=4).ids.shape
+        (2, 4)
     """
 
     def __init__(
@@ -88,23 +119,7 @@ class RecurrentLM(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.one_of(CELLS, cell=cell)
-        width = units if embedding_dim is None else embedding_dim
-        vocabulary_size, units, width, num_layers = checks.positive_int(
-            vocabulary_size=vocabulary_size,
-            units=units,
-            embedding_dim=width,
-            num_layers=num_layers,
-        )
-        checks.fraction(dropout=dropout)
-        pad_id = checks.padding(vocabulary_size, pad_id)
-        if tied and width != units:
-            raise ValueError(
-                "`tied` needs an embedding as wide as the layers. Received "
-                f"embedding_dim={embedding_dim}, units={units}."
-            )
-        self.pad_id = pad_id
-        self.config = {
+        config = {
             "vocabulary_size": vocabulary_size,
             "units": units,
             "cell": cell,
@@ -115,104 +130,135 @@ class RecurrentLM(keras.Model):
             "stateful": stateful,
             "pad_id": pad_id,
         }
-        policy = self.dtype_policy
-        spread = width**-0.5 if tied else 1.0
-        self.embedding = input_embedding(
-            vocabulary_size, width, pad_id, policy, spread
+        self.config = check_recurrent_config(config, "tied", "stateful")
+        if tied and embedding_dim not in (None, units):
+            raise ValueError(
+                "`tied` needs an embedding as wide as the layers. Received "
+                f"embedding_dim={embedding_dim}, units={units}."
+            )
+        self._make_layers()
+
+    def _make_layers(self):
+        config, policy = self.config, self.dtype_policy
+        self.pad_id = config["pad_id"]
+        width = config["embedding_dim"] or config["units"]
+        # Vectors of length about 1 suit tied logits; as an input, entries of
+        # about 1 learn faster.
+        stddev = width**-0.5 if config["tied"] else 1.0
+        self.token_embedding = TokenEmbedding(
+            config["vocabulary_size"],
+            width,
+            pad_id=self.pad_id,
+            embeddings_initializer=keras.initializers.RandomNormal(0, stddev),
+            dtype=policy,
         )
-        self.recurrent = [
-            CELLS[cell](
-                units,
+        self.recurrent_layers = [
+            RECURRENT_LAYERS[config["cell"]](
+                config["units"],
                 return_sequences=True,
                 return_state=True,
-                stateful=stateful,
+                stateful=config["stateful"],
                 dtype=policy,
             )
-            for _ in range(num_layers)
+            for _ in range(config["num_layers"])
         ]
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
         self.head = None
-        if not tied:
-            self.head = keras.layers.Dense(vocabulary_size, dtype=policy)
-
-    @property
-    def input_width(self):
-        return self.embedding.units
+        if not config["tied"]:
+            self.head = keras.layers.Dense(
+                config["vocabulary_size"], dtype=policy
+            )
 
     def build(self, ids_shape):
-        self.embedding.build(ids_shape)
-        shape = (*ids_shape, self.input_width)
-        for layer in self.recurrent:
-            layer.build(shape)
-            shape = (*ids_shape, layer.units)
+        self.token_embedding.build(ids_shape)
+        width = self.token_embedding.units
+        for layer in self.recurrent_layers:
+            layer.build((*ids_shape, width))
+            width = layer.units
         if self.head is not None:
-            self.head.build(shape)
+            self.head.build((*ids_shape, width))
         propagate_trainable(self)
 
     def call(self, ids, training=False):
-        x, _ = self._read(ids, self.embedding.compute_mask(ids), training)
-        return self._score(self.dropout(x, training=training))
-
-    def _read(self, ids, mask, training=False, states=None):
-        x = inputs = self.input_to_layers(ids, states)
-        finals = []
-        for layer, initial in zip(
-            self.recurrent, states or [None] * len(self.recurrent)
-        ):
+        mask = self.token_embedding.compute_mask(ids)
+        x = self.token_embedding(ids)  # (B, T, D)
+        for layer in self.recurrent_layers:
             x = self.dropout(x, training=training)
-            if initial is not None and layer.stateful:
-                layer = keras.layers.RNN(  # leaves the layer's own state be
-                    layer.cell,
-                    return_sequences=True,
-                    return_state=True,
-                    dtype=layer.dtype_policy,
-                )
-            x, *final = layer(
-                x, initial_state=initial, mask=mask, training=training
-            )
-            finals.append(final)
-        return self.readout(x, inputs), finals
+            x, *_ = layer(x, mask=mask, training=training)  # (B, T, U)
+        return self._logits(self.dropout(x, training=training))
 
-    def input_to_layers(self, ids, states):
-        """Give what the first layer reads, float (B, ..., D)."""
-        return self.embedding(ids)
-
-    def readout(self, h, inputs):
-        """Give what is scored: the last layer's h, whatever the first read."""
-        return h
-
-    def _score(self, x):
-        return self.embedding.logits(x) if self.head is None else self.head(x)
+    def _logits(self, h):
+        if self.head is None:
+            return self.token_embedding.logits(h)
+        return self.head(h)
 
     def start(self, prompt, max_length=None):
-        """Read all of a prompt but its last token, which `step` takes.
+        """Read all tokens of the prompts but the last, which `step` reads.
 
         Args:
             prompt: int (B, T), T > 0; rows may be padded on either side.
-            max_length: not used; a recurrent state has a fixed size.
+            max_length: not used: the state has a fixed size. Default None.
         Returns:
-            int (B,), the last token of each row, and the state before it.
+            int (B,), the last token of each row, and the state before it: a
+            list for each layer of its states, float (B, U) each.
         """
-        last, before = split_prompt(prompt, self.embedding.pad_id)
-        zeros = self.zero_states(ops.shape(prompt)[0])
-        _, state = self._read(prompt, before, states=zeros)
-        return last, state
-
-    def zero_states(self, rows):
-        """Give states of zeros: a list for each layer, float (rows, U) each."""
-        return [layer.get_initial_state(rows) for layer in self.recurrent]
+        last, before = split_prompt(prompt, self.pad_id)
+        x, states = self.token_embedding(prompt), []
+        for layer in self.recurrent_layers:
+            zeros = layer.get_initial_state(ops.shape(prompt)[0])
+            x, *state = without_stored_state(layer)(
+                x, initial_state=zeros, mask=before
+            )
+            states.append(state)
+        return last, states
 
     def step(self, ids, state):
-        """Score the next token: int (B,) -> logits (B, V), new state."""
-        x = self.input_to_layers(ids, state)
-        cells = [layer.cell for layer in self.recurrent]
-        h, states = step_cells(cells, x, state)
-        return self._score(self.readout(h, x)), states
+        """Compute the logits of the next token.
+
+        Args:
+            ids: int (B,), the newest token of each row.
+            state: as `start` returns it.
+        Returns:
+            float (B, V), logits, and the new state.
+        """
+        cells = [layer.cell for layer in self.recurrent_layers]
+        h, state = step_cells(cells, self.token_embedding(ids), state)
+        return self._logits(h), state
 
     def reset_states(self):
-        """Forget: a stateful model begins anew at the next batch."""
-        for layer in self.recurrent:
+        """Set the states that a stateful model keeps to zero."""
+        for layer in self.recurrent_layers:
             layer.reset_state()
 
     def get_config(self):
-        return {**super().get_config(), **checks.plain(self.config)}
+        return {**super().get_config(), **self.config}
+
+
+def without_stored_state(layer):
+    """Return a layer with the same weights that keeps no state.
+
+    A stateful layer stores the final state of each call, for the next batch
+    of training. Reading a prompt must leave that state as it is, so the
+    layer's cell is run by a plain `keras.layers.RNN` instead.
+
+    Args:
+        layer: a recurrent layer.
+    Returns:
+        `layer` itself if it is not stateful.
+
+    Example:
+        >>> from keras_seq.models import language_model
+        >>> layer = GRU(4, stateful=True, return_state=True)
+        >>> layer.build((2, 3, 5))
+        >>> plain = language_model.without_stored_state(layer)
+        >>> plain.stateful, plain.cell is layer.cell
+        (False, True)
+    """
+    if not layer.stateful:
+        return layer
+    return keras.layers.RNN(
+        layer.cell,
+        return_sequences=True,
+        return_state=True,
+        dtype=layer.dtype_policy,
+    )

@@ -1,172 +1,84 @@
-"""Seq2Seq: one network reads the sentence, another writes from what is left.
+"""Seq2Seq: encode the source into one context vector, decode the target.
 
-A language model goes on in the language it began in, and its output is as
-long as its input. Here an encoder reads the whole source into its state, and
-a decoder, a language model that begins at that state instead of at zero,
-writes the target until it says the end. The two lengths are free. All that
-the decoder ever learns of the source is one vector of fixed width.
+A language model continues its input, token for token. A sequence-to-sequence
+model has two networks: the encoder reads the source into its final hidden
+state, the context vector, and the decoder, a language model that starts from
+the context vector, predicts the target from the start token to the end token.
+The two lengths are independent. The context vector has a fixed width, however
+long the source is: this bottleneck is what attention removes.
 
-    c   = encoder(x_1 ... x_S)                        # its last state
-    h_0 = c                                           # of the decoder
+    c        = encoder(x_1 ... x_S)                   # the context vector
+    h_0      = c, or tanh(c W + b) of a bidirectional encoder
+    h_t      = cell(E[y_{t-1}], h_{t-1})              # y_0 is the start token
+    logits_t = h_t W + b                              # for y_t
 
-Shapes: B batch, S source length, T target length, V vocabulary, U units.
+Shapes: B batch, S source length, T target length, V target vocabulary, U
+    units.
 Paper: Sutskever, Vinyals & Le (2014), arXiv:1409.3215.
-Differs from the paper: any cell; one layer, no reversed source by default.
+Differs from the paper: any cell; one layer and no reversed source by default.
 """
 
 import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.embedding import padding_mask
-from keras_seq.layers.simple_rnn import parameters_of, signature_of
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.decoder import Seq2SeqDecoder, with_schedule
-from keras_seq.models.language_model import CELLS, input_embedding
+from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.seq2seq_decoder import Seq2SeqDecoder
+from keras_seq.models.seq2seq_encoder import (
+    check_translation_config,
+    make_encoder_and_bridge,
+    start_tokens,
+)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Seq2SeqEncoder(keras.layers.Layer):
-    """Read a sentence: a vector for each token, and the state at the end.
-
-    Args:
-        vocabulary_size: int > 0, number of tokens V.
-        units: int > 0, width U of every layer and direction.
-        cell: "rnn", "gru" or "lstm". Default "gru".
-        num_layers: int > 0. Default 1.
-        embedding_dim: optional int > 0. Default None: `units`.
-        bidirectional: bool, read from both ends. Default False.
-        dropout: float in [0, 1), before every layer. Default 0.
-        reverse_source: bool, read the tokens of each row last to first, which
-            puts the first words of both languages near each other. Default
-            False.
-        return_state: bool, give the final states as well. Default False.
-        pad_id: optional int, the id that means padding. Default 0.
-    Call arguments:
-        ids: int (B, S).
-    Returns:
-        float (B, S, U), in the order of `ids` however they were read; (B, S,
-        2 U) if bidirectional; with `return_state` also a list for each layer
-        of its states, float (B, U) or (B, 2 U) each, forward | backward.
-    Raises:
-        ValueError: if an argument is outside its range.
-    """
-
-    def __init__(
-        self,
-        vocabulary_size,
-        units,
-        *,
-        cell="gru",
-        num_layers=1,
-        embedding_dim=None,
-        bidirectional=False,
-        dropout=0.0,
-        reverse_source=False,
-        return_state=False,
-        pad_id=0,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        checks.one_of(CELLS, cell=cell)
-        width = units if embedding_dim is None else embedding_dim
-        units, width, num_layers = checks.positive_int(
-            units=units, embedding_dim=width, num_layers=num_layers
-        )
-        checks.fraction(dropout=dropout)
-        self.config = {
-            "vocabulary_size": vocabulary_size,
-            "units": units,
-            "cell": cell,
-            "num_layers": num_layers,
-            "embedding_dim": embedding_dim,
-            "bidirectional": bidirectional,
-            "dropout": dropout,
-            "reverse_source": reverse_source,
-            "return_state": return_state,
-            "pad_id": pad_id,
-        }
-        policy = self.dtype_policy
-        self.embedding = input_embedding(vocabulary_size, width, pad_id, policy)
-        self.recurrent = [
-            CELLS[cell](
-                units, return_sequences=True, return_state=True, dtype=policy
-            )
-            for _ in range(num_layers)
-        ]
-        self.width = units
-        if bidirectional:
-            self.width = 2 * units
-            self.recurrent = [
-                keras.layers.Bidirectional(layer, dtype=policy)
-                for layer in self.recurrent
-            ]
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
-        self.reverse_source = reverse_source
-        self.bidirectional = bidirectional
-        self.return_state = return_state
-
-    def build(self, ids_shape):
-        self.embedding.build(ids_shape)
-        width = self.embedding.units
-        for layer in self.recurrent:
-            layer.build((*ids_shape, width))
-            width = self.width
-        propagate_trainable(self)
-
-    def call(self, ids, training=False):
-        # Padding then comes first; a masked step leaves the state alone.
-        ids = ops.flip(ids, axis=1) if self.reverse_source else ids
-        mask = padding_mask(ids, self.embedding.pad_id)
-        x = self.embedding(ids)
-        finals = []
-        for layer in self.recurrent:
-            x = self.dropout(x, training=training)
-            x, *final = layer(x, mask=mask, training=training)
-            finals.append(self._both(final))
-        x = ops.flip(x, axis=1) if self.reverse_source else x
-        return (x, finals) if self.return_state else x
-
-    def _both(self, final):
-        if not self.bidirectional:
-            return final
-        half = len(final) // 2  # h (and c) forward, then h (and c) backward
-        return [
-            ops.concatenate(pair, axis=-1)
-            for pair in zip(final[:half], final[half:])
-        ]
-
-    def get_config(self):
-        return {**super().get_config(), **checks.plain(self.config)}
-
-
-class EncoderDecoder(keras.Model):
-    """Hold what all translators share: arguments, encoder, first state.
-
-    `help` of a subclass lists these arguments beside its own.
+class Seq2Seq(QuantizableModel):
+    """Translate a source into a target through one context vector.
 
     Args:
         source_vocabulary_size: int > 0, number of source tokens.
         target_vocabulary_size: int > 0, number of target tokens V.
         units: int > 0, width U of every layer and direction.
         cell: "rnn", "gru" or "lstm". Default "gru".
-        num_layers: int > 0, layers of the encoder, and of the decoder.
-            Default 1.
-        embedding_dim: optional int > 0, of both. Default None: `units`.
+        num_layers: int > 0, of the encoder and of the decoder. Default 1.
+        embedding_dim: optional int > 0, width of both token embeddings.
+            Default None: `units`.
         bidirectional: bool, let the encoder read from both ends; the decoder
-            then begins at tanh([forward | backward] W). Default False.
-        dropout: float in [0, 1), before every layer. Default 0.
-        reverse_source: bool, read each source last token first (Sutskever
-            2014, section 3.3). Default False.
-        start_id: int, the first id of every target. Default 2.
-        end_id: int, the last one. Default 3.
-        pad_id: optional int, the id that means padding in source and target,
-            where it stands at the end. Default 0.
-    """
+            then starts at tanh([forward ; backward] W + b). Default False.
+        dropout: float in [0, 1), dropout rate before each layer and before
+            the logits. Default 0.
+        reverse_source: bool, read each source from its last token to its
+            first (Sutskever 2014, section 3.3). Default False.
+        feed_context: bool, let every step of the decoder and its logits read
+            the context vector, as in Cho et al. (2014), not only the initial
+            state. Default False.
+        scheduled_sampling: optional `ScheduledSampling`, used in training.
+            Default None: teacher forcing.
+        start_id: int, id of the start token. Default 2.
+        end_id: int, id of the end token. Default 3.
+        pad_id: optional int, id of padding in source and target, where it
+            stands at the end. Default 0.
+        **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
+    Call arguments:
+        inputs: dict of "source", int (B, S), and "target", int (B, T), the
+            target from its start token on.
+        training: bool, apply dropout and scheduled sampling. Default False.
+    Returns:
+        float (B, T, target_vocabulary_size), logits of the next token.
+    Raises:
+        ValueError: if an argument is outside its range, or `inputs` is not
+            a dict with both keys.
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        cls.__signature__ = signature_of(parameters_of(cls))
+    Example:
+        >>> model = Seq2Seq(13, 17, units=8, bidirectional=True)
+        >>> source = np.array([[5, 6, 7], [8, 9, 0]])
+        >>> target = np.array([[2, 5], [2, 6]])  # each from its start token
+        >>> tuple(model({"source": source, "target": target}).shape)
+        (2, 2, 17)
+        >>> generate(model, source, max_length=4).ids.shape
+        (2, 4)
+    """
 
     def __init__(
         self,
@@ -180,160 +92,108 @@ class EncoderDecoder(keras.Model):
         bidirectional=False,
         dropout=0.0,
         reverse_source=False,
+        feed_context=False,
+        scheduled_sampling=None,
         start_id=2,
         end_id=3,
         pad_id=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        source_vocabulary_size, target_vocabulary_size, units = (
-            checks.positive_int(
-                source_vocabulary_size=source_vocabulary_size,
-                target_vocabulary_size=target_vocabulary_size,
-                units=units,
-            )
-        )
-        start_id, end_id = checks.id_below(
-            target_vocabulary_size, start_id=start_id, end_id=end_id
-        )
-        pad_id = checks.padding(target_vocabulary_size, pad_id)
-        checks.not_padding(pad_id, start_id=start_id, end_id=end_id)
-        self.start_id, self.end_id, self.pad_id = start_id, end_id, pad_id
-        shared = {  # by encoder and decoder
-            "cell": cell,
-            "num_layers": num_layers,
-            "embedding_dim": embedding_dim,
-            "dropout": dropout,
-            "pad_id": pad_id,
-        }
-        reading = {
-            "bidirectional": bidirectional,
-            "reverse_source": reverse_source,
-        }
-        self.config = {
+        config = {
             "source_vocabulary_size": source_vocabulary_size,
             "target_vocabulary_size": target_vocabulary_size,
             "units": units,
+            "cell": cell,
+            "num_layers": num_layers,
+            "embedding_dim": embedding_dim,
+            "bidirectional": bidirectional,
+            "dropout": dropout,
+            "reverse_source": reverse_source,
+            "feed_context": feed_context,
             "start_id": start_id,
             "end_id": end_id,
-            **shared,
-            **reading,
+            "pad_id": pad_id,
         }
-        self.shared = {**shared, "dtype": self.dtype_policy}
-        self.encoder = Seq2SeqEncoder(
-            source_vocabulary_size,
-            units,
-            return_state=True,
-            **reading,
-            **self.shared,
-        )
-        self.bridge = None
-        if self.bridge_width:
-            states = len(CELLS[cell].cell_class.state_names)
-            self.bridge = [
-                keras.layers.Dense(units, "tanh", dtype=self.dtype_policy)
-                for _ in range(num_layers * states)
-            ]
-
-    @property
-    def bridge_width(self):
-        """How much of the encoder's state the bridge reads; 0: no bridge."""
-        return 2 * self.config["units"] if self.config["bidirectional"] else 0
-
-    def build(self, inputs_shape):
-        self.encoder.build(inputs_shape["source"])
-        for dense in self.bridge or ():
-            dense.build((None, self.bridge_width))
-        propagate_trainable(self)
-
-    def read(self, source, training=False):
-        """Encode: int (B, S) -> float (B, S, D), the decoder's first states."""
-        memory, finals = self.encoder(source, training=training)
-        if self.bridge is None:
-            return memory, finals
-        dense, width = iter(self.bridge), self.bridge_width
-        return memory, [
-            [next(dense)(state[:, -width:]) for state in layer]
-            for layer in finals
-        ]
-
-    def first_ids(self, source):
-        return ops.full((ops.shape(source)[0],), self.start_id, dtype="int32")
-
-    def get_config(self):
-        return {**super().get_config(), **checks.plain(self.config)}
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class Seq2Seq(EncoderDecoder):
-    """Translate through one vector of fixed width.
-
-    Args: those of `EncoderDecoder`, which are
-        source_vocabulary_size, target_vocabulary_size, units: int > 0.
-        cell="gru", num_layers=1, embedding_dim=None, bidirectional=False,
-        dropout=0.0, reverse_source=False, start_id=2, end_id=3, pad_id=0;
-        and
-        scheduled_sampling: optional `ScheduledSampling`, used in training.
-            Default None.
-        feed_context: bool, let every step and its logits read the context, as
-            in Cho et al. (2014), not only the first state. Default False.
-    Call arguments:
-        inputs: dict of "source", int (B, S), and "target", int (B, T), the
-            target from its start token on.
-    Returns:
-        float (B, T, target_vocabulary_size), logits of the next token.
-    Raises:
-        ValueError: if an argument is outside its range.
-    """
-
-    def __init__(
-        self, *args, scheduled_sampling=None, feed_context=False, **kwargs
-    ):
-        super().__init__(*args, **kwargs)
-        self.config = {**self.config, "feed_context": feed_context}
+        self.config = check_translation_config(config)
         self.scheduled_sampling = scheduled_sampling
+        self._make_layers()
+
+    def _make_layers(self):
+        config, policy = self.config, self.dtype_policy
+        self.start_id, self.end_id = config["start_id"], config["end_id"]
+        self.pad_id = config["pad_id"]
+        self.encoder, self.bridge = make_encoder_and_bridge(config, policy)
         self.decoder = Seq2SeqDecoder(
-            self.config["target_vocabulary_size"],
-            self.config["units"],
-            scheduled_sampling=scheduled_sampling,
-            feed_context=feed_context,
-            **self.shared,
+            config["target_vocabulary_size"],
+            config["units"],
+            cell=config["cell"],
+            num_layers=config["num_layers"],
+            embedding_dim=config["embedding_dim"],
+            dropout=config["dropout"],
+            feed_context=config["feed_context"],
+            scheduled_sampling=self.scheduled_sampling,
+            pad_id=config["pad_id"],
+            dtype=policy,
         )
 
     def build(self, inputs_shape):
-        super().build(inputs_shape)
+        checks.has_keys(inputs_shape, "source", "target")
+        self.encoder.build(inputs_shape["source"])
+        if self.bridge is not None:
+            self.bridge.build()
         self.decoder.build(inputs_shape["target"])
         propagate_trainable(self)
 
     def call(self, inputs, training=False):
-        _, states = self.read(inputs["source"], training)
+        checks.has_keys(inputs, "source", "target")
+        states = self._initial_states(inputs["source"], training)
         return self.decoder(inputs["target"], states, training=training)
 
+    def _initial_states(self, source, training=False):
+        _, states = self.encoder(source, training=training)
+        return states if self.bridge is None else self.bridge(states)
+
     def encode(self, source):
-        """Give the context: all that the decoder learns of the source.
+        """Compute the context vector: all that the decoder reads of a source.
 
         Args:
             source: int (B, S).
         Returns:
-            float (B, C), the first states of the decoder's layers side by
+            float (B, C), the initial states of the decoder's layers side by
             side; C is `units` for one layer of "rnn" or "gru".
         """
-        _, states = self.read(source)
+        states = self._initial_states(source)
         return ops.concatenate(keras.tree.flatten(states), axis=-1)
 
     def start(self, source, max_length=None):
-        """Read the source: int (B, S) -> int (B,), the start token; state."""
-        states = self.decoder.begin(self.read(source)[1])
-        return self.first_ids(source), states
+        """Encode the source.
+
+        Args:
+            source: int (B, S).
+            max_length: not used: the state has a fixed size. Default None.
+        Returns:
+            int (B,), the start token of each row, and the decoder's state: a
+            dict of "cells", a list for each layer of its states, float (B,
+            U) each, and "source", a dict of "context", float (B, U).
+        """
+        ids = start_tokens(source, self.start_id)
+        states = self._initial_states(source)
+        context = {"context": states[-1][0]}
+        return ids, {"cells": states, "source": context}
 
     def step(self, ids, state):
-        """Score the next token: int (B,) -> logits (B, V), new state."""
+        """Compute the logits of the next token: see `Seq2SeqDecoder.step`."""
         return self.decoder.step(ids, state)
 
     def get_config(self):
         schedule = keras.saving.serialize_keras_object(self.scheduled_sampling)
-        return {**super().get_config(), "scheduled_sampling": schedule}
+        own = {**self.config, "scheduled_sampling": schedule}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**with_schedule(config))
+        schedule = keras.saving.deserialize_keras_object(
+            config["scheduled_sampling"]
+        )
+        return cls(**{**config, "scheduled_sampling": schedule})

@@ -78,9 +78,9 @@ def load(folder, model_class=None, **options):
 def save(model, folder, *, tokenizer=None, labels=None):
     """Save a model in a folder that `transformers` reads.
 
-    A BERT without a pooler is read there with `BertModel.from_pretrained(
-    folder, add_pooling_layer=False)`, because config.json has no such option; a ViT
-    without a head likewise by `ViTModel`. Stochastic depth and patch dropout
+    A BERT without a pooler is loaded there with `BertModel.from_pretrained(
+    folder, add_pooling_layer=False)`, because config.json has no such option;
+    a ViT without a head likewise with `ViTModel`. Stochastic depth and patch dropout
     of a ViT are not saved: `transformers` has neither.
 
     Args:

@@ -1,4 +1,4 @@
-"""The translators against their papers; what each is told to do, it does."""
+"""Sequence-to-sequence models equal their papers and check their inputs."""
 
 import inspect
 import itertools
@@ -22,6 +22,7 @@ from keras_seq.layers import (
 from keras_seq.models import (
     BahdanauSeq2Seq,
     LuongSeq2Seq,
+    RecurrentLM,
     ScheduledSampling,
     Seq2Seq,
     Seq2SeqDecoder,
@@ -55,13 +56,13 @@ def test_bahdanau_equals_the_paper(bidirectional):
     x = sentences()
     logits, weights = model(x, return_attention_scores=True)
     memory, finals = map(keras.tree.flatten, model.encoder(x["source"]))
-    (W_s, b_s), last = values(model.bridge[0]), numbers(finals[0])[:, -7:]
-    cell = model.loop.cell
+    (W_s, b_s), last = values(model.bridge), numbers(finals[0])[:, -7:]
+    cell = model.decoder.cell
     (W,), (U,) = (
         values(d)
         for d in (cell.attention.query_dense, cell.attention.memory_dense)
     )
-    (table,) = values(model.embedding)
+    (table,) = values(model.token_embedding)
     W_o, b_o = values(model.head)
     for row, length in ((0, 5), (1, 3)):  # the second ends in padding
         t, a = oracles.bahdanau(
@@ -97,7 +98,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
     x = sentences()
     logits, weights = model(x, return_attention_scores=True)
     memory, finals = model.encoder(x["source"])
-    cell = model.loop.cell
+    cell = model.decoder.cell
     matrices = values(cell.attention)
 
     def scored(h, m):
@@ -109,7 +110,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
         joined = [np.concatenate([h, m_s]) for m_s in m]
         return np.tanh(np.stack(joined) @ np.concatenate([W, U])) @ v[:, 0]
 
-    (table,) = values(model.embedding)
+    (table,) = values(model.token_embedding)
     W_o, b_o = values(model.head)
     for row, length in ((0, 5), (1, 3)):
         s, a = oracles.luong(
@@ -118,7 +119,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
             numbers(finals[0][0])[row],
             values(cell.cells[0]),
             scored,
-            *values(cell.combine),
+            *values(cell.attentional_dense),
             feeding,
         )
         found = numbers(weights)[row, :, :length]
@@ -127,7 +128,7 @@ def test_luong_equals_the_paper(score, scaled, feeding):
         np.testing.assert_allclose(found, s @ W_o + b_o, atol=1e-4)
 
 
-def test_dot_wants_a_memory_as_wide_as_the_query():
+def test_dot_score_needs_a_memory_as_wide_as_the_query():
     with pytest.raises(ValueError, match="score_mode"):
         LuongSeq2Seq(VOCAB, VOCAB, 7, score_mode="dot", bidirectional=True)
     with pytest.raises(ValueError, match="score_mode"):
@@ -135,7 +136,7 @@ def test_dot_wants_a_memory_as_wide_as_the_query():
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
+def test_reverse_source_reads_each_row_from_its_end(cell):
     source = sentences()["source"]
     options = {"cell": cell, "num_layers": 2, "return_state": True}
     plain, reverse = (
@@ -158,19 +159,22 @@ def test_reversing_the_source_is_reading_each_row_from_its_end(cell):
         np.testing.assert_allclose(a[real], b[real][::-1], atol=1e-6)
 
 
-def test_a_decoder_from_nothing_is_a_language_model():
+def test_a_decoder_starts_from_zeros_by_default():
     x = sentences()["target"]
-    decoder = Seq2SeqDecoder(VOCAB, 7)
+    decoder = Seq2SeqDecoder(VOCAB, 7, cell="lstm")
     zeros = [[np.zeros((BATCH, 7), "float32")] * 2]  # h and c of an LSTM
     a, b = numbers(decoder(x)), numbers(decoder(x, zeros))
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_a_context_that_is_fed_is_read_by_every_step_and_its_logits():
-    """Made blind to it, the decoder is the one that is not fed; else not."""
+def test_with_feed_context_every_step_and_its_logits_read_the_context():
+    """With zero weights for the context, the decoder equals the plain one."""
     fed, plain = made(Seq2Seq, feed_context=True), made(Seq2Seq)
     x, U = sentences(), 7
-    kernel, maxout = fed.decoder.recurrent[0].cell.kernel, fed.decoder.maxout
+    kernel, maxout = (
+        fed.decoder.recurrent_layers[0].cell.kernel,
+        fed.decoder.maxout,
+    )
     copied = [w for w in fed.weights if w.path.split("/")[-2] != maxout.name]
     for ours, value in zip(copied, plain.get_weights(), strict=True):
         if ours is kernel:  # the rows of the token, then those of the context
@@ -190,19 +194,20 @@ def test_a_context_that_is_fed_is_read_by_every_step_and_its_logits():
 
 
 @pytest.mark.parametrize("cell, width", [("gru", 14), ("lstm", 28)])
-def test_the_context_is_all_that_the_decoder_learns(cell, width):
+def test_the_context_vector_is_the_decoders_whole_initial_state(cell, width):
     model = made(Seq2Seq, cell=cell, num_layers=2)
     x = sentences()
     context = numbers(model.encode(x["source"]))
     assert context.shape == (BATCH, width)
     states = [
-        numbers(s) for s in keras.tree.flatten(model.start(x["source"])[1])
+        numbers(s)
+        for s in keras.tree.flatten(model.start(x["source"])[1]["cells"])
     ]
     assert np.array_equal(np.concatenate(states, axis=-1), context)
 
 
 def sampled(k, **options):
-    """Make a model that hears its own words but for a share k, and a twin."""
+    """Make a model that reads a share k of true tokens, and its plain twin."""
     schedule = ScheduledSampling("constant", k)
     model = Seq2Seq(VOCAB, VOCAB, 7, scheduled_sampling=schedule, **options)
     twin = Seq2Seq(VOCAB, VOCAB, 7, **options)
@@ -216,7 +221,7 @@ def sampled(k, **options):
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("feed", [False, True])
-def test_a_share_of_one_is_teacher_forcing(cell, feed):
+def test_scheduled_sampling_with_epsilon_one_is_teacher_forcing(cell, feed):
     model, twin = sampled(1.0, cell=cell, num_layers=2, feed_context=feed)
     x = sentences()
     a, b = numbers(model(x, training=True)), numbers(twin(x, training=True))
@@ -225,14 +230,14 @@ def test_a_share_of_one_is_teacher_forcing(cell, feed):
 
 
 @pytest.mark.parametrize("feed", [False, True])
-def test_a_share_of_nothing_is_hearing_only_oneself(feed):
+def test_scheduled_sampling_with_epsilon_zero_reads_only_predictions(feed):
     model, twin = sampled(1e-9, num_layers=2, feed_context=feed)
     x = sentences()
-    heard = numbers(model(x, training=True))
+    whole = numbers(model(x, training=True))
     ids, (_, state) = x["target"][:, 0], twin.start(x["source"])
     for t in range(3):
         logits, state = twin.step(ids, state)
-        np.testing.assert_allclose(heard[:, t], numbers(logits), atol=1e-5)
+        np.testing.assert_allclose(whole[:, t], numbers(logits), atol=1e-5)
         ids = numbers(logits).argmax(-1)
 
 
@@ -246,7 +251,7 @@ def test_the_schedule_counts_the_steps_and_is_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.scheduled_sampling == schedule
-    assert int(numbers(again.decoder.steps)) == 2 * BATCH
+    assert int(numbers(again.decoder.iterations)) == 2 * BATCH
 
 
 @pytest.mark.parametrize(
@@ -260,15 +265,10 @@ def test_the_schedule_counts_the_steps_and_is_saved(tmp_path):
         {"decay": "linear", "k": 1.0, "floor": 1.0},
     ],
 )
-def test_bad_schedule_is_refused_by_name(arguments):
+def test_a_bad_schedule_argument_raises_with_its_name(arguments):
     name = "decay" if arguments["decay"] == "cosine" else list(arguments)[-1]
     with pytest.raises(ValueError, match=f"`{name}`"):
         ScheduledSampling(**arguments)
-
-
-def test_a_stateful_decoder_has_no_context_to_feed():
-    with pytest.raises(ValueError, match="`feed_context`.*stateful=True"):
-        Seq2SeqDecoder(VOCAB, 7, feed_context=True, stateful=True)
 
 
 @pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
@@ -280,9 +280,74 @@ def test_a_stateful_decoder_has_no_context_to_feed():
         ({"dropout": 1.5}, "dropout"),
     ],
 )
-def test_a_translator_refuses_by_name(cls, bad, name):
+def test_a_bad_argument_raises_with_its_name(cls, bad, name):
     with pytest.raises(ValueError, match=f"`{name}`"):
         cls(2 * VOCAB, VOCAB, 7, **bad)
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+@pytest.mark.parametrize(
+    "bad", [None, float("nan"), np.ones(3), "yes"], ids=str
+)
+def test_a_bool_argument_must_be_true_or_false(cls, bad):
+    names = {
+        Seq2Seq: ["feed_context"],
+        BahdanauSeq2Seq: [],
+        LuongSeq2Seq: ["scaled", "input_feeding"],
+    }
+    for name in ["bidirectional", "reverse_source", *names[cls]]:
+        with pytest.raises(ValueError, match=f"`{name}` must be True or False"):
+            cls(VOCAB, VOCAB, 7, **{name: bad})
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+def test_inputs_must_be_a_dict_of_source_and_target(cls):
+    x = sentences()
+    rule = '`inputs` must be a dict with the keys "source" and "target"'
+    for bad, received in (
+        ({"source": x["source"]}, r"\['source'\]"),
+        ([x["source"], x["target"]], "inputs of type"),
+        (x["source"], "one tensor of shape"),
+    ):
+        message = f"{rule}.*Received.*{received}"
+        with pytest.raises(ValueError, match=message):
+            cls(VOCAB, VOCAB, 7)(bad)
+        model = cls(VOCAB, VOCAB, 7)
+        model.compile("adam", training.TokenCrossEntropy())
+        with pytest.raises(ValueError, match=message):
+            model.fit(bad, x["target"], verbose=0)
+
+
+@pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
+def test_generate_needs_the_source_without_a_dict(cls):
+    model, x = cls(VOCAB, VOCAB, 7), sentences()
+    model(x)
+    with pytest.raises(ValueError, match=r"not a dict.*\['source'\]"):
+        generate(model, {"source": x["source"]}, max_length=2)
+
+
+@pytest.mark.parametrize(
+    "cls, options",
+    [
+        (RecurrentLM, {"num_layers": 2}),
+        (Seq2SeqDecoder, {}),
+        (Seq2Seq, {"bidirectional": True, "feed_context": True}),
+        (BahdanauSeq2Seq, {"cell": "lstm"}),
+        (LuongSeq2Seq, {"score_mode": "concat"}),
+        (LuongSeq2Seq, {"score_mode": "general", "bidirectional": True}),
+    ],
+)
+def test_a_quantized_model_is_near_and_loads_again(cls, options, tmp_path):
+    vocabularies = 1 if cls in (RecurrentLM, Seq2SeqDecoder) else 2
+    x = sentences() if vocabularies == 2 else sentences()["source"]
+    model = cls(*[VOCAB] * vocabularies, 19, **options)
+    expected = numbers(model(x))
+    model.quantize("int8")
+    found = numbers(model(x))
+    np.testing.assert_allclose(found, expected, atol=0.05 * expected.std())
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert np.array_equal(numbers(again(x)), found)
 
 
 @pytest.mark.parametrize(
@@ -293,12 +358,12 @@ def test_a_translator_refuses_by_name(cls, bad, name):
         (LuongAttention, "concat"),
     ],
 )
-def test_keys_need_weights(cls, score):
+def test_attention_keys_need_a_built_layer(cls, score):
     memory, query = (np.ones((2, T, 7), "float32") for T in (5, 3))
     layer = cls(score)
     with pytest.raises(ValueError, match="`layer` must have weights"):
         layer.keys(memory)
-    found = layer(query, memory)  # and it is none the worse for it
+    found = layer(query, memory)
     again = layer(query, memory, keys=layer.keys(memory))
     np.testing.assert_allclose(numbers(again), numbers(found), atol=1e-6)
 
@@ -307,14 +372,14 @@ def test_keys_need_weights(cls, score):
 def test_a_source_of_padding_trains_without_nan(cls):
     x = sentences()
     x["source"][1] = 0
-    model = cls(VOCAB, VOCAB, 7, dropout=0.2, num_layers=2)
+    model = cls(VOCAB, VOCAB, 7, dropout=0.2)
     model.compile("adam", training.TokenCrossEntropy())
     loss = model.fit(x, x["target"], verbose=0).history["loss"]
     assert np.isfinite(loss).all()
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
-def test_masks_tell_padding_and_future():
+def test_masks_are_false_on_padding_and_on_the_future():
     found = numbers(padding_mask(np.array([[5, 0, 7]])))
     assert found.tolist() == [[1, 0, 1]]
     assert numbers(padding_mask(np.array([[5, 0]]), None)).all()
@@ -326,16 +391,20 @@ def test_masks_tell_padding_and_future():
 
 
 @pytest.mark.parametrize("cls", [Seq2Seq, BahdanauSeq2Seq, LuongSeq2Seq])
-def test_help_lists_every_argument(cls):
-    found = inspect.signature(cls).parameters
+def test_help_lists_every_argument_with_its_meaning(cls):
+    found = list(inspect.signature(cls).parameters)
     config = cls(VOCAB, VOCAB, 7).get_config()
-    assert list(found)[:3] == [
+    assert found[:3] == [
         "source_vocabulary_size",
         "target_vocabulary_size",
         "units",
     ]
-    assert set(config) - {"name", "trainable", "dtype"} <= set(found)
-    assert not {"args", "kwargs"} & set(found)
+    own = set(config) - {"name", "trainable", "dtype"}
+    assert own == set(found) - {"kwargs"}
+    arguments = (
+        inspect.getdoc(cls).split("Args:")[1].split("Call arguments:")[0]
+    )
+    assert all(f"    {name}: " in arguments for name in own)
 
 
 @pytest.mark.skipif(
@@ -350,27 +419,15 @@ def test_attend_keeps_double_precision():
     np.testing.assert_allclose(found, e, rtol=1e-14)
 
 
-def test_a_subclass_may_ask_for_other_things():
-    class Named(Seq2Seq):
-        def __init__(self, tokenizer, beams=3, **kwargs):
-            super().__init__(VOCAB, VOCAB, 7, **kwargs)
-
-    class Small(BahdanauSeq2Seq):
-        def __init__(self, units=8):
-            super().__init__(VOCAB, VOCAB, units)
-
-    class First(LuongSeq2Seq):
-        def __init__(this, depth=2, *args, **kwargs):
+def test_a_subclass_may_have_other_arguments():
+    class Deep(LuongSeq2Seq):
+        def __init__(self, depth=2, *args, **kwargs):
             super().__init__(*args, num_layers=depth, **kwargs)
 
-    names = [list(inspect.signature(c).parameters) for c in (Named, Small)]
-    assert names[0][:2] == ["tokenizer", "beams"] and "cell" in names[0]
-    assert "units" not in names[0] and names[1] == ["units"]
-    assert "this" not in inspect.signature(First).parameters
-    assert First(1, VOCAB, VOCAB, 7).config["num_layers"] == 1
+    assert Deep(1, VOCAB, VOCAB, 7).config["num_layers"] == 1
 
 
-def test_attend_refuses_what_is_no_mask():
+def test_attend_needs_a_bool_mask():
     scores, values = np.zeros((2, 3, 5)), np.zeros((2, 5, 7))
     with pytest.raises(ValueError, match="mask"):
         attend(scores, values, np.ones((2, 1, 5), "int32"))
@@ -382,7 +439,7 @@ def translator():
     return made(BahdanauSeq2Seq, VOCAB, VOCAB, 7, cell="rnn")
 
 
-def test_all_hypotheses_come_with_their_own_alignment(translator):
+def test_every_hypothesis_has_its_own_attention_weights(translator):
     source = sentences()["source"]
     sampler = BeamSearch(4, length_penalty=0.0, return_all_beams=True)
     said = generate(translator, source, sampler, max_length=5)
@@ -406,7 +463,7 @@ def test_all_hypotheses_come_with_their_own_alignment(translator):
         )
 
 
-def test_coverage_ranks_by_what_was_looked_at(translator):
+def test_coverage_penalty_ranks_by_the_attention_weights(translator):
     source, options = sentences()["source"], {"return_all_beams": True}
     plain, covering = (
         generate(
@@ -426,13 +483,13 @@ def test_coverage_ranks_by_what_was_looked_at(translator):
         )
 
 
-def test_coverage_needs_a_model_with_attention():
+def test_coverage_penalty_needs_a_model_with_attention():
     sampler = BeamSearch(2, coverage_penalty=0.1)
     with pytest.raises(ValueError, match="coverage_penalty"):
         generate(made(Seq2Seq), sentences()["source"], sampler, max_length=2)
 
 
-def test_where_there_are_too_few_hypotheses_the_rest_is_padding(translator):
+def test_missing_hypotheses_are_padding(translator):
     sampler = BeamSearch(23, return_all_beams=True)
     said = generate(translator, sentences()["source"], sampler, max_length=1)
     there = np.isfinite(said.scores)
@@ -441,7 +498,7 @@ def test_where_there_are_too_few_hypotheses_the_rest_is_padding(translator):
 
 
 def restricted_by_hand(logits, said, rate, n):
-    """The rules as plain loops over one row; said is what was said so far."""
+    """Compute the restrictions of one row with plain loops."""
     logits = logits.copy()
     for token in set(said):
         logits[token] = logits[token] * (
@@ -454,7 +511,7 @@ def restricted_by_hand(logits, said, rate, n):
 
 
 @pytest.mark.parametrize("rate, n", [(1.3, 0), (1.0, 1), (1.0, 2), (2.0, 3)])
-def test_restrictions_are_those_of_plain_loops(rate, n):
+def test_restrictions_equal_plain_loops(rate, n):
     rng = np.random.default_rng(0)
     said = rng.integers(0, 3, (5, 11)).astype("int32")
     logits = rng.normal(size=(5, 7)).astype("float32")
@@ -468,7 +525,7 @@ def test_restrictions_are_those_of_plain_loops(rate, n):
         np.testing.assert_allclose(numbers(found), expected, rtol=1e-5)
 
 
-def test_restrictions_hold_for_every_method(translator):
+def test_restrictions_hold_in_beam_search(translator):
     source = sentences()["source"]
     sampler = BeamSearch(3, no_repeat_ngram_size=2, min_length=9)
     said = generate(translator, source, sampler, max_length=9).ids

@@ -1,0 +1,76 @@
+"""QuantizableModel: a `keras.Model` whose quantized layers can be saved.
+
+`model.quantize("int8")` replaces the float kernels of a model's dense layers
+by int8 kernels and float scales. Keras saves them, but makes a subclassed
+model from its config again with float kernels, and loading then fails with
+"objects could not be loaded". A `QuantizableModel` saves which of its layers
+are quantized, and quantizes the same layers before its weights are loaded.
+
+    kernel ~ kernel_int8 / kernel_scale           # one scale for each column
+
+Shapes: those of the model.
+Paper: none.
+Differs from the paper: nothing.
+"""
+
+import keras
+
+
+class QuantizableModel(keras.Model):
+    """Save a model's quantization with it, and restore it in loading.
+
+    The class is used as `keras.Model` is: subclass it and write `build`,
+    `call` and `get_config`. All layers must exist after `build`.
+
+    Args:
+        **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
+
+    Example:
+        >>> model = RecurrentLM(13, 8)
+        >>> model.build((2, 3))
+        >>> model.quantize("int8", filters="dense")
+        >>> model.head.quantization_mode
+        'int8'
+        >>> again = RecurrentLM.from_config(model.get_config())
+        >>> again.build_from_config(model.get_build_config())
+        >>> again.head.quantization_mode
+        'int8'
+    """
+
+    def get_build_config(self):
+        config = super().get_build_config()
+        quantized = [
+            _quantization(layer)
+            for layer in self._flatten_layers(include_self=False)
+        ]
+        if not any(quantized):
+            return config
+        return {**config, "quantization": quantized}
+
+    def build_from_config(self, config):
+        config = dict(config or {})
+        quantized = config.pop("quantization", None)
+        super().build_from_config(config)
+        if quantized is None:
+            return
+        layers = self._flatten_layers(include_self=False)
+        for layer, saved in zip(layers, quantized, strict=True):
+            # A model inside this one has restored its own layers already.
+            if saved and layer.quantization_mode is None:
+                layer.quantize(
+                    saved["mode"],
+                    config=keras.saving.deserialize_keras_object(
+                        saved["config"]
+                    ),
+                )
+
+
+def _quantization(layer):
+    """Return how a layer is quantized: a dict for JSON, or None."""
+    if layer.quantization_mode is None:
+        return None
+    config = getattr(layer, "quantization_config", None)
+    return {
+        "mode": layer.quantization_mode,
+        "config": keras.saving.serialize_keras_object(config),
+    }
