@@ -136,8 +136,7 @@ class Transformer(keras.Model):
             tied=tied,
             shared=shared,
         )
-        self._check_ids(start_id, end_id, pad_id)
-        self._create_layers()
+        self._create_layers(start_id, end_id, pad_id)
 
     def _check_ids(self, start_id, end_id, pad_id):
         config = self.config
@@ -156,7 +155,8 @@ class Transformer(keras.Model):
                 f"{config['source_vocabulary_size']} and {V}."
             )
 
-    def _create_layers(self):
+    def _create_layers(self, start_id, end_id, pad_id):
+        self._check_ids(start_id, end_id, pad_id)
         config, dtype = self.config, self.dtype_policy
         V = config["target_vocabulary_size"]
         target_embedding = source_embedding = self._embedding(V)

@@ -36,22 +36,22 @@ def load(folder, model_class=None, **options):
     """Load a published model: `config.json` and `model.safetensors`.
 
     Args:
-        folder: str or Path, a folder as `transformers` writes it for GPT-2,
-            BERT (alone or with one of five heads) or ViT.
+        folder: str or Path, in the format of `transformers`, of a GPT-2, a
+            BERT (alone or with a head) or a ViT.
         model_class: optional class of `keras_seq.models`: `BERT` reads the
             encoder of any BERT and drops the head. Default: the class of the
             architecture that config.json names.
         options: constructor arguments that config.json does not determine,
             such as `dtype`, `dropout` or, for GPT-2, `pad_id`. For ViT also
-            `image_size`, to which the position embeddings are interpolated,
-            and `num_classes`, for a new classification head (None for none).
+            `image_size`, which interpolates the position embeddings, and
+            `num_classes`, for a new head, or None.
     Returns:
         a built model that gives the outputs of the published one.
     Raises:
         ValueError: if a file is missing or damaged, a tensor is missing or of
             another shape, an option of config.json is not supported, its head
             is not that of `model_class`, or it determines one of `options`.
-        ImportError: if the package safetensors is not installed.
+        ImportError: if safetensors is not installed.
     """
     config = read_config(folder)
     model_type = config.get("model_type")
@@ -64,13 +64,11 @@ def load(folder, model_class=None, **options):
     if model_class is None:
         names = config.get("architectures") or [None]
         model_class = ARCHITECTURES.get(names[0], classes[0])
-    if not isinstance(model_class, type) or not issubclass(
-        model_class, classes
-    ):
+    is_class = isinstance(model_class, type)
+    if not is_class or not issubclass(model_class, classes):
         raise ValueError(
-            f"`model_class` must be one of {[c.__name__ for c in classes]} "
-            f"if config.json has model_type={model_type!r}. Received "
-            f"model_class={model_class!r}."
+            f"`model_class` must be one of {[c.__name__ for c in classes]} if "
+            f"model_type={model_type!r}. Received model_class={model_class!r}."
         )
     return LOADERS[model_type](model_class, folder, **options)
 
@@ -79,9 +77,9 @@ def save(model, folder, *, tokenizer=None, labels=None):
     """Save a model in a folder that `transformers` reads.
 
     A BERT without a pooler is loaded there with `BertModel.from_pretrained(
-    folder, add_pooling_layer=False)`, because config.json has no such option;
-    a ViT without a head likewise with `ViTModel`. Stochastic depth and patch dropout
-    of a ViT are not saved: `transformers` has neither.
+    folder, add_pooling_layer=False)`, which config.json cannot express;
+    a ViT without a head likewise with `ViTModel`. Stochastic depth and patch
+    dropout of a ViT are not saved: `transformers` has neither.
 
     Args:
         model: a built `BERT`, a BERT with a head, or a `ViT`.
