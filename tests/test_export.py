@@ -100,8 +100,8 @@ def built(name, source, target):
     ids = np.ones((2, 3), "int32")
     small = {"num_heads": 2, "num_layers": 2}
     options = {
-        "GPT": {"units": 14, **small, "max_length": 2500},
-        "Transformer": {"units": 14, **small},
+        "GPT": {"hidden_dim": 14, **small, "max_sequence_length": 2500},
+        "Transformer": {"hidden_dim": 14, **small},
     }.get(name, {"units": 5})
     if name in ("RecurrentLM", "GPT"):
         model = made(source.vocabulary_size(), **options)
@@ -238,7 +238,11 @@ def test_64_texts_give_the_strings_of_python(house, name):
 def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
     tokenizer = house.tokenizers["char"]
     model = keras_seq.models.GPT(
-        tokenizer.vocabulary_size(), 8, num_heads=2, num_layers=1, max_length=11
+        tokenizer.vocabulary_size(),
+        8,
+        num_heads=2,
+        num_layers=1,
+        max_sequence_length=11,
     )
     model(np.ones((1, 3), "int32"))
     export.export_text_model(

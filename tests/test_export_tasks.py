@@ -55,7 +55,7 @@ def built(kind, packer, *options):
         14,
         num_heads=2,
         num_layers=2,
-        max_length=LENGTH,
+        max_sequence_length=LENGTH,
         pooler=kind is BERTClassifier,
     )
     model = kind(bert, *options)

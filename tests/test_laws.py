@@ -25,7 +25,7 @@ LANGUAGE_MODELS = {
         cell: (RecurrentLM, {"units": 7, "cell": cell})
         for cell in ("rnn", "gru", "lstm")
     },
-    "gpt": (GPT, {"units": 14, "num_heads": 2, "max_length": 37}),
+    "gpt": (GPT, {"hidden_dim": 14, "num_heads": 2, "max_sequence_length": 37}),
 }
 MODELS = {
     f"{kind} {dtype}": (kind, dtype)
@@ -301,7 +301,7 @@ from keras_seq import BahdanauSeq2Seq, BeamSearch, GPT, RecurrentLM
 from keras_seq import Sampling, WithoutCache, generate
 
 ids = np.array([[5, 4, 3], [3, 4, 0]])
-gpt = GPT(13, 8, num_layers=1, num_heads=2, max_length=9)
+gpt = GPT(13, 8, num_layers=1, num_heads=2, max_sequence_length=9)
 lm = RecurrentLM(13, 7, cell="gru")
 gpt(ids), lm(ids)
 for model in (gpt, WithoutCache(gpt), lm):

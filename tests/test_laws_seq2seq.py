@@ -13,7 +13,7 @@ from keras_seq.generation import BeamSearch, Greedy, generate
 from keras_seq.layers import attend
 from keras_seq.models import ScheduledSampling
 
-SMALL = {"units": 14, "num_heads": 2, "num_layers": 2}
+SMALL = {"hidden_dim": 14, "num_heads": 2, "num_layers": 2}
 MODELS = {
     "plain": ("Seq2Seq", {}),
     "plain, both ways": (

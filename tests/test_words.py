@@ -21,34 +21,18 @@ EXAMPLES = [
     *("layers", "models", "generation", "text", "training", "evaluation"),
 ]
 
-MODELS = [
-    f"models/{name}.py"
-    for name in (
-        *("transformer", "gpt", "bert", "bert_pretraining", "bert_tasks"),
-        *("resnet", "vit"),
-    )
-]
-MODEL_CLASSES = [
-    f"models/{name}"
-    for name in (
-        *("Transformer", "GPT", "BERT", "BERTPretrainer", "BERTClassifier"),
-        *("BERTTagger", "BERTSpanQA", "ResNet", "ViT", "best_span"),
-    )
-]
 # Files and folders that are not converted yet, and for which test. Every list
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
-        "pretrained",
+        *("layers", "generation", "text", "data", "export"),
     ],
-    "terms": ["layers", *MODELS, "generation", "text"],
+    "terms": ["layers", "generation", "text"],
     "lengths": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
-        "pretrained",
+        *("layers", "generation", "text", "data", "export"),
     ],
-    "plain": ["layers", *MODELS, "generation", "text", "export", "pretrained"],
-    "examples": ["layers", *MODEL_CLASSES, "generation", "text"],
+    "plain": ["layers", "generation", "text", "export"],
+    "examples": ["layers", "generation", "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.

@@ -182,7 +182,10 @@ def _read(packer, model, *texts, offsets=False):
     """Pack texts, no more than the model can read."""
     import tensorflow as tf
 
-    packed, most = packer(*texts, offsets=offsets), model.bert.max_length
+    packed, most = (
+        packer(*texts, offsets=offsets),
+        model.bert.max_sequence_length,
+    )
     tf.debugging.assert_less_equal(
         tf.shape(packed["token_ids"])[1],
         most,
