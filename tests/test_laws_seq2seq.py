@@ -1,4 +1,4 @@
-"""Laws of the translators: masks, alignments, steps, beams."""
+"""Laws of the encoder-decoders: masks, attention, steps, beam search."""
 
 import itertools
 
@@ -80,9 +80,14 @@ def numbers(x):
     return ops.convert_to_numpy(ops.cast(x, "float32"))
 
 
-def looks(model):
+def needs_attention(model):
     if isinstance(model, keras_seq.models.Seq2Seq):
         pytest.skip("this model has no attention")
+
+
+def greedy_search(model, source):
+    """Generate with one setting in all laws, so that it is compiled once."""
+    return generate(model, source, max_length=5)
 
 
 def is_half(model):
@@ -108,22 +113,22 @@ def test_future_tokens_cannot_change_the_past(model):
 def test_a_source_of_padding_gives_no_nan(model):
     x = {**sentences(), "source": np.zeros((BATCH, 5), "int32")}
     assert np.isfinite(numbers(model(x))).all()
-    said = generate(model, x["source"], max_length=3)
-    assert np.isfinite(said.scores).all()
-    if said.attention is not None:
-        assert not said.attention.any()
+    generated = greedy_search(model, x["source"])
+    assert np.isfinite(generated.scores).all()
+    if generated.attention is not None:
+        assert not generated.attention.any()
 
 
 @pytest.mark.parametrize("sampler", [Greedy(), BeamSearch(3)], ids=repr)
 def test_attention_on_padding_is_exactly_zero(model, sampler):
-    looks(model)
+    needs_attention(model)
     x = sentences()
     _, weights = model(x, return_attention_scores=True)
-    said = generate(model, x["source"], sampler, max_length=4)
+    generated = generate(model, x["source"], sampler, max_length=5)
     weights = weights if isinstance(weights, dict) else {"cross": [weights]}
-    looked = {"encoder": [], "decoder": [], **weights}
-    looked["cross"] = [*looked["cross"], said.attention]
-    for side, layers in looked.items():
+    by_side = {"encoder": [], "decoder": [], **weights}
+    by_side["cross"] = [*by_side["cross"], generated.attention]
+    for side, layers in by_side.items():
         ids = x["target" if side == "decoder" else "source"]
         for found in map(numbers, layers):  # (B, T, S) or (B, H, T, S)
             found = found if found.ndim == 4 else found[:, None]
@@ -133,7 +138,7 @@ def test_attention_on_padding_is_exactly_zero(model, sampler):
             np.testing.assert_allclose(total, 1, atol=0.02)
 
 
-def test_steps_give_the_logits_of_the_whole(model):
+def test_steps_give_the_logits_of_the_whole_target(model):
     x = sentences()
     whole = numbers(model(x))
     _, state = model.start(x["source"])
@@ -143,9 +148,9 @@ def test_steps_give_the_logits_of_the_whole(model):
         np.testing.assert_allclose(numbers(step), whole[:, t], atol=close)
 
 
-def test_a_beam_of_one_is_greedy(model):
+def test_a_beam_of_width_one_is_greedy_search(model):
     source = sentences()["source"]
-    greedy = generate(model, source, max_length=5)
+    greedy = greedy_search(model, source)
     beam = generate(
         model, source, BeamSearch(1, length_penalty=0), max_length=5
     )
@@ -153,54 +158,68 @@ def test_a_beam_of_one_is_greedy(model):
     np.testing.assert_allclose(beam.scores, greedy.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["plain", "bahdanau", "transformer"])
-@pytest.mark.parametrize("alpha", [0.0, 1.0])
-def test_a_beam_as_wide_as_the_tree_is_exhaustive(name, alpha):
-    model, length, end = make(name, vocabulary=5), 3, 3
-    source = sentences()["source"][:1]
-    sampler = BeamSearch(60, length_penalty=alpha, return_all_beams=True)
-    found = generate(model, source, sampler, max_length=length)
-    scores = {}
+@pytest.fixture(scope="module", params=["plain", "bahdanau", "transformer"])
+def all_targets(request):
+    """Give a model, and the log-probability of every target of 3 tokens."""
+    model, length = make(request.param, vocabulary=5), 3
+    found = {}
 
-    def grow(token, state, said=(), total=0.0):
+    def grow(token, state, target=(), total=0.0):
         logits, state = model.step(token, state)
         logits = numbers(logits)[0].astype("float64")
-        logits[0] = -np.inf  # padding is never said
-        nats = np.log(np.exp(logits).sum()) - logits
+        logits[0] = -np.inf  # padding is never generated
+        log_p = logits - np.log(np.exp(logits).sum())
         for word in (1, 2, 3, 4):
-            words, score = (*said, word), total - nats[word]
-            if word != end and len(words) < length:
-                grow(np.array([word]), state, words, score)
-                continue
-            penalty = ((5 + len(words)) / 6) ** alpha
-            words += (0,) * (length - len(words))
-            scores[words] = score / penalty
+            longer, score = (*target, word), total + log_p[word]
+            if word != model.end_id and len(longer) < length:
+                grow(np.array([word]), state, longer, score)
+            else:
+                found[longer] = score
 
-    grow(*model.start(source))
+    grow(*model.start(sentences()["source"][:1]))
+    return model, found
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_beam_as_wide_as_the_tree_is_exhaustive(all_targets, alpha):
+    model, log_p = all_targets
+    sampler = BeamSearch(60, length_penalty=alpha, return_all_beams=True)
+    source = sentences()["source"][:1]
+    found = generate(model, source, sampler, max_length=3)
+    scores = {y: p / ((5 + len(y)) / 6) ** alpha for y, p in log_p.items()}
     best = sorted(scores, key=scores.get, reverse=True)
-    assert tuple(found.ids[0, 0]) == best[0]
-    expected = [scores[said] for said in best[:20]]
+    padding = (0,) * (3 - len(best[0]))
+    assert tuple(found.ids[0, 0]) == best[0] + padding
+    expected = [scores[target] for target in best[:20]]
     np.testing.assert_allclose(found.scores[0, :20], expected, atol=1e-4)
 
 
-def test_no_end_before_the_least_length(model):
+@pytest.fixture(scope="module", params=["luong half", "transformer"])
+def constrained(request):
+    """Give a model for the laws of the samplers, which no model changes."""
+    return make(request.param)
+
+
+def test_the_end_token_does_not_come_before_min_length(constrained):
     source = sentences()["source"]
-    said = generate(model, source, Greedy(min_length=4), max_length=6).ids
-    assert not (said[:, :4] == model.end_id).any()
+    ids = generate(constrained, source, Greedy(min_length=4), max_length=6).ids
+    assert not (ids[:, :4] == constrained.end_id).any()
 
 
-def test_no_pair_of_tokens_is_said_twice(model):
+def test_no_pair_of_tokens_is_repeated(constrained):
     source = sentences()["source"]
     sampler = Greedy(no_repeat_ngram_size=2, min_length=11)
-    for row in generate(model, source, sampler, max_length=11).ids:
+    for row in generate(constrained, source, sampler, max_length=11).ids:
         pairs = list(itertools.pairwise(row))
         assert len(set(pairs)) == len(pairs)
 
 
-def test_a_repetition_penalty_makes_repeating_rarer(model):
+def test_a_repetition_penalty_makes_repetition_rarer(constrained):
     source = sentences()["source"]
     kinds = [
-        len(np.unique(generate(model, source, sampler, max_length=11).ids))
+        len(
+            np.unique(generate(constrained, source, sampler, max_length=11).ids)
+        )
         for sampler in (Greedy(), Greedy(repetition_penalty=50.0))
     ]
     assert kinds[1] >= kinds[0]
@@ -217,12 +236,12 @@ def test_a_repetition_penalty_makes_repeating_rarer(model):
         {"num_beams": 2, "repetition_penalty": 0.5},
     ],
 )
-def test_bad_beam_is_refused_by_name(arguments):
+def test_a_bad_beam_search_argument_raises_with_its_name(arguments):
     with pytest.raises(ValueError, match=list(arguments)[-1]):
         BeamSearch(**arguments)
 
 
-def test_attend_is_the_softmax_of_what_the_mask_keeps():
+def test_attend_is_the_softmax_of_the_unmasked_scores():
     scores = np.random.default_rng(0).normal(size=(2, 3, 5))
     values = np.random.default_rng(1).normal(size=(2, 5, 7))
     mask = np.ones((2, 1, 5), bool)
@@ -266,7 +285,7 @@ def test_additive_attention_is_that_of_the_paper():
         (ScheduledSampling("inverse_sigmoid", 10.0), 0, 10 / 11),
     ],
 )
-def test_the_share_of_true_tokens_falls_as_it_says(schedule, step, expected):
+def test_epsilon_follows_its_schedule(schedule, step, expected):
     found = numbers(schedule.epsilon(ops.convert_to_tensor(step)))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

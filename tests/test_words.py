@@ -25,14 +25,12 @@ EXAMPLES = [
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", "generation", "text", "data", "export"),
+        *("layers", "text", "data", "tasks"),
     ],
-    "terms": ["layers", "generation", "text"],
-    "lengths": [
-        *("layers", "generation", "text", "data", "export"),
-    ],
-    "plain": ["layers", "generation", "text", "export"],
-    "examples": ["layers", "generation", "text"],
+    "terms": ["layers", "text"],
+    "lengths": ["layers", "text", "data"],
+    "plain": ["layers", "text"],
+    "examples": ["layers", "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -81,10 +79,11 @@ TERMS = {
     "layers/layer_normalization.py": ["layer normalization"],
     "layers/feed_forward.py": ["position-wise feed-forward network"],
     "layers/position_encoding.py": ["positional encoding"],
-    "layers/transformer_blocks.py": [
-        *("residual connection", "self-attention", "cross-attention"),
-        *("position-wise feed-forward network", "layer normalization"),
+    "layers/transformer_encoder.py": [
+        *("residual connection", "self-attention", "layer normalization"),
+        "position-wise feed-forward network",
     ],
+    "layers/transformer_decoder.py": ["cross-attention", "causal mask"],
     "layers/patches.py": ["patch"],
     "models/language_model.py": ["logits", "language model", "time step"],
     "models/seq2seq.py": [
@@ -109,7 +108,7 @@ TERMS = {
     "generation/beam_search.py": ["beam search"],
     "generation/decoding.py": ["autoregressive", "end token"],
     "text/tokenizer.py": ["tokenizer", "vocabulary"],
-    "text/wordpiece.py": ["subword"],
+    "text/wordpiece_tokenizer.py": ["subword"],
     "training/datasets.py": ["teacher forcing"],
     "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
     "training/metrics.py": ["perplexity", "epoch", "batch"],

@@ -20,8 +20,8 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.feed_forward import activation_of
+from keras_seq.layers.initializers import clone_initializer
 from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.multi_head_attention import cloned
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import bert_initializer, gather_positions
 from keras_seq.models.bert_tasks import BERTTask, shared_config
@@ -92,8 +92,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.intermediate_dense = keras.layers.Dense(
             D,
             self.intermediate_activation,
-            kernel_initializer=cloned(self.kernel_initializer),
-            bias_initializer=cloned(self.bias_initializer),
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             dtype=self.dtype_policy,
         )
         self.intermediate_dense.build((None, None, D))
@@ -105,14 +105,14 @@ class MaskedLMHead(keras.layers.Layer):
             self.kernel = self.add_weight(
                 name="kernel",
                 shape=(D, self.vocabulary_size),
-                initializer=cloned(self.kernel_initializer),
+                initializer=clone_initializer(self.kernel_initializer),
             )
         elif not self.token_embedding.built:
             self.token_embedding.build()
         self.bias = self.add_weight(
             name="bias",
             shape=(self.vocabulary_size,),
-            initializer=cloned(self.bias_initializer),
+            initializer=clone_initializer(self.bias_initializer),
         )
         propagate_trainable(self)
 

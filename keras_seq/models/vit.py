@@ -34,7 +34,7 @@ from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import TransformerEncoder
+from keras_seq.layers.transformer_encoder import TransformerEncoder
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -1,8 +1,8 @@
 """The tensors of BERT, paired with our weights for loading and saving.
 
     published                                    ours
-    attention.self.query.weight    (D, D)        kernels["query"]   (D, H, K)
-    attention.output.dense.weight  (D, D)        kernels["output"]  (H, K, D)
+    attention.self.query.weight    (D, D)        query_dense        (D, H, K)
+    attention.output.dense.weight  (D, D)        output_dense       (H, K, D)
     intermediate.dense.weight      (F, D)        intermediate_dense (D, F)
     word_embeddings.weight         (V, D)        token_embedding    (V, D)
 

@@ -87,17 +87,22 @@ def _load_block(folder, prefix, block, D):
     H, F = attention.num_heads, feed_forward.intermediate_dim
     kernels = folder.take_tensor(f"{prefix}attn.c_attn.weight", D, 3 * D)
     biases = folder.take_tensor(f"{prefix}attn.c_attn.bias", 3 * D)
-    for name, kernel, bias in zip(
-        ("query", "key", "value"),
+    layers = (
+        attention.query_dense,
+        attention.key_dense,
+        attention.value_dense,
+    )
+    for layer, kernel, bias in zip(
+        layers,
         np.split(kernels, 3, axis=1),
         np.split(biases, 3),
     ):
-        attention.kernels[name].assign(kernel.reshape(D, H, -1))
-        attention.biases[name].assign(bias.reshape(H, -1))
+        layer.kernel.assign(kernel.reshape(D, H, -1))
+        layer.bias.assign(bias.reshape(H, -1))
     kernel = folder.take_tensor(f"{prefix}attn.c_proj.weight", D, D)
-    attention.kernels["output"].assign(kernel.reshape(H, -1, D))
+    attention.output_dense.kernel.assign(kernel.reshape(H, -1, D))
     bias = folder.take_tensor(f"{prefix}attn.c_proj.bias", D)
-    attention.biases["output"].assign(bias)
+    attention.output_dense.bias.assign(bias)
     for name, dense, shape in (
         ("c_fc", feed_forward.intermediate_dense, (D, F)),
         ("c_proj", feed_forward.output_dense, (F, D)),

@@ -64,10 +64,15 @@ def attention_weights(prefix, names, attention, D):
         attention: `MultiHeadAttention`.
         D: int, width.
     """
-    for ours, theirs in zip(attention.kernels, (*names, "output.dense")):
-        kernel, bias = attention.kernels[ours], attention.biases[ours]
-        yield Weight(f"{prefix}{theirs}.weight", kernel, (D, D), (1, 0))
-        yield Weight(f"{prefix}{theirs}.bias", bias, (D,))
+    layers = (
+        attention.query_dense,
+        attention.key_dense,
+        attention.value_dense,
+        attention.output_dense,
+    )
+    for name, layer in zip((*names, "output.dense"), layers):
+        yield Weight(f"{prefix}{name}.weight", layer.kernel, (D, D), (1, 0))
+        yield Weight(f"{prefix}{name}.bias", layer.bias, (D,))
 
 
 def feed_forward_weights(prefix, feed_forward, D):
