@@ -12,7 +12,10 @@ import keras_seq
 
 HOME = pathlib.Path(keras_seq.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
-HEAVY = ("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece")
+HEAVY = (
+    *("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece"),
+    "sacrebleu",
+)
 SUPPORT = {"text", "data", "training", "evaluation", "plots"}
 # What each package of keras_seq may import of the others, beside itself.
 MAY_IMPORT = {

@@ -39,16 +39,16 @@ MODEL_CLASSES = [
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
-        "pretrained",
+        *("layers", *MODELS, "text", "data"),
+        *("pretrained", "tasks"),
     ],
-    "terms": ["layers", *MODELS, "generation", "text"],
+    "terms": ["layers", *MODELS, "text"],
     "lengths": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
+        *("layers", *MODELS, "text", "data"),
         "pretrained",
     ],
-    "plain": ["layers", *MODELS, "generation", "text", "export", "pretrained"],
-    "examples": ["layers", *MODEL_CLASSES, "generation", "text"],
+    "plain": ["layers", *MODELS, "text", "pretrained"],
+    "examples": ["layers", *MODEL_CLASSES, "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -126,7 +126,7 @@ TERMS = {
     "generation/beam_search.py": ["beam search"],
     "generation/decoding.py": ["autoregressive", "end token"],
     "text/tokenizer.py": ["tokenizer", "vocabulary"],
-    "text/wordpiece.py": ["subword"],
+    "text/wordpiece_tokenizer.py": ["subword"],
     "training/datasets.py": ["teacher forcing"],
     "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
     "training/metrics.py": ["perplexity", "epoch", "batch"],

@@ -31,8 +31,17 @@ from keras_seq.layers.multi_head_attention import (
 class CachedMultiHeadAttention(MultiHeadAttention):
     """Multi-head attention that can also go token by token, with a cache.
 
-    Arguments, calls and weights are those of `MultiHeadAttention`.
-
+    Args:
+        num_heads: int > 0, number of heads H.
+        key_dim: int > 0, width K of the queries and keys of each head.
+        kwargs: further arguments, as of `MultiHeadAttention`.
+    Call arguments:
+        query, value, key and the masks, as of `MultiHeadAttention`.
+    Returns:
+        float (B, T, D), or that and the weights, float (B, H, T, S).
+    Raises:
+        ValueError: if an argument is outside its range or not supported, or
+            the lengths of the inputs and masks do not fit.
     Example:
         >>> layer = CachedMultiHeadAttention(num_heads=2, key_dim=4)
         >>> x = np.ones((3, 5, 8), "float32")

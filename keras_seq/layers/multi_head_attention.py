@@ -182,11 +182,9 @@ class MultiHeadAttention(keras.layers.Layer):
         output = self._dense(
             "bthk,hkd->btd", (None, width), 2, "attention_output"
         )
-        # Two names each: weight files of Keras's layer have the private one.
-        self.query_dense = self._query_dense = query
-        self.key_dense = self._key_dense = key
-        self.value_dense = self._value_dense = value
-        self.output_dense = self._output_dense = output
+        # (Keras's names, so that weight files of its layer can be loaded.)
+        self.query_dense, self.key_dense = query, key
+        self.value_dense, self.output_dense = value, output
         query.build(query_shape)
         key.build(key_shape or value_shape)
         value.build(value_shape)
