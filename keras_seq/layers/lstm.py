@@ -44,6 +44,8 @@ class ChronoInitializer(keras.initializers.Initializer):
         seed: optional int, the seed of the time spans. Default None.
     Raises:
         ValueError: if `max_steps` is not an int > 2.
+    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
+        on gate initialization.
     Example:
         >>> chrono = keras_seq.layers.ChronoInitializer(max_steps=100)
         >>> layer = keras_seq.layers.LSTM(
@@ -51,8 +53,6 @@ class ChronoInitializer(keras.initializers.Initializer):
         ... )
         >>> tuple(layer(np.ones((2, 3, 5))).shape)
         (2, 4)
-    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
-        on gate initialization.
     """
 
     def __init__(self, max_steps, seed=None):
@@ -116,13 +116,13 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
     Raises:
         ValueError: if an argument is invalid, or a `ChronoInitializer` is
             combined with `unit_forget_bias`; the message names it.
+    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
+        b, side by side.
     Example:
         >>> cell = keras_seq.layers.LSTMCell(4)
         >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))] * 2)
         >>> tuple(h.shape), len(states)
         ((2, 4), 2)
-    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
-        b, side by side.
     """
 
     state_names = ("hidden_state", "cell_state")
