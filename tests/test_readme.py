@@ -35,6 +35,7 @@ def test_the_table_has_every_file_of_layers_and_models():
         "layers/__init__",
         "layers/trainable",
         "models/__init__",
+        "models/quantization",
     }
 
 
