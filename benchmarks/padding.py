@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import berts, contenders, report
 from keras_seq import data
 from keras_seq.evaluation import median_ratio, time_interleaved
-from keras_seq.text import Masker, WordPieceTokenizer
+from keras_seq.text import MaskedLMMaskGenerator, WordPieceTokenizer
 from keras_seq.training import BatchByLength, without_padding
 
 
@@ -45,7 +45,7 @@ def by_length(name, texts, sizes, rounds=3):
     some = draw.permutation(len(texts))[: sizes["texts"]]
     texts = [texts[i] for i in some]
     tokenizer = WordPieceTokenizer.train(texts, sizes["vocab"])
-    cut = {"length": sizes["length"], "truncate": True}
+    cut = {"sequence_length": sizes["length"], "truncate": True}
     rows = tokenizer.tokenize(texts, start=True, end=True, **cut)
     rows = without_padding(rows)
     longest = max(map(len, rows))
@@ -74,7 +74,7 @@ def by_length(name, texts, sizes, rounds=3):
 
 def reader(batches, tokenizer, sizes):
     """Give a function that trains a new model on each batch, words hidden."""
-    masker = Masker(tokenizer)
+    masker = MaskedLMMaskGenerator(tokenizer)
     keras.utils.set_random_seed(0)
     model = berts.ours(sizes, "float32", berts.WORDS)
     given = [

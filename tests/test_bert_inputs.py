@@ -12,8 +12,8 @@ import keras_seq.text
 from keras_seq.text import (
     BERTTokenizer,
     CharTokenizer,
-    Masker,
-    Packer,
+    MaskedLMMaskGenerator,
+    MultiSegmentPacker,
     SentencePieceTokenizer,
     WordPieceTokenizer,
     align_tags,
@@ -24,6 +24,7 @@ from keras_seq.text import (
     tokens_to_text,
     word_tags,
 )
+from keras_seq.text.masking_units import choose_that_fit, number_spans
 
 NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 tf = pytest.importorskip("tensorflow")
@@ -82,7 +83,7 @@ def composed(texts):
 
 
 def test_one_text_stands_between_two_marks(letters):
-    packed = Packer(letters, 7)(["a bx", ""])
+    packed = MultiSegmentPacker(letters, 7)(["a bx", ""])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 12, 3, 0, 0],
         [2, 3, 0, 0, 0, 0, 0],
@@ -92,7 +93,7 @@ def test_one_text_stands_between_two_marks(letters):
 
 
 def test_two_texts_have_three_marks_and_two_segments(letters):
-    packed = Packer(letters, 11)(["a b", ""], ["c d e", "f"])
+    packed = MultiSegmentPacker(letters, 11)(["a b", ""], ["c d e", "f"])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 3, 7, 8, 9, 3, 0, 0, 0],
         [2, 3, 10, 3, 0, 0, 0, 0, 0, 0, 0],
@@ -104,7 +105,7 @@ def test_two_texts_have_three_marks_and_two_segments(letters):
 
 
 def test_without_a_length_the_longest_row_decides(letters):
-    packed = Packer(letters)(["a b", "c"], ["d", ""])
+    packed = MultiSegmentPacker(letters)(["a b", "c"], ["d", ""])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 3, 8, 3],
         [2, 7, 3, 3, 0, 0],
@@ -118,69 +119,102 @@ def published():
 
 
 def test_the_marks_are_those_of_the_tokenizer():
-    packed = Packer(published(), 7)(["a"], ["b"])
+    packed = MultiSegmentPacker(published(), 7)(["a"], ["b"])
     assert packed["token_ids"].tolist() == [[4, 0, 3, 1, 3, 6, 6]]
     assert packed["segment_ids"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
 
 
-def test_offsets_are_refused_where_there_are_none():
-    with pytest.raises(ValueError, match="Offsets.*BERTTokenizer"):
-        Packer(published(), 7)(["a"], offsets=True)
+def test_a_packer_has_the_offsets_of_a_bert_tokenizer():
+    packed = MultiSegmentPacker(published(), 7)(["a b"], offsets=True)
+    assert packed["offsets"][0, :4].tolist() == [[0, 0], [0, 1], [2, 3], [0, 0]]
+
+
+def test_spans_of_a_bert_tokenizer_count_the_text_as_given():
+    marks = ["[MASK]", "[SEP]", "[CLS]", "[UNK]", "[PAD]"]
+    jamo = unicodedata.normalize("NFD", "각 나")
+    tokenizer = BERTTokenizer([*jamo.split()[:1], jamo.split()[1], *marks])
+    packer = MultiSegmentPacker(tokenizer)
+    packed = packer([""], [jamo], offsets=True)
+    spans = span_to_tokens(packed, [4], [6])
+    assert spans.tolist() == [[3, 3]]
+    assert tokens_to_text(packed, [jamo], spans, None) == [jamo.split()[1]]
+    _, tags = align_tags(packer, [jamo.split()], [[7, 8]])
+    assert tags.tolist() == [[-100, 7, 8, -100]]
+
+
+def test_a_mask_token_in_a_text_is_packed_if_the_tokenizer_recognizes_it():
+    for recognize, ids in ((True, [2, 5, 4, 6, 3]), (False, [2, 5, 1, 1, 1])):
+        tokenizer = WordPieceTokenizer(
+            [*"ab"], special_tokens_in_strings=recognize
+        )
+        packed = MultiSegmentPacker(tokenizer)(["a [MASK] b"], offsets=True)
+        assert packed["token_ids"][0, :5].tolist() == ids
+    tokenizer = WordPieceTokenizer([*"ab"], special_tokens_in_strings=True)
+    packed = MultiSegmentPacker(tokenizer)(["a [MASK] b"], offsets=True)
+    assert packed["offsets"][0, 1:4].tolist() == [[0, 1], [2, 8], [9, 10]]
 
 
 @pytest.mark.parametrize(
-    "trim, sizes",
+    "truncate, sizes",
     [
-        ("longest", [(3, 2), (2, 3), (2, 3), (4, 1), (0, 5)]),
+        ("longest_first", [(3, 2), (2, 3), (2, 3), (4, 1), (0, 5)]),
         ("round_robin", [(3, 2), (2, 3), (3, 2), (4, 1), (0, 5)]),
         ("waterfall", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
-        ("second", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
+        ("only_second", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
     ],
 )
-def test_each_trimming_gives_the_room_to_whom_it_says(letters, trim, sizes):
+def test_each_trimming_gives_the_room_to_whom_it_says(letters, truncate, sizes):
     first = ["a b c d e", "a b", "a b c d e", "a b c d", ""]
     second = ["a b", "a b c d e", "a b c d e", "a", "a b c d e f g"]
-    packed = Packer(letters, 8, trim=trim)(first, second)
+    packed = MultiSegmentPacker(letters, 8, truncate=truncate)(first, second)
     for row, (n, m) in zip(packed["token_ids"].tolist(), sizes):
         a, b = range(5, 5 + n), range(5, 5 + m)
         assert row == [2, *a, 3, *b, 3]
 
 
-@pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
-def test_one_text_alone_loses_its_end(letters, trim):
-    packed = Packer(letters, 5, trim=trim)(["a b c d e f g"])
+@pytest.mark.parametrize(
+    "truncate", ["longest_first", "round_robin", "waterfall"]
+)
+def test_one_text_alone_loses_its_end(letters, truncate):
+    packed = MultiSegmentPacker(letters, 5, truncate=truncate)(
+        ["a b c d e f g"]
+    )
     assert packed["token_ids"].tolist() == [[2, 5, 6, 7, 3]]
 
 
-@pytest.mark.parametrize("trim", ["longest", "round_robin", "waterfall"])
-def test_the_smallest_length_holds_the_marks_alone(letters, trim):
-    packed = Packer(letters, 3, trim=trim)(["a b"], ["c"])
+@pytest.mark.parametrize(
+    "truncate", ["longest_first", "round_robin", "waterfall"]
+)
+def test_the_smallest_length_holds_the_marks_alone(letters, truncate):
+    packed = MultiSegmentPacker(letters, 3, truncate=truncate)(["a b"], ["c"])
     assert packed["token_ids"].tolist() == [[2, 3, 3]]
 
 
-@pytest.mark.parametrize("trim", ["second", None])
-def test_what_may_not_be_trimmed_is_refused(letters, trim):
-    packer = Packer(letters, 5, trim=trim)
-    with pytest.raises(ValueError, match="`length` must have room"):
+@pytest.mark.parametrize("truncate", ["only_second", None])
+def test_what_may_not_be_trimmed_is_refused(letters, truncate):
+    packer = MultiSegmentPacker(letters, 5, truncate=truncate)
+    with pytest.raises(ValueError, match="`sequence_length` must have room"):
         packer(["a b c"], ["d"])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`length` must"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="`sequence_length` must"
+    ):
         packer(tf.constant(["a b c"]), tf.constant(["d"]))
 
 
 @pytest.mark.parametrize(
     "arguments, name",
     [
-        ({"length": 2}, "length"),
-        ({"length": 0}, "length"),
-        ({"length": 7.0}, "length"),
-        ({"trim": "longest"}, "length"),
-        ({"length": 7, "trim": "shortest"}, "trim"),
+        ({"sequence_length": 2}, "sequence_length"),
+        ({"sequence_length": 0}, "sequence_length"),
+        ({"sequence_length": 7.0}, "sequence_length"),
+        ({"truncate": "longest_first"}, "sequence_length"),
+        ({"sequence_length": 7, "truncate": "shortest"}, "truncate"),
         ({"tokenizer": "letters"}, "tokenizer"),
     ],
 )
 def test_bad_arguments_of_a_packer_are_refused(letters, arguments, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
-        Packer(**{"tokenizer": letters, **arguments})
+        MultiSegmentPacker(**{"tokenizer": letters, **arguments})
 
 
 @pytest.mark.parametrize(
@@ -194,14 +228,14 @@ def test_bad_arguments_of_a_packer_are_refused(letters, arguments, name):
 )
 def test_texts_that_are_none_are_refused(letters, first, second, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
-        Packer(letters)(first, second)
+        MultiSegmentPacker(letters)(first, second)
 
 
 def test_one_text_without_a_list_is_one_row(letters):
-    packed = Packer(letters, 7)("a", "b")
+    packed = MultiSegmentPacker(letters, 7)("a", "b")
     assert packed["token_ids"].tolist() == [2, 5, 3, 6, 3, 0, 0]
     for first, second in (("a", tf.constant("b")), (tf.constant("a"), "b")):
-        tensors = Packer(letters, 7)(first, second)
+        tensors = MultiSegmentPacker(letters, 7)(first, second)
         assert (
             tensors["token_ids"].numpy().tolist()
             == packed["token_ids"].tolist()
@@ -209,7 +243,7 @@ def test_one_text_without_a_list_is_one_row(letters):
 
 
 def test_tensors_give_the_rows_of_python(wordpiece):
-    packer = Packer(wordpiece, 67, trim="longest")
+    packer = MultiSegmentPacker(wordpiece, 67, truncate="longest_first")
     questions = ["누가 놀아요?", "", "🙂", b"caf\xff"]
     python = packer(questions, CONTEXTS, offsets=True)
     signature = [tf.TensorSpec([None], tf.string)] * 2
@@ -230,7 +264,7 @@ def test_tensors_give_the_rows_of_python(wordpiece):
 def test_a_dataset_can_map_a_packer(letters):
     pairs = (["a b", "c", "d"], ["e", "f g a", ""])
     data = tf.data.Dataset.from_tensor_slices(pairs)
-    packer = Packer(letters, 5, trim="round_robin")
+    packer = MultiSegmentPacker(letters, 5, truncate="round_robin")
     expected = packer(*pairs)["token_ids"]
     batches = data.batch(2).map(packer)
     assert batches.element_spec["token_ids"].shape.as_list() == [None, 5]
@@ -241,7 +275,7 @@ def test_a_dataset_can_map_a_packer(letters):
 
 
 def test_an_empty_batch_has_a_column(letters):
-    packed = Packer(letters)([], [])
+    packed = MultiSegmentPacker(letters)([], [])
     assert packed["token_ids"].shape == (0, 1)
 
 
@@ -284,7 +318,7 @@ def words_of(ids, many):
 @pytest.mark.parametrize("unit", UNITS)
 def test_places_and_labels_tell_what_was_hidden(many, unit):
     ids = rows_of(many)
-    masked = Masker(many, unit=unit)(ids, 0)
+    masked = MaskedLMMaskGenerator(many, unit=unit)(ids, 0)
     assert {x.dtype.name for x in masked.values()} == {"int32"}
     hidden, used = hidden_at(masked, ids), masked["labels"] != 0
     assert np.array_equal(masked["token_ids"][~hidden], ids[~hidden])
@@ -301,7 +335,7 @@ def test_places_and_labels_tell_what_was_hidden(many, unit):
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_special_id_is_ever_hidden_or_drawn(many, unit):
     ids = rows_of(many)
-    masker = Masker(many, 0.5, unit=unit)
+    masker = MaskedLMMaskGenerator(many, 0.5, unit=unit)
     for step in range(5):
         masked = masker(ids, step)
         special = ids < 5
@@ -311,7 +345,7 @@ def test_no_special_id_is_ever_hidden_or_drawn(many, unit):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_fifteen_in_a_hundred_ordinary_tokens_are_hidden(many, unit):
-    ids, masker = rows_of(many), Masker(many, unit=unit)
+    ids, masker = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
     hidden = [hidden_at(masker(ids, step), ids) for step in range(11)]
     share = np.mean(hidden, axis=0)[ids >= 5].mean()
     assert abs(share - 0.15) < 0.002
@@ -320,13 +354,15 @@ def test_fifteen_in_a_hundred_ordinary_tokens_are_hidden(many, unit):
 def test_short_rows_hide_the_same_share(many):
     ids = np.full((1009, 5), 7)
     ids[:, 0], ids[:, 4] = 2, 3
-    hidden = [hidden_at(Masker(many)(ids, i), ids) for i in range(5)]
+    hidden = [
+        hidden_at(MaskedLMMaskGenerator(many)(ids, i), ids) for i in range(5)
+    ]
     assert abs(np.mean(hidden) * 5 / 3 - 0.15) < 0.01
 
 
 def test_every_ordinary_token_is_hidden_as_often(many):
     ids = rows_of(many, rows=997)
-    masker = Masker(many)
+    masker = MaskedLMMaskGenerator(many)
     hidden = [hidden_at(masker(ids, step), ids) for step in range(5)]
     known = ids >= 5
     share = np.sum(hidden, axis=(0, 1))[known.any(0)]
@@ -336,7 +372,10 @@ def test_every_ordinary_token_is_hidden_as_often(many):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_one_draw_makes_80_10_10(many, unit):
-    ids, masker = rows_of(many, rows=251), Masker(many, unit=unit)
+    ids, masker = (
+        rows_of(many, rows=251),
+        MaskedLMMaskGenerator(many, unit=unit),
+    )
     becomes = []
     for step in range(11):
         masked = masker(ids, step)
@@ -350,10 +389,30 @@ def test_one_draw_makes_80_10_10(many, unit):
     assert abs(1 - mask - kept - 0.1) < 0.01
 
 
+def test_the_rates_of_masked_and_random_tokens_can_be_set(many):
+    ids = rows_of(many)
+    for mask, other in ((1.0, 0.0), (0.0, 1.0), (0.9, 0.1), (0.0, 0.0)):
+        masked = MaskedLMMaskGenerator(
+            many, 0.5, mask_token_rate=mask, random_token_rate=other
+        )(ids, 0)
+        hidden = hidden_at(masked, ids)
+        new, old = masked["token_ids"][hidden], ids[hidden]
+        assert abs(np.mean(new == 4) - mask) < 0.02
+        assert abs(np.mean((new != 4) & (new != old)) - other) < 0.02
+
+
+def test_an_id_outside_the_vocabulary_is_an_error_in_a_tensor_too(many):
+    for bad in (-1, 5000):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="`ids` must"):
+            MaskedLMMaskGenerator(many)(tf.constant([[7, bad]]), 0)
+
+
 def test_other_tokens_are_drawn_from_all_ordinary_ones():
     few = WordPieceTokenizer([*"abcd"])
     ids = np.full((499, 101), 5)
-    new = np.concatenate([Masker(few)(ids, i)["token_ids"] for i in range(5)])
+    new = np.concatenate(
+        [MaskedLMMaskGenerator(few)(ids, i)["token_ids"] for i in range(5)]
+    )
     counts = np.bincount(new.ravel(), minlength=9)
     assert not counts[:4].any()
     others = counts[6:9] / counts[4] * 0.8 / 0.1
@@ -363,7 +422,7 @@ def test_other_tokens_are_drawn_from_all_ordinary_ones():
 @pytest.mark.parametrize("unit", ["word", "span"])
 def test_a_word_is_hidden_whole_or_not_at_all(many, unit):
     ids = rows_of(many)
-    hidden = hidden_at(Masker(many, unit=unit)(ids, 0), ids)
+    hidden = hidden_at(MaskedLMMaskGenerator(many, unit=unit)(ids, 0), ids)
     taken = [
         hidden[i, word].tolist()
         for i, row in enumerate(ids)
@@ -376,7 +435,7 @@ def test_a_word_is_hidden_whole_or_not_at_all(many, unit):
 def test_a_word_begins_at_the_sign_of_sentencepiece(unigram):
     text = "강아지가 놀아요 the cat"
     ids = unigram.tokenize([text] * 211, start=True, end=True)
-    masked = Masker(unigram, 0.5, unit="word")(ids, 0)
+    masked = MaskedLMMaskGenerator(unigram, 0.5, unit="word")(ids, 0)
     hidden = hidden_at(masked, ids)[:, 1:-1]
     pieces = unigram.tokens(ids[0, 1:-1])
     begins = [i for i, piece in enumerate(pieces) if piece[0] == "\u2581"]
@@ -391,7 +450,7 @@ def test_words_are_taken_as_long_as_they_fit():
     random = np.random.default_rng(5)
     sizes = random.integers(0, 7, (97, 31))
     room = random.integers(0, 29, 97)
-    fits = keras_seq.text.masking._fit(tf.constant(sizes), tf.constant(room))
+    fits = choose_that_fit(tf.constant(sizes), tf.constant(room))
     for row, left, taken in zip(sizes, room, fits.numpy()):
         for size, one in zip(row, taken):
             assert one == (0 < size <= left)
@@ -402,7 +461,7 @@ def test_spans_have_geometric_lengths_up_to_ten():
     words = np.tile(np.arange(1, 1010, dtype="int32"), (31, 1))
     ordinary, u = np.ones(words.shape, bool), np.random.default_rng(7)
     u = u.random(words.shape).astype("float32")
-    spans = keras_seq.text.masking._spans(words, ordinary, u).numpy()
+    spans = number_spans(words, ordinary, u).numpy()
     lengths = [len(list(s)) for row in spans for _, s in itertools.groupby(row)]
     expected = 0.8 ** np.arange(10)
     shares = np.bincount(lengths, minlength=11)[1:] / len(lengths)
@@ -414,9 +473,7 @@ def test_spans_have_geometric_lengths_up_to_ten():
 def test_a_span_ends_before_a_special_id():
     words, ordinary = [[1, 2, 2, 3, 4]], [[True, True, False, True, True]]
     u = np.full((1, 5), 0.99, "float32")
-    spans = keras_seq.text.masking._spans(
-        tf.constant(words), tf.constant(ordinary), u
-    )
+    spans = number_spans(tf.constant(words), tf.constant(ordinary), u)
     assert spans[0, 0] == spans[0, 1] != spans[0, 3] == spans[0, 4]
 
 
@@ -425,7 +482,7 @@ def test_spans_hide_neighbours_and_give_them_one_fate(many):
     ids[ids >= 5 + 997] = 5
     alike, runs = {}, {}
     for unit in UNITS:
-        masked = Masker(many, unit=unit)(ids, 0)
+        masked = MaskedLMMaskGenerator(many, unit=unit)(ids, 0)
         hidden = hidden_at(masked, ids)
         both = hidden[:, 1:] & hidden[:, :-1]
         runs[unit] = hidden.sum() / (hidden.sum() - both.sum())
@@ -441,26 +498,34 @@ def test_spans_hide_neighbours_and_give_them_one_fate(many):
 @pytest.mark.parametrize("unit", UNITS)
 def test_there_are_never_more_places_than_asked_for(many, unit):
     ids = rows_of(many)
-    masked = Masker(many, 0.5, unit=unit, most=7)(ids, 0)
+    masked = MaskedLMMaskGenerator(
+        many, 0.5, unit=unit, mask_selection_length=7
+    )(ids, 0)
     assert masked["mask_positions"].shape == (89, 7)
     used = np.count_nonzero(masked["labels"], axis=1)
     assert used.max() == 7 and used.mean() > 6.5
-    masked = Masker(many, unit=unit, most=113)(ids, 0)
+    masked = MaskedLMMaskGenerator(many, unit=unit, mask_selection_length=113)(
+        ids, 0
+    )
     assert masked["mask_positions"].shape == (89, 113)
 
 
 def test_the_number_of_places_is_the_share_rounded_up(many):
-    places = Masker(many, 0.07)(np.full((3, 100), 7), 0)["mask_positions"]
+    places = MaskedLMMaskGenerator(many, 0.07)(np.full((3, 100), 7), 0)[
+        "mask_positions"
+    ]
     assert places.shape == (3, 7)
     for length, most in ((20, 3), (21, 4), (1, 1)):
-        places = Masker(many)(np.full((3, length), 7), 0)["mask_positions"]
+        places = MaskedLMMaskGenerator(many)(np.full((3, length), 7), 0)[
+            "mask_positions"
+        ]
         assert places.shape == (3, most)
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_rows_without_an_ordinary_token_are_left_alone(many, unit):
     ids = np.array([[0] * 11, [2, 3] + [0] * 9, [1] * 11])
-    masked = Masker(many, 0.5, unit=unit)(ids, 0)
+    masked = MaskedLMMaskGenerator(many, 0.5, unit=unit)(ids, 0)
     assert np.array_equal(masked["token_ids"], ids)
     assert not masked["mask_positions"].any() and not masked["labels"].any()
 
@@ -468,26 +533,26 @@ def test_rows_without_an_ordinary_token_are_left_alone(many, unit):
 @pytest.mark.parametrize("shape", [(1, 17), (1, 1), (0, 17)])
 @pytest.mark.parametrize("unit", UNITS)
 def test_small_batches_are_masked_too(many, unit, shape):
-    masked = Masker(many, 0.4, unit=unit)(np.full(shape, 7), 0)
+    masked = MaskedLMMaskGenerator(many, 0.4, unit=unit)(np.full(shape, 7), 0)
     assert masked["token_ids"].shape == shape
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_same_seed_and_step_hide_the_same(many, unit):
     ids = rows_of(many)
-    first = Masker(many, unit=unit, seed=7)
+    first = MaskedLMMaskGenerator(many, unit=unit, seed=7)
     masked = first(ids, 3)["token_ids"]
     keras.utils.set_random_seed(11)
-    again = Masker(many, unit=unit, seed=7)
+    again = MaskedLMMaskGenerator(many, unit=unit, seed=7)
     assert np.array_equal(again(ids, 3)["token_ids"], masked)
     assert not np.array_equal(again(ids, 4)["token_ids"], masked)
-    other = Masker(many, unit=unit, seed=8)
+    other = MaskedLMMaskGenerator(many, unit=unit, seed=8)
     assert not np.array_equal(other(ids, 3)["token_ids"], masked)
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_graph_hides_what_python_hides(many, unit):
-    ids, masker = rows_of(many), Masker(many, unit=unit)
+    ids, masker = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
     python = masker({"token_ids": ids, "segment_ids": ids * 0}, 5)
     spec = tf.TensorSpec([None, None], tf.int64)
     mask = tf.function(
@@ -516,7 +581,7 @@ def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
     data = tf.data.Dataset.from_tensor_slices({"token_ids": rows_of(many)})
 
     def epochs():
-        batches = Masker(many, seed=7).each_epoch(data.batch(31))
+        batches = MaskedLMMaskGenerator(many, seed=7).each_epoch(data.batch(31))
         return [
             np.concatenate([batch["token_ids"] for batch in batches])
             for _ in range(3)
@@ -530,7 +595,10 @@ def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
 
 def test_batches_of_one_epoch_are_masked_differently(many):
     data = tf.data.Dataset.from_tensors(rows_of(many)[0]).repeat(3).batch(1)
-    batches = [b["token_ids"].numpy() for b in Masker(many).each_epoch(data)]
+    batches = [
+        b["token_ids"].numpy()
+        for b in MaskedLMMaskGenerator(many).each_epoch(data)
+    ]
     assert not np.array_equal(batches[0], batches[1])
     assert not np.array_equal(batches[1], batches[2])
 
@@ -538,10 +606,13 @@ def test_batches_of_one_epoch_are_masked_differently(many):
 @pytest.mark.parametrize(
     "arguments, name",
     [
-        ({"rate": 0}, "rate"),
-        ({"rate": 1.0}, "rate"),
+        ({"mask_selection_rate": 0}, "mask_selection_rate"),
+        ({"mask_selection_rate": 1.0}, "mask_selection_rate"),
         ({"unit": "letter"}, "unit"),
-        ({"most": 0}, "most"),
+        ({"mask_selection_length": 0}, "mask_selection_length"),
+        ({"mask_token_rate": 1.1}, "mask_token_rate"),
+        ({"random_token_rate": -0.1}, "random_token_rate"),
+        ({"random_token_rate": 0.3}, "random_token_rate"),
         ({"seed": -1}, "seed"),
         ({"seed": 0.5}, "seed"),
         ({"tokenizer": None}, "tokenizer"),
@@ -549,28 +620,30 @@ def test_batches_of_one_epoch_are_masked_differently(many):
 )
 def test_bad_arguments_of_a_masker_are_refused(many, arguments, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
-        Masker(**{"tokenizer": many, **arguments})
+        MaskedLMMaskGenerator(**{"tokenizer": many, **arguments})
 
 
 @pytest.mark.parametrize("ids", [[7, 8], [[0.5]], [[5000]], [[-1]]])
 def test_what_is_no_batch_of_ids_is_refused(many, ids):
     with pytest.raises(ValueError, match="`ids` must"):
-        Masker(many)(np.array(ids), 0)
+        MaskedLMMaskGenerator(many)(np.array(ids), 0)
     with pytest.raises(ValueError, match="`ids` must"):
-        Masker(many)({"segment_ids": np.array(ids)}, 0)
+        MaskedLMMaskGenerator(many)({"segment_ids": np.array(ids)}, 0)
 
 
 @pytest.mark.parametrize("step", [0.5, -1, None, [0, 1]])
 def test_what_is_no_step_is_refused(many, step):
     with pytest.raises(ValueError, match="`step` must"):
-        Masker(many)(np.array([[7]]), step)
+        MaskedLMMaskGenerator(many)(np.array([[7]]), step)
     if isinstance(step, (float, list)):
         with pytest.raises(ValueError, match="`step` must"):
-            Masker(many)(np.array([[7]]), tf.constant(step))
+            MaskedLMMaskGenerator(many)(np.array([[7]]), tf.constant(step))
 
 
 def test_unused_places_cost_nothing(many):
-    masked = Masker(many, most=29)(rows_of(many), 0)
+    masked = MaskedLMMaskGenerator(many, mask_selection_length=29)(
+        rows_of(many), 0
+    )
     right = (
         99 * np.eye(many.vocabulary_size(), dtype="float32")[masked["labels"]]
     )
@@ -582,7 +655,7 @@ def test_unused_places_cost_nothing(many):
 
 @pytest.mark.tensorflow_only
 def test_bert_is_asked_for_what_was_hidden(letters):
-    packer = Packer(letters, 17, trim="longest")
+    packer = MultiSegmentPacker(letters, 17, truncate="longest_first")
     first, second, follows = sentence_pairs([["a b c", "d"], ["f g", "a"]] * 5)
     packed = {**packer(first, second), "next_sentence": follows}
     data = tf.data.Dataset.from_tensor_slices(packed).batch(5)
@@ -592,7 +665,7 @@ def test_bert_is_asked_for_what_was_hidden(letters):
     model = keras_seq.models.BERTPretrainer(bert)
     masked = keras_seq.training.TokenCrossEntropy()
     follows = keras_seq.training.TokenCrossEntropy(pad_id=None)
-    batch = next(iter(Masker(letters).each_epoch(data)))
+    batch = next(iter(MaskedLMMaskGenerator(letters).each_epoch(data)))
     batch = {name: x.numpy() for name, x in batch.items()}
     labels, answers = batch.pop("labels"), batch.pop("next_sentence")
     logits = model.predict_on_batch(batch)
@@ -760,7 +833,7 @@ def text_words(text):
 def test_an_answer_comes_back_as_it_stands_in_the_text(tokenizer):
     for text in composed(CONTEXTS):
         starts, ends = np.array(answers(text)).T
-        packed = Packer(tokenizer)(
+        packed = MultiSegmentPacker(tokenizer)(
             ["누가 놀아요?"] * len(starts), [text] * len(starts), offsets=True
         )
         spans = span_to_tokens(packed, starts, ends)
@@ -771,7 +844,9 @@ def test_an_answer_comes_back_as_it_stands_in_the_text(tokenizer):
 
 def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
     text = "a bx c dx"
-    packed = Packer(letters, 13)(["e"] * 4, [text] * 4, offsets=True)
+    packed = MultiSegmentPacker(letters, 13)(
+        ["e"] * 4, [text] * 4, offsets=True
+    )
     # [CLS] e [SEP] a b ##x c d ##x [SEP]
     spans = span_to_tokens(packed, [0, 3, 2, 5], [1, 4, 6, 9])
     assert spans.tolist() == [[3, 3], [5, 5], [4, 6], [6, 8]]
@@ -779,13 +854,13 @@ def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
 
 def test_no_white_space_of_any_script_is_around_an_answer(letters):
     text = "\u3000a\xa0b "
-    packed = Packer(letters)(["c"], [text], offsets=True)
+    packed = MultiSegmentPacker(letters)(["c"], [text], offsets=True)
     packed["offsets"][0, 3:5] = [[0, 2], [2, 5]]
     assert tokens_to_text(packed, [text], [[3, 4]]) == ["a\xa0b"]
 
 
 def test_an_answer_in_the_first_text_is_found_there(letters):
-    packed = Packer(letters)(["a b", "c d"], offsets=True)
+    packed = MultiSegmentPacker(letters)(["a b", "c d"], offsets=True)
     spans = span_to_tokens(packed, [2, 0], [3, 3], segment=0)
     assert spans.tolist() == [[2, 2], [1, 2]]
     assert tokens_to_text(packed, ["a b", "c d"], spans) == ["b", "c d"]
@@ -793,14 +868,14 @@ def test_an_answer_in_the_first_text_is_found_there(letters):
 
 def test_an_answer_that_was_trimmed_away_is_none(letters):
     text = ["a b c bx c d"] * 4
-    packer = Packer(letters, 8, trim="second")
+    packer = MultiSegmentPacker(letters, 8, truncate="only_second")
     packed = packer(["e"] * 4, text, offsets=True)  # a b c b stay
     spans = span_to_tokens(packed, [6, 6, 9, 4], [7, 8, 12, 7])
     assert spans.tolist() == [[6, 6], [0, 0], [0, 0], [5, 6]]
 
 
 def test_no_answer_is_an_empty_text(letters):
-    packed = Packer(letters)(["a"] * 2, ["b c"] * 2, offsets=True)
+    packed = MultiSegmentPacker(letters)(["a"] * 2, ["b c"] * 2, offsets=True)
     spans = span_to_tokens(packed, [0, -1], [0, -1])
     assert spans.tolist() == [[0, 0], [0, 0]]
     assert tokens_to_text(packed, ["b c"] * 2, spans) == ["", ""]
@@ -810,7 +885,7 @@ NO = -100
 
 
 def test_an_answer_that_begins_at_0_takes_no_mark_with_it(letters):
-    packed = Packer(letters, 13)(["a b"], ["a bx c"], offsets=True)
+    packed = MultiSegmentPacker(letters, 13)(["a b"], ["a bx c"], offsets=True)
     # [CLS] a b [SEP] a b ##x c [SEP]
     assert span_to_tokens(packed, [0], [2]).tolist() == [[4, 4]]
     far = np.array([2**32])
@@ -821,7 +896,7 @@ def test_an_answer_that_begins_at_0_takes_no_mark_with_it(letters):
 
 def test_the_tokens_of_a_span_have_its_number(letters):
     texts = ["a bx c", "d", ""]
-    packed = Packer(letters, 11)(texts, offsets=True)
+    packed = MultiSegmentPacker(letters, 11)(texts, offsets=True)
     # [CLS] a b ##x c [SEP]
     spans = [[[2, 4], [5, 6]], [[0, 0], [0, 1]], [[-1, -1], [0, 2]]]
     tags = tag_spans(packed, spans)
@@ -833,13 +908,13 @@ def test_the_tokens_of_a_span_have_its_number(letters):
 
 
 def test_a_token_that_two_spans_share_is_of_the_later_one(letters):
-    packed = Packer(letters, 7)(["a bx c"], offsets=True)
+    packed = MultiSegmentPacker(letters, 7)(["a bx c"], offsets=True)
     tags = tag_spans(packed, [[[0, 4], [2, 6], [3, 4]]])
     assert tags.tolist() == [[NO, 1, 2, 3, 2, NO, NO]]
 
 
 def test_a_span_of_the_second_text_is_tagged_there(letters):
-    packer = Packer(letters, 11)
+    packer = MultiSegmentPacker(letters, 11)
     packed = packer(["a b"] * 3, ["a bx c", "", "c"], offsets=True)
     tags = tag_spans(packed, [[[0, 1]]] * 3, segment=1, ignore_id=-1)
     # [CLS] a b [SEP] a b ##x c [SEP]
@@ -849,13 +924,15 @@ def test_a_span_of_the_second_text_is_tagged_there(letters):
 
 
 def test_what_is_left_of_a_span_is_not_asked(letters):
-    packed = Packer(letters, 5, trim="longest")(["a c bx d"], offsets=True)
+    packed = MultiSegmentPacker(letters, 5, truncate="longest_first")(
+        ["a c bx d"], offsets=True
+    )
     tags = tag_spans(packed, [[[0, 1], [4, 6], [7, 8]]])  # [CLS] a c b [SEP]
     assert tags.tolist() == [[NO, 1, 0, NO, NO]]
 
 
 def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
-    packer = Packer(unigram, 101, trim="second")
+    packer = MultiSegmentPacker(unigram, 101, truncate="only_second")
     texts = composed(CONTEXTS)
     starts, ends = np.array([answers(text)[2] for text in texts]).T
 
@@ -879,7 +956,9 @@ def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
 
 
 def test_bad_spans_are_refused(letters):
-    packed = Packer(letters)(["a", "b"], ["c d", "e f"], offsets=True)
+    packed = MultiSegmentPacker(letters)(
+        ["a", "b"], ["c d", "e f"], offsets=True
+    )
     with pytest.raises(ValueError, match="`packed` must"):
         span_to_tokens({"token_ids": packed["token_ids"]}, [0, 0], [1, 1])
     with pytest.raises(ValueError, match="`starts` must"):
@@ -903,13 +982,13 @@ def test_bad_spans_are_refused(letters):
 
 
 def test_bad_spans_to_tag_are_refused(letters):
-    packed = Packer(letters)(["a"] * 3, ["b c"] * 3, offsets=True)
+    packed = MultiSegmentPacker(letters)(["a"] * 3, ["b c"] * 3, offsets=True)
     for spans, rule in (
         ([[0, 1]] * 3, r"int \(B, N, 2\).*\(3, 2\)"),
         ([[[0, 1]]] * 2, r"each of 3 rows.*\(2, 1, 2\)"),
         ([[[0, 1, 2]]] * 3, r"\(3, 1, 3\)"),
         ([[[0.0, 1.0]]] * 3, "float64"),
-        ([[[0, 1]], [[0, 1]] * 2, []], "fill up"),
+        ([[[0, 1]], [[0, 1]] * 2, []], "pad with"),
         ([[[-1, 1]]] * 3, "begin at 0"),
     ):
         with pytest.raises(ValueError, match=f"`spans` must.*{rule}"):
@@ -937,7 +1016,7 @@ def test_bad_spans_to_tag_are_refused(letters):
 
 def test_the_first_piece_of_a_word_carries_its_tag(letters):
     words, tags = [["ax", "b", "cxx"], ["d"]], [[7, 8, 9], [1]]
-    inputs, aligned = align_tags(Packer(letters, 11), words, tags)
+    inputs, aligned = align_tags(MultiSegmentPacker(letters, 11), words, tags)
     no = -100
     assert set(inputs) == {"token_ids", "segment_ids"}
     assert inputs["token_ids"][0].tolist() == [
@@ -963,7 +1042,7 @@ def test_the_first_piece_of_a_word_carries_its_tag(letters):
 def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
     words = [text.split() for text in CONTEXTS]
     tags = [[3 + i % 5 for i, _ in enumerate(row)] for row in words]
-    packer = Packer(tokenizer)
+    packer = MultiSegmentPacker(tokenizer)
     inputs, aligned = align_tags(packer, words, tags, ignore_id=0)
     assert np.count_nonzero(aligned) == sum(map(len, words))
     assert np.all(inputs["token_ids"][aligned > 0] > 3)
@@ -973,7 +1052,9 @@ def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
 
 def test_a_word_of_sentencepiece_begins_at_its_first_letter(unigram):
     words = ["강아지가", "漢字", "cat"]
-    inputs, aligned = align_tags(Packer(unigram), [words], [[7, 8, 9]])
+    inputs, aligned = align_tags(
+        MultiSegmentPacker(unigram), [words], [[7, 8, 9]]
+    )
     tagged = unigram.tokens(inputs["token_ids"][0][aligned[0] != -100])
     assert [token.strip("\u2581")[0] for token in tagged] == ["강", "<", "c"]
 
@@ -983,7 +1064,7 @@ def test_a_trimmed_word_has_no_tag(letters):
         [["a", "bx", "c"], ["\u200b", "d"], []],
         [[7, 8, 9], [5, 6], []],
     )
-    packer = Packer(letters, 4, trim="longest")
+    packer = MultiSegmentPacker(letters, 4, truncate="longest_first")
     _, aligned = align_tags(packer, words, tags)
     assert aligned.tolist() == [
         [-100, 7, 8, -100],
@@ -994,7 +1075,7 @@ def test_a_trimmed_word_has_no_tag(letters):
 
 
 def test_bad_tags_are_refused(letters):
-    packer = Packer(letters)
+    packer = MultiSegmentPacker(letters)
     with pytest.raises(ValueError, match="`tags` must"):
         align_tags(packer, [["a", "b"]], [[1]])
     with pytest.raises(ValueError, match="`tags` must"):

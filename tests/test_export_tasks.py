@@ -16,7 +16,11 @@ from keras_seq.models import (
     BERTTagger,
     best_span,
 )
-from keras_seq.text import Packer, WordPieceTokenizer, tokens_to_text
+from keras_seq.text import (
+    MultiSegmentPacker,
+    WordPieceTokenizer,
+    tokens_to_text,
+)
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() == "torch",
@@ -40,7 +44,7 @@ LENGTH = 23
 def packer():
     pytest.importorskip("tensorflow_text", reason="needs tensorflow-text")
     tokenizer = WordPieceTokenizer.train([*TEXTS, *QUESTIONS] * 3, 151)
-    return Packer(tokenizer, LENGTH, trim="longest")
+    return MultiSegmentPacker(tokenizer, LENGTH, truncate="longest_first")
 
 
 def built(kind, packer, *options):
@@ -135,7 +139,10 @@ def test_a_span_model_answers_from_the_text(tmp_path, packer):
 def test_a_row_longer_than_the_model_reads_is_an_error(tmp_path, packer):
     model = built(BERTClassifier, packer, 2)
     export.export_bert_classifier(
-        model, tmp_path, packer=Packer(packer.tokenizer), labels=["a", "b"]
+        model,
+        tmp_path,
+        packer=MultiSegmentPacker(packer.tokenizer),
+        labels=["a", "b"],
     )
     assert len(export.run(tmp_path, TEXTS[:1])) == 1
     with pytest.raises(Exception, match=f"more than {LENGTH} tokens"):

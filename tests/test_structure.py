@@ -22,12 +22,15 @@ MAY_IMPORT = {
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
 ANYTHING = {"__init__", "export", "pretrained", "tasks"}
+SUPPORTING = (
+    *("__init__.py", "trainable.py", "initializers.py", "head_projection.py"),
+)
 # Files that hold a paper's idea, and open as an essay on it.
 IDEAS = [
     path
     for path in FILES
     if path.parent.name in ("layers", "models", "generation")
-    and path.name not in ("__init__.py", "trainable.py")
+    and path.name not in SUPPORTING
 ]
 
 every_file = pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def package(path):
 
 
 def module(path):
-    """Name the module of a file: keras_seq.text.char of text/char.py."""
+    """Name the module of a file: keras_seq.text.offsets of text/offsets.py."""
     parts = path.relative_to(HOME.parent).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 

@@ -111,6 +111,47 @@ def test_the_names_of_special_ids_are_plain_text_in_a_text(tokenizer):
     assert set(ids) & {0, 2, 3, 4} == set()
 
 
+def recognizing(tokenizer):
+    """Make the same tokenizer that recognizes special tokens in a text."""
+    config = {**tokenizer.get_config(), "special_tokens_in_strings": True}
+    return type(tokenizer).from_config(config)
+
+
+def test_special_tokens_in_a_text_give_their_ids_on_request(tokenizer):
+    ours = recognizing(tokenizer)
+    a, b = (tokenizer.tokenize_rows([text])[0] for text in ("cat ", " 강아지"))
+    ids = ours.tokenize(["cat [MASK][PAD] 강아지", "[START]"])
+    assert ids[0].tolist() == [*a, 4, 0, *b]
+    assert ids[1].tolist() == [2, *[0] * (len(ids[0]) - 1)]
+    assert (
+        ours.tokenize("[mask]").tolist()
+        == tokenizer.tokenize("[mask]").tolist()
+    )
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_graph_recognizes_the_special_tokens_of_python(tf, tokenizer, text):
+    ours = recognizing(tokenizer)
+    in_graph = tf.function(ours.tokenize)(tf.constant([text, "[MASK]"]))
+    assert np.array_equal(in_graph, ours.tokenize([text, "[MASK]"]))
+
+
+def test_special_tokens_in_a_text_have_offsets(tf, tokenizer):
+    ours = recognizing(tokenizer)
+    ids, offsets = ours.tokenize_with_offsets(["강아지[MASK] cat", ""])
+    assert np.array_equal(ids, ours.tokenize(["강아지[MASK] cat", ""]))
+    assert offsets[0][ids[0] == 4].tolist() == [[3, 9]]
+    last = np.flatnonzero(ids[0])[-1]
+    assert offsets[0, last, 1] == 13
+
+
+def test_recognizing_special_tokens_is_saved(tokenizer, tmp_path):
+    recognizing(tokenizer).save(tmp_path / "saved.json")
+    again = type(tokenizer).load(tmp_path / "saved.json")
+    assert again.special_tokens_in_strings
+    assert again.tokenize("[MASK]").tolist() == [4]
+
+
 def test_words_of_the_corpus_come_back(tokenizer):
     for text in ("강아지가 공원에서 놀아요", "The dog plays in the park"):
         ids = tokenizer.tokenize(text)
@@ -162,7 +203,9 @@ def test_ids_have_at_least_one_column(tokenizer, texts, shape):
 
 def test_marks_surround_the_text_before_the_padding(tokenizer):
     plain = tokenizer.tokenize("cat").tolist()
-    ids = tokenizer.tokenize(["cat", ""], start=True, end=True, length=11)
+    ids = tokenizer.tokenize(
+        ["cat", ""], start=True, end=True, sequence_length=11
+    )
     padding = [0] * (9 - len(plain))
     assert ids.tolist() == [[2, *plain, 3, *padding], [2, 3, *[0] * 9]]
 
@@ -170,14 +213,14 @@ def test_marks_surround_the_text_before_the_padding(tokenizer):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"length": 0},
-        {"length": 3},
-        {"length": 1, "start": True, "end": True, "truncate": True},
+        {"sequence_length": 0},
+        {"sequence_length": 3},
+        {"sequence_length": 1, "start": True, "end": True, "truncate": True},
         {"truncate": True},
     ],
 )
 def test_a_text_is_never_cut_unasked(tokenizer, arguments):
-    with pytest.raises(ValueError, match="`length` must"):
+    with pytest.raises(ValueError, match="`sequence_length` must"):
         tokenizer.tokenize(["the cat plays too"], **arguments)
 
 
@@ -231,6 +274,21 @@ def test_a_damaged_file_is_named(tokenizer, tmp_path, damage):
         type(tokenizer).load(path)
 
 
+def test_a_missing_file_is_named(tokenizer, tmp_path):
+    for path in (tmp_path / "nosuch.json", tmp_path):
+        with pytest.raises(ValueError, match="`path` must.*Received") as caught:
+            type(tokenizer).load(path)
+        assert str(path) in str(caught.value)
+
+
+def test_a_file_of_another_class_is_named_with_its_class(tokenizer, tmp_path):
+    path = tmp_path / "saved.json"
+    tokenizer.save(path)
+    writer = type(tokenizer).__name__
+    with pytest.raises(ValueError, match=rf"saved\.json.*{writer}\.save"):
+        Tokenizer.load(path)
+
+
 def test_a_model_that_holds_a_tokenizer_still_trains(tokenizer):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.tokenizer = tokenizer
@@ -253,7 +311,7 @@ def test_every_text_is_learned_from(tf, texts):
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_twice_gives_the_same_vocabulary(kind):
     first, second = make(kind), make(kind, iter(CORPUS))
-    assert first._vocabulary() == second._vocabulary()
+    assert first.vocabulary_config() == second.vocabulary_config()
 
 
 # The same in a graph.
@@ -269,8 +327,8 @@ def test_a_graph_gives_the_ids_of_python(tf, tokenizer, text):
     "arguments",
     [
         {},
-        {"end": True, "length": 4001},
-        {"start": True, "end": True, "length": 7, "truncate": True},
+        {"end": True, "sequence_length": 4001},
+        {"start": True, "end": True, "sequence_length": 7, "truncate": True},
     ],
 )
 def test_a_graph_pads_as_python_does(tf, tokenizer, arguments):
@@ -294,8 +352,12 @@ def test_one_text_in_a_tensor_gives_one_row(tf, tokenizer):
 
 
 def test_a_graph_refuses_to_cut_a_text_unasked(tf, tokenizer):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`length`"):
-        tokenizer.tokenize(tf.constant(["the cat plays too"]), length=3)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="`sequence_length`"
+    ):
+        tokenizer.tokenize(
+            tf.constant(["the cat plays too"]), sequence_length=3
+        )
 
 
 def test_a_graph_writes_what_python_writes(tf, tokenizer):
@@ -500,7 +562,7 @@ def test_a_character_without_a_piece_is_its_bytes(unigram):
 
 def test_it_writes_what_sentencepiece_itself_writes(unigram):
     sentencepiece = pytest.importorskip("sentencepiece", reason=NEEDS_SPM)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=unigram._model)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.model)
     for text in CORPUS:
         ids = processor.encode(text)
         assert unigram.tokenize(text).tolist() == ids
@@ -531,7 +593,7 @@ def test_what_is_no_sentencepiece_model_is_refused(tf, model):
 
 
 def test_a_model_with_other_special_ids_is_refused(unigram):
-    model = unigram._model.replace(b"[MASK]", b"[ESAK]")
+    model = unigram.model.replace(b"[MASK]", b"[ESAK]")
     with pytest.raises(ValueError, match="`model` must begin"):
         SentencePieceTokenizer(model)
 
@@ -591,18 +653,18 @@ def test_drawn_pieces_differ_and_are_the_same_text(tf, kind):
     pytest.importorskip("sentencepiece")
     text = "the dog sleeps, 강아지가 공원에서 놀아요 🙂"
     plain = SentencePieceTokenizer.train([text] * 5, 310, model_type=kind)
-    drawing = plain.drawing(0.3, seed=5)
+    drawing = plain.sampling(0.3, seed=5)
     found = [tuple(drawing.tokenize(text)) for _ in range(11)]
     assert len(set(found)) > 1
     assert {plain.detokenize(ids) for ids in found} == {text}
-    again = plain.drawing(0.3, seed=5)
+    again = plain.sampling(0.3, seed=5)
     assert found == [tuple(again.tokenize(text)) for _ in range(11)]
-    other = plain.drawing(0.3, seed=6)
+    other = plain.sampling(0.3, seed=6)
     assert found != [tuple(other.tokenize(text)) for _ in range(11)]
 
 
 def test_a_drawing_tokenizer_round_trips(unigram):
-    drawing = unigram.drawing(0.25, seed=3)
+    drawing = unigram.sampling(0.25, seed=3)
     again = SentencePieceTokenizer.from_config(drawing.get_config())
     assert (again.alpha, again.seed) == (0.25, 3)
     texts = ["the dog", "", "park"]
@@ -610,10 +672,10 @@ def test_a_drawing_tokenizer_round_trips(unigram):
 
 
 def test_a_graph_and_offsets_take_no_drawn_pieces(tf, unigram):
-    drawing = unigram.drawing(0.25)
+    drawing = unigram.sampling(0.25)
     with pytest.raises(ValueError, match="`alpha` must be None in a graph"):
         tf.function(drawing.tokenize)(tf.constant(["the dog"]))
-    with pytest.raises(ValueError, match="`alpha` must be None where offsets"):
+    with pytest.raises(ValueError, match="`alpha` must be None for offsets"):
         drawing.tokenize_with_offsets("the dog")
 
 
@@ -628,4 +690,4 @@ def test_a_graph_and_offsets_take_no_drawn_pieces(tf, unigram):
 )
 def test_bad_draws_are_refused(unigram, name, arguments):
     with pytest.raises(ValueError, match=name):
-        unigram.drawing(**arguments)
+        unigram.sampling(**arguments)

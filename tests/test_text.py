@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_seq.text import CharTokenizer
-from keras_seq.text import char as char_module
+from keras_seq.text import char_tokenizer as char_module
 
 CORPUS = "안녕하세요? 각각의 글자. Hello, naïve café 🙂👍🏽\n"
 NASTY = [
@@ -93,14 +93,16 @@ def test_a_batch_is_padded_to_its_longest_text(tokenizer):
 
 def test_marks_surround_the_text_before_the_padding():
     tokenizer = CharTokenizer("ab")
-    ids = tokenizer.tokenize(["ab", ""], start=True, end=True, length=5)
+    ids = tokenizer.tokenize(
+        ["ab", ""], start=True, end=True, sequence_length=5
+    )
     assert ids.tolist() == [[2, 5, 6, 3, 0], [2, 3, 0, 0, 0]]
 
 
 def test_truncation_cuts_characters_and_keeps_the_marks():
     tokenizer = CharTokenizer("ab")
     ids = tokenizer.tokenize(
-        "abab", start=True, end=True, length=3, truncate=True
+        "abab", start=True, end=True, sequence_length=3, truncate=True
     )
     assert ids.tolist() == [2, 5, 3]
 
@@ -108,15 +110,15 @@ def test_truncation_cuts_characters_and_keeps_the_marks():
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"length": 0},
-        {"length": 2},
-        {"length": 3, "end": True},
-        {"length": 1, "start": True, "end": True, "truncate": True},
+        {"sequence_length": 0},
+        {"sequence_length": 2},
+        {"sequence_length": 3, "end": True},
+        {"sequence_length": 1, "start": True, "end": True, "truncate": True},
         {"truncate": True},
     ],
 )
 def test_a_text_is_never_cut_unasked(tokenizer, arguments):
-    with pytest.raises(ValueError, match="`length` must"):
+    with pytest.raises(ValueError, match="`sequence_length` must"):
         tokenizer.tokenize(["Hel"], **arguments)
 
 
@@ -234,8 +236,8 @@ def test_a_graph_gives_the_ids_of_python(tf, text):
     [
         {},
         {"start": True},
-        {"end": True, "length": 31},
-        {"start": True, "end": True, "length": 7, "truncate": True},
+        {"end": True, "sequence_length": 31},
+        {"start": True, "end": True, "sequence_length": 7, "truncate": True},
     ],
 )
 def test_a_graph_pads_as_python_does(tf, tokenizer, arguments):
@@ -261,9 +263,11 @@ def test_one_text_in_a_tensor_gives_one_row(tf, tokenizer):
 def test_a_graph_refuses_to_cut_a_text_unasked(tf, tokenizer):
     signature = [tf.TensorSpec([None], tf.string)]
     tokenize = tf.function(
-        lambda texts: tokenizer.tokenize(texts, length=3), signature
+        lambda texts: tokenizer.tokenize(texts, sequence_length=3), signature
     )
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`length`"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="`sequence_length`"
+    ):
         tokenize(tf.constant(["Hello"]))
 
 

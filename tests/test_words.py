@@ -97,10 +97,11 @@ TERMS = {
     "layers/layer_normalization.py": ["layer normalization"],
     "layers/feed_forward.py": ["position-wise feed-forward network"],
     "layers/position_encoding.py": ["positional encoding"],
-    "layers/transformer_blocks.py": [
-        *("residual connection", "self-attention", "cross-attention"),
-        *("position-wise feed-forward network", "layer normalization"),
+    "layers/transformer_encoder.py": [
+        *("residual connection", "self-attention", "layer normalization"),
+        "position-wise feed-forward network",
     ],
+    "layers/transformer_decoder.py": ["cross-attention", "causal mask"],
     "layers/patches.py": ["patch"],
     "models/language_model.py": ["logits", "language model", "time step"],
     "models/seq2seq.py": [

@@ -184,7 +184,12 @@ if run.quick:
     texts, y_train = texts[::27], y_train[::27]
     texts_test, y_test = texts_test[::9], y_test[::9]
 letters = CharTokenizer.train(texts, vocabulary_size=2000)
-marks = {"start": True, "end": True, "length": length, "truncate": True}
+marks = {
+    "start": True,
+    "end": True,
+    "sequence_length": length,
+    "truncate": True,
+}
 wide = keras.initializers.RandomNormal(stddev=1.0)  # learns faster than 0.05
 model = keras.Sequential(
     [

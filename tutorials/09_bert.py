@@ -36,8 +36,8 @@ from keras_seq import data, plots
 from keras_seq.evaluation import shared_words_accuracy
 from keras_seq.models import BERT, BERTPretrainer
 from keras_seq.text import (
-    Masker,
-    Packer,
+    MaskedLMMaskGenerator,
+    MultiSegmentPacker,
     SentencePieceTokenizer,
     WordPieceTokenizer,
     fill_texts,
@@ -109,7 +109,7 @@ else:
         [text for (text,) in train], VOCABULARY
     )
     # A word reads as other pieces each time (`SentencePieceTokenizer`).
-    reader = tokenizer.drawing(0.5, seed=run.seed + done)
+    reader = tokenizer.sampling(0.5, seed=run.seed + done)
 
 # %% [markdown]
 # ## What it is asked
@@ -118,9 +118,10 @@ else:
 
 # %%
 packer, pack = (
-    Packer(each, LENGTH, trim="longest") for each in (tokenizer, reader)
+    MultiSegmentPacker(each, LENGTH, truncate="longest_first")
+    for each in (tokenizer, reader)
 )
-masker = Masker(tokenizer, HIDDEN, seed=run.seed + done)
+masker = MaskedLMMaskGenerator(tokenizer, HIDDEN, seed=run.seed + done)
 seeds = itertools.count(run.seed + done)
 
 
@@ -159,7 +160,9 @@ training = masker.each_epoch(training.repeat()).map(asked)
 training = without_autotune(training.prefetch(4))
 texts, apart = examples(test, run.seed)
 whole = packer(*texts)
-hiding = Masker(tokenizer, HIDDEN, seed=run.seed)  # alike after a stop
+hiding = MaskedLMMaskGenerator(
+    tokenizer, HIDDEN, seed=run.seed
+)  # alike after a stop
 held_out = asked({**hiding(whole, step=0), "next_sentence": apart})
 questions, answers = held_out
 

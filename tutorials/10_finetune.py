@@ -50,8 +50,8 @@ from keras_seq.models import (
     best_span,
 )
 from keras_seq.text import (
-    Masker,
-    Packer,
+    MaskedLMMaskGenerator,
+    MultiSegmentPacker,
     SentencePieceTokenizer,
     WordPieceTokenizer,
     span_to_tokens,
@@ -81,7 +81,9 @@ pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
 DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # for reviews, two views
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
-packer = Packer(tokenizer, pretrained.max_length, trim="longest")
+packer = MultiSegmentPacker(
+    tokenizer, pretrained.max_length, truncate="longest_first"
+)
 
 
 def bert(start, dropout=DROPOUT):
@@ -149,9 +151,9 @@ def fit(
 # one to four letters with a logistic regression.
 #
 # A review is read twice in each batch: in its best pieces, and in others, drawn
-# anew in each epoch, of which `Masker` hides or exchanges some. Both have its
-# label, and `TwoViewCrossEntropy` asks that the network say the same of both:
-# so it cannot learn reviews by heart, piece by piece.
+# anew in each epoch, of which `MaskedLMMaskGenerator` hides or exchanges some.
+# Both have its label, and `TwoViewCrossEntropy` asks that the network say the
+# same of both: so it cannot learn reviews by heart, piece by piece.
 
 
 # %%
@@ -196,9 +198,12 @@ def recurrent():
     )
 
 
-masker = Masker(tokenizer, seed=run.seed)
+masker = MaskedLMMaskGenerator(tokenizer, seed=run.seed)
 if run.data == "nsmc":
-    buckets, loss = range(4, packer.length + 1, 4), TwoViewCrossEntropy()
+    buckets, loss = (
+        range(4, packer.sequence_length + 1, 4),
+        TwoViewCrossEntropy(),
+    )
 else:
     buckets = loss = None
 by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
@@ -206,8 +211,10 @@ by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
 
 def drawing(seed):
     """Make a packer that cuts reviews into other pieces each time."""
-    reader = tokenizer.drawing(0.3, seed=run.seed + seed)
-    return Packer(reader, packer.length, trim="longest")
+    reader = tokenizer.sampling(0.3, seed=run.seed + seed)
+    return MultiSegmentPacker(
+        reader, packer.sequence_length, truncate="longest_first"
+    )
 
 
 def labelled(stage, n, batch):
@@ -293,7 +300,7 @@ if run.data == "nsmc":
 
 # %%
 TAGS, NONE = ["other", "year", "month", "day"], -100
-DATES = Packer(tokenizer, 48, trim="longest")
+DATES = MultiSegmentPacker(tokenizer, 48, truncate="longest_first")
 
 
 def tagged(count, split):

@@ -10,9 +10,9 @@ back to a string, in one graph:
     images -> resized -> logits           -> label, probabilities
 
 It is loaded by a process that imports tensorflow and tensorflow_text alone,
-takes any number of texts, and answers as Python does. Only a `Packer` that
-trims cuts a text; one too long for the model is an error. From the command
-line:
+takes any number of texts, and answers as Python does. Only a
+`MultiSegmentPacker` with `truncate` truncates a text; one too long for the
+model is an error. From the command line:
 
     python -m keras_seq.export show PATH
     python -m keras_seq.export run PATH --text "Are you free tomorrow?"

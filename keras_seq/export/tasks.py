@@ -23,8 +23,8 @@ from keras_seq.models.bert_tasks import (
     BERTTagger,
     best_span,
 )
-from keras_seq.text import Packer
-from keras_seq.text.spans import tokens_to_text
+from keras_seq.text import MultiSegmentPacker
+from keras_seq.text.token_spans import tokens_to_text
 from keras_seq.text.unicode import text_tensor
 
 
@@ -34,7 +34,7 @@ def export_bert_classifier(model, path, *, packer, labels, pairs=False):
     Args:
         model: a built `BERTClassifier`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, that of the training.
+        packer: `MultiSegmentPacker`, that of the training.
         labels: list of C str, the names of the classes.
         pairs: bool, read two texts. Default False.
     Returns:
@@ -67,7 +67,7 @@ def export_bert_tagger(model, path, *, packer, labels):
     Args:
         model: a built `BERTTagger`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, that of the training.
+        packer: `MultiSegmentPacker`, that of the training.
         labels: list of C str, the names of the tags.
     Returns:
         None. The signature "serving_default" takes `text`, string (B,), and
@@ -107,7 +107,7 @@ def export_bert_span_qa(model, path, *, packer, max_length=30):
     Args:
         model: a built `BERTSpanQA`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `Packer`, that of the training.
+        packer: `MultiSegmentPacker`, that of the training.
         max_length: int > 0, tokens of an answer. Default 30.
     Returns:
         None. The signature "serving_default" takes `question` and `text`,
@@ -135,7 +135,9 @@ def export_bert_span_qa(model, path, *, packer, max_length=30):
     def answer(question, text):
         packed = _read(packer, model, question, text, offsets=True)
         found = seek(packed)
-        said = tokens_to_text(packed, text, found["spans"])
+        said = tokens_to_text(
+            packed, text, found["spans"], packer.tokenizer.normal_form
+        )
         return {"answer": said, "score": found["score"]}
 
     write(path, answer, ("question", "text"))
@@ -149,9 +151,10 @@ def _check(model, kind, packer):
             f"`model` must be a {kind.__name__}. Received model={model!r}."
         )
     checks.built(model)
-    if not isinstance(packer, Packer):
+    if not isinstance(packer, MultiSegmentPacker):
         raise ValueError(
-            f"`packer` must be a Packer. Received packer={packer!r}."
+            "`packer` must be a MultiSegmentPacker. Received "
+            f"packer={packer!r}."
         )
     check_source(model.bert, "packer.tokenizer", packer.tokenizer)
     return (model.head.units,)

@@ -14,7 +14,7 @@ from keras_seq.export import (
 )
 from keras_seq.models import BERTClassifier, BERTTagger
 from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import Packer, align_tags, word_tags
+from keras_seq.text import MultiSegmentPacker, align_tags, word_tags
 from keras_seq.training import TokenCrossEntropy
 
 IGNORED = -100  # the label of a token that is no word's first
@@ -41,8 +41,10 @@ class _LabelTask(Task):
 
     def packer(self):
         """Create the packer of one text or two for a BERT."""
-        trim = None if self.sequence_length is None else "longest"
-        return Packer(self.tokenizer, self.sequence_length, trim=trim)
+        truncate = None if self.sequence_length is None else "longest_first"
+        return MultiSegmentPacker(
+            self.tokenizer, self.sequence_length, truncate=truncate
+        )
 
     def label_ids(self, names):
         """Look up the ids of class names: list of str to list of int."""
@@ -117,7 +119,7 @@ class TextClassifier(_LabelTask):
             )
         return self.tokenizer.tokenize(
             texts[0],
-            length=self.sequence_length,
+            sequence_length=self.sequence_length,
             truncate=self.sequence_length is not None,
         )
 

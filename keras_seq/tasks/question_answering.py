@@ -10,7 +10,7 @@ from keras_seq import checks
 from keras_seq.export import export_bert_span_qa
 from keras_seq.models import BERTSpanQA, best_span
 from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import Packer, span_to_tokens, tokens_to_text
+from keras_seq.text import MultiSegmentPacker, span_to_tokens, tokens_to_text
 from keras_seq.training import TokenCrossEntropy
 
 
@@ -55,8 +55,10 @@ class QuestionAnswering(Task):
 
     def packer(self):
         """Create the packer of a question and a text."""
-        trim = None if self.sequence_length is None else "second"
-        return Packer(self.tokenizer, self.sequence_length, trim=trim)
+        truncate = None if self.sequence_length is None else "only_second"
+        return MultiSegmentPacker(
+            self.tokenizer, self.sequence_length, truncate=truncate
+        )
 
     def prepare(self, x, y):
         questions, texts = _pair(x)
@@ -101,7 +103,8 @@ class QuestionAnswering(Task):
         ends = self.model.predict(inputs, batch_size, verbose=0)
         spans = best_span(ends["start"], ends["end"], max_length)
         spans = keras.ops.convert_to_numpy(spans)
-        return tokens_to_text(packed, texts, spans)
+        form = self.tokenizer.normal_form
+        return tokens_to_text(packed, texts, spans, form)
 
     def export(self, path, *, max_length=30):
         """Write a SavedModel: `question` and `text` to `answer`, `score`.

@@ -1,25 +1,33 @@
-"""Strings to ids and back; special ids are alike, but in `BERTTokenizer`.
+"""Text: tokenizers, and the inputs and labels of BERT.
 
-And what BERT reads and is asked: rows of one text or two, hidden tokens,
-pairs of sentences, and labels of words and characters on tokens.
+Tokenizers convert strings to ids and back; their special tokens have the same
+ids, except for those of a published vocabulary. `MultiSegmentPacker` makes
+rows of one text or two, `MaskedLMMaskGenerator` masks tokens for masked
+language modeling, `sentence_pairs` makes pairs for next sentence prediction,
+and the other functions convert labels of words and characters to labels of
+tokens.
 """
 
-from keras_seq.text.aligning import align_tags, word_tags
 from keras_seq.text.bert_tokenizer import BERTTokenizer
-from keras_seq.text.char import CharTokenizer
-from keras_seq.text.masking import Masker
-from keras_seq.text.packing import Packer
-from keras_seq.text.pairing import fill_texts, sentence_pairs
-from keras_seq.text.sentence_piece import SentencePieceTokenizer
-from keras_seq.text.spans import span_to_tokens, tag_spans, tokens_to_text
+from keras_seq.text.char_tokenizer import CharTokenizer
+from keras_seq.text.masked_lm_mask_generator import MaskedLMMaskGenerator
+from keras_seq.text.multi_segment_packer import MultiSegmentPacker
+from keras_seq.text.next_sentence import fill_texts, sentence_pairs
+from keras_seq.text.sentence_piece_tokenizer import SentencePieceTokenizer
+from keras_seq.text.tag_alignment import align_tags, word_tags
+from keras_seq.text.token_spans import (
+    span_to_tokens,
+    tag_spans,
+    tokens_to_text,
+)
 from keras_seq.text.tokenizer import Tokenizer
-from keras_seq.text.wordpiece import WordPieceTokenizer
+from keras_seq.text.wordpiece_tokenizer import WordPieceTokenizer
 
 __all__ = [
     "BERTTokenizer",
     "CharTokenizer",
-    "Masker",
-    "Packer",
+    "MaskedLMMaskGenerator",
+    "MultiSegmentPacker",
     "SentencePieceTokenizer",
     "Tokenizer",
     "WordPieceTokenizer",

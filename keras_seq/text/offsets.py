@@ -1,12 +1,12 @@
 """Offsets: the characters of a text that a piece was read from.
 
-tensorflow-text counts bytes, and a Hangul syllable is three of them; who asks
-for an answer counts characters. A byte's character is found by a search:
+tensorflow-text counts bytes, and a Hangul syllable has three bytes; users
+count characters. The character of a byte is found by a binary search:
 
-    character(byte) = how many characters of its text begin before it
+    character(byte) = number of characters of the text that begin before it
 
-Lower-casing moves characters once more where it takes one away, as an accent
-that stands alone.
+A change of the text, such as lower-casing, may remove or add characters. The
+offsets in the changed text are converted to offsets in the original text.
 
 Shapes: B batch.
 """
@@ -14,57 +14,68 @@ Shapes: B batch.
 ROW = 2**40  # more bytes than a text can have
 
 
-def in_characters(texts, starts, ends):
-    """Count in characters what an op counted in bytes.
+def offsets_in_characters(texts, starts, ends):
+    """Convert offsets in bytes to offsets in characters.
 
     Args:
         texts: tf string (B,), what the op read.
-        starts, ends: ragged int64 (B, None), as the op gives them.
+        starts: ragged int64 (B, None), as the op returns them.
+        ends: ragged int64 (B, None), as the op returns them.
     Returns:
-        starts, ends: ragged int32 (B, None).
+        starts: ragged int32 (B, None).
+        ends: ragged int32 (B, None).
     """
     import tensorflow as tf
 
     _, begins = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
     starts, ends = (count_below(begins, bytes) for bytes in (starts, ends))
-    # Of the bytes of a character without a piece, SentencePiece gives the
-    # last one the whole character and the others nothing.
+    # SentencePiece gives the offsets of a character without a piece to its
+    # last byte only, and empty ones to the others.
     least = starts.flat_values + 1
     return starts, ends.with_flat_values(tf.maximum(ends.flat_values, least))
 
 
-def before_change(texts, change, starts, ends):
-    """Find the characters of `texts` that offsets in `change(texts)` mean.
+def offsets_before_change(texts, change, starts, ends):
+    """Convert offsets in `change(texts)` to offsets in `texts`.
 
     Args:
         texts: tf string (B,).
         change: function from tf string (N,) to (N,), which changes each
-            character by itself and takes some away.
-        starts, ends: ragged int32 (B, None), characters of `change(texts)`.
+            character independently and may remove it or add others.
+        starts: ragged int32 (B, None), characters of `change(texts)`.
+        ends: ragged int32 (B, None), characters of `change(texts)`.
     Returns:
-        starts, ends: ragged int32 (B, None). What was taken away belongs to
-        the character before it.
+        starts: ragged int32 (B, None).
+        ends: ragged int32 (B, None). A removed character belongs to the
+            character before it.
     """
     import tensorflow as tf
 
     chars = tf.strings.unicode_split(texts, "UTF-8")
-    last = tf.fill([chars.nrows(), 1], "")  # the end of the text, a place too
+    last = tf.fill([chars.nrows(), 1], "")  # the end of the text
     chars = tf.concat([chars, last], axis=1)
     sizes = tf.strings.length(change(chars.flat_values), "UTF8_CHAR")
     begins = tf.cumsum(tf.cast(sizes, tf.int64), exclusive=True)
     first = tf.gather(chars.row_starts(), chars.value_rowids())
     begins = chars.with_flat_values(begins - tf.gather(begins, first))
-    return (count_below(begins, x, "right", -1) for x in (starts, ends))
+    starts = count_below(begins, starts, "right", -1)
+    # The end of a piece may lie inside of what one character became.
+    inside = count_below(begins, ends - 1, "right", 0)
+    ends = count_below(begins, ends, "right", -1)
+    return starts, ends.with_flat_values(
+        tf.maximum(ends.flat_values, inside.flat_values)
+    )
 
 
 def count_below(begins, values, side="left", plus=0):
-    """Count how many numbers of its row are below each value.
+    """Count for each value how many numbers of its row are below it.
 
     Args:
-        begins: ragged int64 (B, None), each row rising, in [0, 2^40).
+        begins: ragged int64 (B, None), each row ascending, in [0, 2^40).
         values: ragged int (B, None), in the same range.
-        side: "left", or "right" to count what is equal, too.
-        plus: int, added to each count.
+        side: str, "left", or "right" to count equal numbers too. Default
+            "left".
+        plus: int, added to each count. Default 0.
     Returns:
         ragged int32, as `values`.
     """

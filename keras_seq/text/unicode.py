@@ -1,32 +1,25 @@
-"""Unicode: one normal form for a text, in Python and in a graph.
+"""Unicode normalization of texts, in Python and in a TensorFlow graph.
 
-The same word can be typed as different code points: a Korean syllable as one
-or as three jamo, an accented letter as one or as two. NFC makes them one, and
-bytes that are no UTF-8 become U+FFFD, so that every text has ids.
+One word can be typed as different code points: a Korean syllable as one or as
+three jamo, an accented letter as one or as two. The normal form NFC makes
+them equal. Bytes that are not UTF-8 become U+FFFD, so that every text has ids.
 
 Shapes: B batch.
 """
 
 import re
-import sys
 import unicodedata
 
 import numpy as np
 
-from keras_seq.text.layout import check_tensor
+from keras_seq.text.tensor_checks import check_tensor, is_tf_tensor
 
-UNKNOWN_GLYPH = "\N{REPLACEMENT CHARACTER}"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def is_tf_tensor(value):
-    """True for a tf.Tensor, without importing tensorflow to find out."""
-    tf = sys.modules.get("tensorflow")
-    return tf is not None and tf.is_tensor(value)
-
-
 def import_tensorflow_text():
-    """The one door to tensorflow_text, which not every platform has."""
+    """Import tensorflow_text, which some platforms do not have."""
     try:
         import tensorflow_text
     except ImportError as error:
@@ -34,16 +27,28 @@ def import_tensorflow_text():
             "String tensors and subword tokenizers need tensorflow-text, which "
             'cannot be imported here: pip install "tensorflow-text>=2.21.1,'
             '<2.22". It has wheels for Linux x86-64 and macOS arm64, none for '
-            "Windows and Linux arm64; there, give Python strings to a "
-            "CharTokenizer."
+            "Windows and Linux arm64; there, use a CharTokenizer on Python "
+            "strings."
         ) from error
     return tensorflow_text
 
 
-def normalise(text, form="NFC", name="texts"):
-    """Python str or UTF-8 bytes to a str in NFC, broken bytes to U+FFFD.
+def normalize(text, form="NFC", name="texts"):
+    """Normalize one text.
 
-    With `form` None, the code points stay those that were typed.
+    Args:
+        text: str or UTF-8 bytes.
+        form: optional str, the normal form. None keeps the code points.
+            Default "NFC".
+        name: str, the argument that an error message names.
+    Returns:
+        str; bytes that are not UTF-8 are U+FFFD.
+    Raises:
+        ValueError: if `text` is of another type.
+    Example:
+        >>> from keras_seq.text.unicode import normalize
+        >>> len("e\\u0301"), len(normalize("e\\u0301"))
+        (2, 1)
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
@@ -56,16 +61,16 @@ def normalise(text, form="NFC", name="texts"):
 
 
 def utf8(text, form="NFC", name="texts"):
-    """The same as bytes; half a surrogate pair becomes U+FFFD too."""
-    text = normalise(text, form, name)
-    return LONE_SURROGATE.sub(UNKNOWN_GLYPH, text).encode()
+    """Normalize one text to UTF-8 bytes; lone surrogates become U+FFFD."""
+    text = normalize(text, form, name)
+    return LONE_SURROGATE.sub(REPLACEMENT, text).encode()
 
 
-def normalise_tensor(texts, form="NFC"):
-    """The same in a graph: tf string (B,) to tf string (B,)."""
+def normalize_tensor(texts, form="NFC"):
+    """Normalize texts in a graph: tf string (B,) to tf string (B,)."""
     import tensorflow as tf
 
-    # normalize_utf8 leaves what follows a broken byte as it is, so broken
+    # normalize_utf8 keeps what follows an invalid byte as it is, so invalid
     # bytes are replaced first.
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
     if form is None:
@@ -74,7 +79,18 @@ def normalise_tensor(texts, form="NFC"):
 
 
 def text_tensor(texts, name="texts", form="NFC"):
-    """Any texts to tf string (B,) in NFC, and whether it is one text alone."""
+    """Convert texts to a normalized tensor.
+
+    Args:
+        texts: str, list of str (UTF-8 bytes too), or tf string () or (B,).
+        name: str, the argument that an error message names.
+        form: optional str, the normal form. Default "NFC".
+    Returns:
+        texts: tf string (B,).
+        single: bool, whether `texts` was one text, not a batch.
+    Raises:
+        ValueError: if `texts` are of another type, dtype or rank.
+    """
     import tensorflow as tf
 
     if is_tf_tensor(texts):
@@ -88,4 +104,4 @@ def text_tensor(texts, name="texts", form="NFC"):
         texts = tf.constant(
             [utf8(text, form, name) for text in rows], tf.string
         )
-    return normalise_tensor(texts, form), single
+    return normalize_tensor(texts, form), single

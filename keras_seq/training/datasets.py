@@ -16,7 +16,8 @@ def without_padding(inputs, pad_id=0):
 
     Args:
         inputs: int (N, T) or a list of N int sequences; or a dict of them, as
-            `Packer` returns it, in which `token_ids` marks the padding.
+            `MultiSegmentPacker` returns it, in which `token_ids` marks the
+            padding.
         pad_id: int, id of the padding token. Default 0.
     Returns:
         list of N int arrays, as `BatchByLength` takes them; or a dict of

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_seq.text import BERTTokenizer
-from keras_seq.text.bert_tokenizer import split_words
+from keras_seq.text.bert_words import split_words
 
 NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
@@ -199,6 +199,84 @@ def test_uncased_korean_is_cut_into_jamo():
     assert len(BERTTokenizer(vocabulary, False).tokenize("각")) == 1
 
 
+# Offsets and special tokens of `transformers`.
+
+
+def offsets_of(theirs, text, **options):
+    options = {"add_special_tokens": False, **options}
+    found = theirs(text, return_offsets_mapping=True, **options)
+    return found["offset_mapping"]
+
+
+@every_option
+def test_offsets_are_those_of_transformers(options):
+    """Ours also cover removed characters that follow, e.g. accents."""
+    ours, theirs = (
+        BERTTokenizer(VOCABULARY, *options),
+        published(VOCABULARY, *options),
+    )
+    for text in ODD:
+        ids, offsets = ours.tokenize_with_offsets(text)
+        offsets = offsets[ids != ours.pad_id].tolist()
+        expected = offsets_of(theirs, text, split_special_tokens=True)
+        assert [start for start, _ in offsets] == [s for s, _ in expected]
+        for (_, end), (_, their_end) in zip(offsets, expected):
+            assert end >= their_end
+            removed = unicodedata.normalize("NFD", text[their_end:end])
+            assert all(
+                unicodedata.category(char)[0] in "CM" or char == "\ufffd"
+                for char in removed
+            )
+
+
+def test_real_lines_have_the_offsets_of_transformers(real_data):
+    texts = lines(real_data)[::7]
+    vocabulary = vocabulary_of(texts)
+    ours = BERTTokenizer(vocabulary)
+    theirs = published(vocabulary, True, None, True)
+    ids, offsets = ours.tokenize_with_offsets(texts)
+    assert np.array_equal(ids, ours.tokenize(texts))
+    for row, found, text in zip(ids, offsets, texts):
+        found = found[row != ours.pad_id].tolist()
+        assert [*map(tuple, found)] == offsets_of(
+            theirs, text, split_special_tokens=True
+        )
+
+
+@every_option
+def test_a_graph_has_the_offsets_of_python(options):
+    tokenizer = BERTTokenizer(VOCABULARY, *options)
+    graph = tf.function(tokenizer.tokenize_with_offsets)(tf.constant(ODD))
+    python = tokenizer.tokenize_with_offsets(ODD)
+    assert all(map(np.array_equal, graph, python))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the [MASK] dog",
+        "[CLS][MASK]the[MASK][MASK] dog[SEP]",
+        "[mask] [MASK ] [[MASK]] the [UNK] [PAD]!",
+        "강아지가 [MASK] 놀아요 [SEP] 강아지",
+        "[MASK]",
+        "",
+    ],
+)
+@every_option
+def test_special_tokens_in_a_text_are_those_of_transformers(options, text):
+    ours = BERTTokenizer(VOCABULARY, *options, special_tokens_in_strings=True)
+    theirs = published(VOCABULARY, *options)
+    expected = theirs(text, add_special_tokens=False)["input_ids"]
+    assert ours.tokenize_rows([text])[0].tolist() == expected
+    in_graph = tf.function(ours.tokenize)(tf.constant([text, "the dog"]))
+    assert np.array_equal(in_graph, ours.tokenize([text, "the dog"]))
+    ids, offsets = ours.tokenize_with_offsets(text)
+    assert ids.tolist() == ours.tokenize(text).tolist()
+    if text:
+        expected = offsets_of(theirs, text)
+        assert [*map(tuple, offsets.tolist())] == expected
+
+
 # What every tokenizer does.
 
 
@@ -214,7 +292,10 @@ def test_rows_are_padded_with_the_id_of_padding():
     found = tokenizer.tokenize(["the dog", "dog"], start=True, end=True)
     assert found.tolist() == [[1, 4, 5, 2], [1, 5, 2, 6]]
     graph = tokenizer.tokenize(
-        tf.constant(["the dog the", ""]), end=True, length=3, truncate=True
+        tf.constant(["the dog the", ""]),
+        end=True,
+        sequence_length=3,
+        truncate=True,
     )
     assert graph.numpy().tolist() == [[4, 5, 2], [2, 6, 6]]
 
@@ -238,7 +319,9 @@ def test_words_come_back_in_python_and_in_a_graph(tokenizer):
 
 def test_tokens_have_the_published_names():
     tokenizer = BERTTokenizer([*MARKS, "dog", "##s"])
-    ids = tokenizer.tokenize("dogs cat", start=True, end=True, length=6)
+    ids = tokenizer.tokenize(
+        "dogs cat", start=True, end=True, sequence_length=6
+    )
     shown = ["[CLS]", "dog", "##s", "[UNK]", "[SEP]", "[PAD]"]
     assert tokenizer.tokens(ids) == shown
 
