@@ -642,7 +642,8 @@ def test_every_tokenizer_is_documented_and_registered(name):
     if cls is not Tokenizer:
         registered = keras.saving.get_registered_name(cls)
         assert registered == f"keras_seq>{name}"
-        assert "texts:" in cls.train.__doc__
+        if "train" in vars(cls):
+            assert "texts:" in cls.train.__doc__
 
 
 # Pieces that are drawn.
