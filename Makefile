@@ -5,8 +5,8 @@
 #   make test                      the tests, on the three Keras backends
 #   make test BACKENDS=jax ARGS="-k lstm"
 #
-#   make bench    our layers beside their peers    make lint    the style
-#   make format   lay the code out                 make clean   as if cloned
+#   make bench    time beside other libraries    make lint    check the style
+#   make format   format the code                make clean   delete what was made
 
 PYTHON ?= python3
 T ?= 05_attention
@@ -17,7 +17,7 @@ ARGS ?=
 
 # Exactly this release: a bare `torch` takes the newest, which on Linux brings
 # gigabytes of CUDA, while this pin is met by the CPU build 2.13.0+cpu too, and
-# pip prefers that one wherever it is told of it (say, by PIP_FIND_LINKS).
+# pip prefers that build where it is offered (for example by PIP_FIND_LINKS).
 TORCH := torch==2.13.0
 
 VENV := .venv

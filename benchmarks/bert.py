@@ -1,20 +1,20 @@
-"""Our BERT learning beside its peers': same sizes, one run, in turns.
+"""Pretraining time of our BERT and of other libraries, in turns.
 
     KERAS_BACKEND=jax python -m benchmarks.bert --peers keras_hub
 
-A pretraining step, that is forward, loss, backward and Adam, of BERT-mini.
-Rows are full, and 15% of their places are hidden. Ours asks for the hidden
-words alone, as KerasHub's `BertMaskedLM`, or both questions, as
-`transformers`' `BertForPreTraining` on PyTorch, which gives logits at every
-place. (Beside both stands KerasHub's too, though it does less.) What is not
-asked for, our last block does not compute: to the user the same, less work.
+A pretraining step (forward, loss, backward, Adam) of BERT-mini. Rows are full,
+and 15% of their positions are masked. The objective is masked language modeling
+(MLM) alone, as in KerasHub's `BertMaskedLM`, or with next sentence prediction
+(NSP), as in `transformers`' `BertForPreTraining` on PyTorch, which computes
+logits at every position. (KerasHub's is compared with both, though it does
+less.) Our last block computes only the positions that are used.
 
-Each peer is given our weights. It must have as many, and in float32 give our
-logits to 1e-4, or nothing is timed. For that, ours has KerasHub's GELU, by
-tanh in the blocks alone, where it asks for hidden words, and the paper's, by
-erf, where it asks both. A ratio is our time over a peer's.
+Each library gets our weights and, in float32, must return our logits to 1e-4
+before it is timed. For that, ours uses KerasHub's GELU (tanh, in the blocks
+only) for MLM, and the paper's (erf) for both. A ratio is our time divided by
+the time of the other library.
 
-Then, what padding costs: see `benchmarks.padding`.
+Then the cost of padding: see `benchmarks.padding`.
 
 Shapes: B batch, T length, V vocabulary.
 """
@@ -54,18 +54,18 @@ PEERS = ("keras_hub", "transformers")
 
 
 def batch(sizes, seed):
-    """Draw a batch: ids, segments and places, and what is asked for."""
+    """Draw a batch: ids, segments, masked positions, and labels."""
     draw = np.random.default_rng(seed)
     B, T, V = sizes["batch"], sizes["length"], sizes["vocab"]
-    places = draw.permuted(np.tile(np.arange(T), (B, 1)), axis=1)
-    places = np.sort(places[:, : math.ceil(0.15 * T)]).astype("int32")
+    positions = draw.permuted(np.tile(np.arange(T), (B, 1)), axis=1)
+    positions = np.sort(positions[:, : math.ceil(0.15 * T)]).astype("int32")
     x = {
         "token_ids": draw.integers(1, V, (B, T), "int32"),
         "segment_ids": np.tile(np.arange(T) >= T // 2, (B, 1)).astype("int32"),
-        "mask_positions": places,
+        "mask_positions": positions,
     }
     y = {
-        "masked_lm": draw.integers(1, V, places.shape, "int32"),
+        "masked_lm": draw.integers(1, V, positions.shape, "int32"),
         "next_sentence": draw.integers(0, 2, B, "int32"),
     }
     return x, y
@@ -88,7 +88,7 @@ def on_torch(model, x, y, dtype):
     """Make a contender of `transformers`' model, trained as its users do."""
     import torch
 
-    labels = np.full(x["token_ids"].shape, -100)  # -100: not asked for
+    labels = np.full(x["token_ids"].shape, -100)  # -100: not masked
     np.put_along_axis(labels, x["mask_positions"], y["masked_lm"], axis=1)
     given = {
         "input_ids": x["token_ids"],
@@ -103,11 +103,11 @@ def on_torch(model, x, y, dtype):
     adam = torch.optim.Adam(
         model.parameters(), lr=berts.RATE, eps=berts.EPSILON
     )
-    ask = in_precision(lambda given: model(**given), dtype)
+    call = in_precision(lambda given: model(**given), dtype)
 
     def learn():
         adam.zero_grad()
-        loss = ask(given).loss
+        loss = call(given).loss
         loss.backward()
         return loss
 
@@ -118,7 +118,7 @@ def on_torch(model, x, y, dtype):
 
     @torch.no_grad()
     def forward():
-        found = ask(given)
+        found = call(given)
         masked = found.prediction_logits.float().cpu().numpy()
         masked = np.take_along_axis(
             masked, x["mask_positions"][..., None], axis=1
@@ -137,7 +137,7 @@ def on_torch(model, x, y, dtype):
 def rivals(sizes, dtype, peers=PEERS, seed=0):
     """Make contenders that hold the same weights: dict of name to Contender.
 
-    Ours are called by what they are asked.
+    Ours are named by their objectives.
 
     Raises:
         ValueError: if a peer has another number of weights than ours, or in
@@ -146,7 +146,7 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
     keras.utils.set_random_seed(seed)
     x, y = batch(sizes, seed)
     mine = {
-        question: berts.ours(sizes, dtype, question) for question in COMPARED
+        objective: berts.ours(sizes, dtype, objective) for objective in COMPARED
     }
     only = {"masked_lm": y["masked_lm"]}
     found = {
@@ -173,7 +173,7 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
 
 
 def check_size(mine, name, count):
-    """See that a peer has as many weights as ours."""
+    """Raise a ValueError unless a peer has as many weights as ours."""
     if count != mine.count_params():
         counts = {"keras_seq": mine.count_params(), name: count}
         raise ValueError(f"All must have as many weights. Received {counts}.")
@@ -183,7 +183,7 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
     """Time the pretraining step in one precision.
 
     Returns:
-        list of a dict for each of our two: `questions, dtype, builds,
+        list of a dict for each of our two: `objective, dtype, builds,
         seconds{name: summary}, ratio{peer: ours / peer}`.
     """
     seconds = contenders.turns(
@@ -193,12 +193,12 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
         {"training": "step"},
     )["training"]
     results = []
-    for question, compared in COMPARED.items():
-        timed = {"keras_seq": seconds[question]}
+    for objective, compared in COMPARED.items():
+        timed = {"keras_seq": seconds[objective]}
         timed |= {name: seconds[name] for name in compared if name in peers}
         results.append(
             {
-                "questions": question,
+                "objective": objective,
                 "dtype": dtype,
                 "builds": builds,
                 "seconds": {n: report.summary(s) for n, s in timed.items()},
@@ -215,10 +215,10 @@ def measure(sizes, dtype, peers=PEERS, rounds=10, builds=2):
 def row(result):
     """Write a result as a line of the table: ours in ms, then the ratios."""
     if "texts" in result:
-        what = f"{result['texts']}, a text by length"
+        what = f"{result['texts']}, a text, bucketed"
         ms = 1000 * result["seconds_per_text"]["by length"]
     else:
-        what = result["questions"]
+        what = result["objective"]
         ms = 1000 * result["seconds"]["keras_seq"]["median"]
     cells = {"what": what, "dtype": result["dtype"], "ms": f"{ms:.2f}"}
     times = {f"ours/{n}": t for n, t in result.get("ratio", {}).items()}
@@ -230,7 +230,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 10, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 2, []

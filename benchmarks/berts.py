@@ -1,12 +1,12 @@
-"""BERTs of one size and of the same weights: ours and its peers'.
+"""BERTs of one size with the same weights: ours and other libraries'.
 
-Sizes are `{"vocab", "units", "heads", "layers", "length"}`; the network inside
-a block is 4 units wide. None has dropout, for each library draws in its own
-way; all learn by Adam, as Keras sets it.
+Sizes are `{"vocab", "units", "heads", "layers", "length"}`; the feed-forward
+network is 4 * units wide. None has dropout, because each library draws random
+numbers in its own way; all use Adam with Keras's settings.
 
-    hidden words      ours without the next sentence, and KerasHub's
-                      `BertMaskedLM`, which asks no more than that
-    both questions    ours with it, and `transformers`' `BertForPreTraining`
+    MLM            ours without next sentence prediction, and KerasHub's
+                   `BertMaskedLM`
+    MLM and NSP    ours with it, and `transformers`' `BertForPreTraining`
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from keras_seq.models import BERT, BERTPretrainer
 from keras_seq.training import TokenCrossEntropy
 
 RATE, EPSILON = 1e-4, 1e-7  # Adam's
-WORDS, BOTH = "hidden words", "both questions"
+WORDS, BOTH = "MLM", "MLM and NSP"
 
 
 def adam():
@@ -26,9 +26,9 @@ def adam():
     return keras.optimizers.Adam(RATE, epsilon=EPSILON)
 
 
-def ours(sizes, dtype, question):
-    """Make our BERT, built and compiled, to be asked one or both questions."""
-    both = question == BOTH
+def ours(sizes, dtype, objective):
+    """Make our BERT for one or both objectives, built and compiled."""
+    both = objective == BOTH
     bert = BERT(
         sizes["vocab"],
         sizes["units"],
@@ -72,10 +72,10 @@ def of_keras_hub(sizes, dtype):
 
 
 def of_transformers(mine):
-    """Make `transformers`' `BertForPreTraining` of our weights, to be trained.
+    """Make `transformers`' `BertForPreTraining` with our weights.
 
     Args:
-        mine: `BERTPretrainer` that asks both questions.
+        mine: `BERTPretrainer` with both objectives.
     """
     import transformers
 
@@ -85,11 +85,11 @@ def of_transformers(mine):
 
 
 def in_keras_hub_order(weights):
-    """Reorder our weights: KerasHub has a block's norms before its network."""
+    """Reorder our weights: in KerasHub both norms of a block come first."""
     bias, words, segments, positions, *rest = weights
     norm, blocks, heads = rest[:2], rest[2:-6], rest[-6:]
     ordered = [words, positions, segments, *norm]
     for i in range(0, len(blocks), 16):
         block = blocks[i : i + 16]
-        ordered += [*block[:8], *block[12:], *block[8:12]]
+        ordered += [*block[:10], *block[14:], *block[10:14]]
     return [*ordered, *heads[:2], bias, *heads[2:]]

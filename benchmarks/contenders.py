@@ -4,8 +4,8 @@ A training step is forward, the mean square of all outputs as the loss,
 backward through the whole layer, and w -= rate * dw. There is no model, no
 metric and no data set around the layer, and on TensorFlow and JAX the step is
 one compiled function: `train_on_batch` would add the same milliseconds of
-Python to everybody, and so bring every ratio nearer to 1. PyTorch runs
-eagerly, as it is mostly used.
+Python to each library, which moves every ratio closer to 1. PyTorch runs
+eagerly, its usual mode.
 
     ours = of_keras(layer, x)
     ours.forward(), ours.step()
@@ -38,8 +38,10 @@ def race(make, peers, rounds, builds):
     """Time the training step and the forward pass of several contenders.
 
     Args:
-        make, rounds, builds: as of `turns`, "keras_seq" among the names.
-        peers: names of those that ours is compared with.
+        make: as in `turns`, with "keras_seq" among the names.
+        peers: names of the contenders that ours is compared with.
+        rounds: as in `turns`.
+        builds: as in `turns`.
     Returns:
         list of two dicts: `mode, builds, seconds{name: summary},
         ratio{peer: float}`, ours over theirs.
@@ -58,10 +60,10 @@ def race(make, peers, rounds, builds):
 
 
 def turns(make, rounds, builds, modes=MODES):
-    """Time several contenders in turns, made anew several times.
+    """Time several contenders in turns, built several times.
 
-    The same function compiled twice can differ by a fifth, for as long as it
-    lives. So all are made several times, and timed each time.
+    The speed of a compiled function can differ by a fifth from one compilation
+    to the next. All are therefore built several times, and timed each time.
 
     Args:
         make: function of an int, the build, to a dict of name to Contender.
@@ -85,7 +87,7 @@ def turns(make, rounds, builds, modes=MODES):
 
 
 def matmul_rate(dtype, size):
-    """Measure what the machine can do: operations a second of one product.
+    """Return the operations per second of one large matrix product.
 
     Args:
         dtype: str, "float32" or "bfloat16".
@@ -133,7 +135,7 @@ def _of_tensorflow(layer, x):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(layer(x, training=True) ** 2)
         for w, dw in zip(weights, tape.gradient(loss, weights)):
-            # (The slope of an embedding comes as slices.)
+            # (The gradient of an embedding is a set of slices.)
             w.assign_sub(RATE * tf.convert_to_tensor(dw))
         return loss
 
@@ -160,8 +162,8 @@ def _of_jax(layer, x):
         def loss(weights):
             return (outputs(weights, x, True) ** 2).mean()
 
-        slopes = jax.grad(loss)(weights)
-        return [w - RATE * dw for w, dw in zip(weights, slopes)]
+        found = jax.grad(loss)(weights)
+        return [w - RATE * dw for w, dw in zip(weights, found)]
 
     def step():
         nonlocal weights
@@ -172,7 +174,7 @@ def _of_jax(layer, x):
 
 
 def torch_device():
-    """Name the device for a peer on PyTorch: the kind that Keras runs on."""
+    """Return the device for a peer on PyTorch: the one that Keras uses."""
     return "cuda" if report.accelerator() else "cpu"
 
 
@@ -198,8 +200,8 @@ def of_torch(call, weights, x):
     @torch.no_grad()
     def step():
         with torch.enable_grad():
-            slopes = gradients()
-        for w, dw in zip(weights, slopes):
+            found = gradients()
+        for w, dw in zip(weights, found):
             w -= RATE * dw
         weights[0].cpu()  # waits, where the layer is on a device
 
@@ -212,7 +214,7 @@ def of_torch(call, weights, x):
 def of_model(model, x, *y):
     """Make a contender of a compiled Keras model, stepped as `fit` does.
 
-    For a whole model of many milliseconds: here those of Python count little.
+    For a whole model of many milliseconds: the time of Python is negligible.
 
     Args:
         model: a built and compiled `keras.Model`.
@@ -240,10 +242,10 @@ def of_model(model, x, *y):
 
 
 def quicker_threads(work):
-    """Give the number of threads, 1 or all, with which PyTorch is quicker.
+    """Return the number of threads, 1 or all, with which PyTorch is faster.
 
-    A recurrent layer is many small products, and on a busy machine a second
-    thread that everybody waits for can make them a hundred times slower.
+    A recurrent layer is many small products, and on a busy machine waiting
+    for a second thread can make them a hundred times slower.
     """
     counts = {1, report.cores()}
     works = {n: with_threads(n, work) for n in counts}
@@ -252,7 +254,7 @@ def quicker_threads(work):
 
 
 def with_threads(threads, work):
-    """Give a function that sets PyTorch's threads, then does the work."""
+    """Return a function that sets PyTorch's threads, then does the work."""
     import torch
 
     def run():

@@ -1,15 +1,15 @@
-"""Our decoding beside the loop that everybody writes first.
+"""Our decoding and a plain loop over the growing prefix.
 
     KERAS_BACKEND=jax python -m benchmarks.decoding
 
-A translator says LENGTH tokens, none of which ends it, for a batch of 1 and
-of 64 sources: `generate` with Greedy and with a beam of four, and a plain
-Keras loop that calls the model on the growing prefix and takes the likeliest
-token, as it comes: not compiled, and with everything computed again at each
-step. Nothing is timed before greedy and that loop say the same tokens, but
-for one in a hundred, where two were as good as equal.
+A translator generates LENGTH tokens without an end token, for a batch of 1 and
+of 64 sources: `generate` with Greedy and with a beam of four, and a plain Keras
+loop that calls the model on the growing prefix and takes the most likely token:
+not compiled, and with the whole prefix recomputed at each step. Both must
+generate the same tokens, except for one in a hundred (near ties), before they
+are timed.
 
-Shapes: B batch, S source length, L written length.
+Shapes: B batch, S source length, L generated length.
 """
 
 import keras
@@ -26,14 +26,14 @@ QUICK_SIZES = {"vocab": 11, "units": 5, "source": 3, "length": 4}
 
 
 def growing_prefix(model, source, length):
-    """Say `length` tokens the plain way: int (B, S) -> int (B, L)."""
-    said = np.full((len(source), 1), model.start_id, "int32")
+    """Generate `length` tokens by a plain loop: int (B, S) -> int (B, L)."""
+    ids = np.full((len(source), 1), model.start_id, "int32")
     for _ in range(length):
-        logits = model({"source": source, "target": said}, training=False)
+        logits = model({"source": source, "target": ids}, training=False)
         last = np.array(keras.ops.convert_to_numpy(logits[:, -1]))
         last[:, [model.pad_id, model.end_id]] = -np.inf
-        said = np.append(said, last.argmax(-1)[:, None], axis=1)
-    return said[:, 1:].astype("int32")
+        ids = np.append(ids, last.argmax(-1)[:, None], axis=1)
+    return ids[:, 1:].astype("int32")
 
 
 def ways(kind, batch, sizes, seed=0):
@@ -53,13 +53,13 @@ def ways(kind, batch, sizes, seed=0):
     model = KINDS[kind](vocab, vocab, sizes["units"])
     model({"source": source, "target": source[:, :1]})
 
-    def speak(sampler):
+    def decode(sampler):
         return generate(model, source, sampler, max_length=length).ids
 
     on = {"min_length": length}  # until the end
     return {
-        "greedy": lambda: speak(Greedy(**on)),
-        "beam 4": lambda: speak(BeamSearch(4, **on)),
+        "greedy": lambda: decode(Greedy(**on)),
+        "beam 4": lambda: decode(BeamSearch(4, **on)),
         "growing prefix": lambda: growing_prefix(model, source, length),
     }
 
@@ -71,12 +71,14 @@ def measure(kind, batch, sizes, rounds):
         dict: `model, batch, length, seconds{way: summary}, tokens_per_second
         {way: float}, beam_over_greedy, prefix_over_greedy`.
     Raises:
-        ValueError: if greedy and the growing prefix say different tokens.
+        ValueError: if greedy decoding and the loop generate other tokens.
     """
     calls = ways(kind, batch, sizes)
     same = np.mean(calls["greedy"]() == calls["growing prefix"]())
-    if same < 0.99:  # near ties fall the other way now and then
-        raise ValueError(f"Greedy must say what the loop says: {same:.3f}.")
+    if same < 0.99:  # near ties may differ
+        raise ValueError(
+            f"Greedy must generate the tokens of the loop: {same:.3f}."
+        )
     once = {way: calls[way] for way in ("greedy", "growing prefix")}
     often = {way: calls[way] for way in ("greedy", "beam 4")}
     beside = time_interleaved(once, rounds=1, warmup=0)
@@ -110,7 +112,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 15)
     sizes = QUICK_SIZES if args.quick else SIZES
     results = [

@@ -1,14 +1,14 @@
-"""Our GPT speaking beside its peers': tokens per second, one run, in turns.
+"""Generation speed of our GPT and of other libraries, in turns.
 
     KERAS_BACKEND=tensorflow python -m benchmarks.generation --peers keras_hub
 
-GPTs of one size and of random weights go on greedily from a prompt of 8 tokens:
-ours with its cache; ours reading everything again at each step, timed once and
-for up to 200 tokens; KerasHub's `GPT2CausalLM`; and `transformers`'
-`GPT2LMHeadModel` on PyTorch. Nobody stops at an end. Compiling is not timed:
-each speaks once before.
+GPTs of one size with random weights continue a prompt of 8 tokens by greedy
+decoding: ours with its key-value cache; ours without it, timed once and for up
+to 200 tokens; KerasHub's `GPT2CausalLM`; and `transformers`' `GPT2LMHeadModel`
+on PyTorch. None has an end token. Each runs once before it is timed, so
+compilation does not count.
 
-Shapes: B batch, L tokens said.
+Shapes: B batch, L generated tokens.
 """
 
 import keras
@@ -26,19 +26,19 @@ PEERS = ("keras_hub", "transformers")
 
 
 def ours(sizes, prompt, length):
-    """Make a speaker with the cache, and where it can be waited for without."""
+    """Return generators with the cache and, for short texts, without."""
     model = gpts.ours(sizes, PROMPT + length)
-    speakers = {"keras_seq": model}
+    generators = {"keras_seq": model}
     if length <= PATIENCE:
-        speakers["uncached"] = WithoutCache(model)
+        generators["uncached"] = WithoutCache(model)
     return {
         name: lambda m=m: generate(m, prompt, max_length=length).ids
-        for name, m in speakers.items()
+        for name, m in generators.items()
     }
 
 
 def of_keras_hub(sizes, prompt, length):
-    """Make KerasHub's GPT-2 speak, from ids."""
+    """Return a generator of KerasHub's GPT-2, from ids."""
     model = gpts.of_keras_hub(sizes, PROMPT + length)
     model.compile(sampler="greedy")
     room = ((0, 0), (0, length))
@@ -47,15 +47,15 @@ def of_keras_hub(sizes, prompt, length):
         "padding_mask": np.pad(np.ones_like(prompt), room),
     }
 
-    def speak():
-        said = model.generate(dict(inputs), stop_token_ids=None)
-        return np.asarray(said["token_ids"])[:, PROMPT:]
+    def decode():
+        output = model.generate(dict(inputs), stop_token_ids=None)
+        return np.asarray(output["token_ids"])[:, PROMPT:]
 
-    return {"keras_hub": speak}
+    return {"keras_hub": decode}
 
 
 def of_transformers(sizes, prompt, length):
-    """Make `transformers`' GPT-2 speak, on PyTorch."""
+    """Return a generator of `transformers`' GPT-2 on PyTorch."""
     import torch
 
     device = contenders.torch_device()
@@ -63,8 +63,8 @@ def of_transformers(sizes, prompt, length):
     ids = torch.as_tensor(prompt, dtype=torch.long, device=device)
 
     @torch.no_grad()
-    def speak():
-        said = model.generate(
+    def decode():
+        output = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
             min_new_tokens=length,
@@ -72,23 +72,23 @@ def of_transformers(sizes, prompt, length):
             do_sample=False,
             pad_token_id=0,
         )
-        return said.cpu().numpy()[:, PROMPT:]
+        return output.cpu().numpy()[:, PROMPT:]
 
-    return {"transformers": speak}
+    return {"transformers": decode}
 
 
 MAKE = {"keras_hub": of_keras_hub, "transformers": of_transformers}
 
 
 def measure(sizes, batch, length, peers=PEERS, rounds=5):
-    """Time all speakers in turns.
+    """Time all generators in turns.
 
     Returns:
         dict: `batch, length, tokens_per_second{name: float}, ratio{name:
         float}`, our seconds over those of each.
     Raises:
-        ValueError: if one says another number of tokens, or ours says other
-            tokens without its cache (but for near ties).
+        ValueError: if the numbers of tokens differ, or our tokens with and
+            without the cache differ (except for near ties).
     """
     keras.utils.set_random_seed(0)
     draw = np.random.default_rng(0)
@@ -96,13 +96,19 @@ def measure(sizes, batch, length, peers=PEERS, rounds=5):
     calls = ours(sizes, prompt, length)
     for name in peers:
         calls |= MAKE[name](sizes, prompt, length)
-    said = {name: call() for name, call in calls.items()}
-    if any(ids.shape != (batch, length) for ids in said.values()):
-        shapes = {name: ids.shape for name, ids in said.items()}
-        raise ValueError(f"All must say {length} tokens. Received {shapes}.")
-    same = np.mean(said["keras_seq"] == said.get("uncached", said["keras_seq"]))
+    outputs = {name: call() for name, call in calls.items()}
+    if any(ids.shape != (batch, length) for ids in outputs.values()):
+        shapes = {name: ids.shape for name, ids in outputs.items()}
+        raise ValueError(
+            f"All must generate {length} tokens. Received {shapes}."
+        )
+    same = np.mean(
+        outputs["keras_seq"] == outputs.get("uncached", outputs["keras_seq"])
+    )
     if same < 0.9:
-        raise ValueError(f"The cache must change nothing: {same:.3f} alike.")
+        raise ValueError(
+            f"The cache must not change the tokens: {same:.3f} equal."
+        )
     slow = {name: calls.pop(name) for name in ("uncached",) if name in calls}
     often = time_interleaved(calls, rounds, warmup=0)
     once = time_interleaved(
@@ -139,7 +145,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 5, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     results = [

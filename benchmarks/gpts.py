@@ -1,7 +1,7 @@
-"""GPTs of one size and of random weights: ours and its peers'.
+"""GPTs of one size with random weights: ours and those of other libraries.
 
-Sizes are `{"vocab", "units", "heads", "layers"}`; the network inside a block
-is 4 units wide. None has dropout, and none knows of padding.
+Sizes are `{"vocab", "units", "heads", "layers"}`; the feed-forward
+network is 4 * units wide. None has dropout or padding.
 """
 
 import numpy as np
@@ -53,6 +53,6 @@ def of_transformers(sizes, max_length):
         n_layer=sizes["layers"],
         n_head=sizes["heads"],
         bos_token_id=0,
-        eos_token_id=None,  # nobody stops at an end
+        eos_token_id=None,  # no end token
     )
     return transformers.GPT2LMHeadModel(config).eval()

@@ -1,8 +1,7 @@
-"""What padding costs: real texts at one length, and batched by length.
+"""The cost of padding: real texts at one length, and bucketed by length.
 
-The longest text decides how long every row is, if all are padded to one
-length; most of what is computed then is about padding. `BatchByLength` puts
-texts of like length together.
+If all rows are padded to the longest text, most of the computation is on
+padding. `BatchByLength` batches texts of similar length.
 """
 
 import keras
@@ -16,7 +15,7 @@ from keras_seq.training import BatchByLength, without_padding
 
 
 def real_texts():
-    """Give the name of a collection of real texts, and the texts."""
+    """Return the name of a data set of real texts, and the texts."""
     try:
         return "nsmc-40k", data.nsmc()[0]
     except FileNotFoundError as error:
@@ -26,15 +25,15 @@ def real_texts():
 
 
 def by_length(name, texts, sizes, rounds=3):
-    """Time training on texts, padded to one length and batched by length.
+    """Time training on texts, padded to one length and bucketed by length.
 
-    The model is asked for hidden words. Of either epoch the first batches of
-    a random order are timed, after each was trained on once.
+    The objective is masked language modeling. The first batches of a random
+    order are timed, after one round of training on each.
 
     Args:
-        name: str, what the texts are called.
+        name: str, name of the texts.
         texts: list of str.
-        sizes: as of `benchmarks.bert`; longer texts are cut to `length`.
+        sizes: as in `benchmarks.bert`; longer texts are cut to `length`.
         rounds: int > 0. Default 3.
     Returns:
         dict: `texts, dtype, rows, padding{way: share of an epoch's ids},
@@ -51,7 +50,7 @@ def by_length(name, texts, sizes, rounds=3):
     longest = max(map(len, rows))
     calls, counts, padding = {}, {}, {}
     for way, buckets in (("one length", [longest]), ("by length", None)):
-        labels = np.zeros(len(rows))  # are drawn later: hidden words
+        labels = np.zeros(len(rows))  # replaced later by masked words
         epoch = BatchByLength(rows, labels, sizes["batch"], buckets=buckets)
         batches = [epoch[i][0] for i in range(len(epoch))]
         padding[way] = 1 - sum(map(len, rows)) / sum(b.size for b in batches)
@@ -73,7 +72,7 @@ def by_length(name, texts, sizes, rounds=3):
 
 
 def reader(batches, tokenizer, sizes):
-    """Give a function that trains a new model on each batch, words hidden."""
+    """Return a function that trains a new model on each masked batch."""
     masker = MaskedLMMaskGenerator(tokenizer)
     keras.utils.set_random_seed(0)
     model = berts.ours(sizes, "float32", berts.WORDS)

@@ -1,10 +1,10 @@
-"""Our recurrent layers beside Keras's and PyTorch's: same weights, same run.
+"""Time of our recurrent layers, Keras's and PyTorch's: same weights, in turns.
 
     KERAS_BACKEND=jax python -m benchmarks.recurrent --peers keras,torch
 
-Timed are one training step and one forward pass of the layer alone, as
-`contenders` makes them. All get the same random weights, and nothing is timed
-before their outputs agree to 1e-4.
+One training step and one forward pass of the layer alone are timed, as
+`contenders` defines them. All get the same random weights, and their outputs
+must agree to 1e-4 before they are timed.
 
 Shapes: B batch, T steps, D input width, U units, G gates.
 """
@@ -23,8 +23,8 @@ OURS = {"SimpleRNN": SimpleRNN, "GRU": GRU, "LSTM": LSTM}
 SHAPES = ((64, 64, 128, 128), (32, 32, 256, 256), (32, 100, 16, 64))
 QUICK_SHAPES = ((4, 7, 5, 3),)
 PEERS = ("keras", "torch")
-# The block of Keras's weights that stands at each place of PyTorch's: the GRU
-# has update, reset, candidate in Keras and reset, update, candidate there.
+# For each gate of PyTorch, its index in Keras's weights: the GRU has update,
+# reset, candidate in Keras and reset, update, candidate in PyTorch.
 TORCH_GATES = {"SimpleRNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 1, 2, 3]}
 
 
@@ -69,7 +69,7 @@ def random_weights(kind, width, units, random):
 
 
 def _keras(layer_class, weights, x):
-    """Give a Keras layer these weights and make it a contender."""
+    """Make a contender of a Keras layer with these weights."""
     layer = layer_class(weights[1].shape[0], return_sequences=True)
     layer.build(x.shape)
     layer.set_weights(weights)
@@ -158,7 +158,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 40, PEERS)
     shapes = QUICK_SHAPES if args.quick else SHAPES
     builds, results = 1 if args.quick else 5, []

@@ -1,4 +1,4 @@
-"""What a benchmark writes down: medians, the machine, the versions, the date.
+"""The report of a benchmark: medians, the machine, the versions, the date.
 
 How functions are timed: `keras_seq.evaluation.time_interleaved`.
 """
@@ -19,7 +19,7 @@ import keras_seq
 
 
 def summary(seconds):
-    """Give the median, the quickest tenth and the slowest tenth, in seconds."""
+    """Return the median, the fastest and the slowest tenth, in seconds."""
     ordered = sorted(seconds)
     tenth = len(ordered) // 10
     return {
@@ -42,7 +42,7 @@ def machine():
 
 
 def _processor():
-    """Read the processor's model, which `platform` knows on macOS alone."""
+    """Return the model of the processor (`platform` has it only on macOS)."""
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -52,7 +52,7 @@ def _processor():
 
 
 def cores():
-    """Count the cores this process may use, not those that the machine has."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
@@ -79,7 +79,7 @@ def accelerator():
     return None
 
 
-PACKAGES = {"keras_hub": "keras-hub"}  # where pip calls it otherwise
+PACKAGES = {"keras_hub": "keras-hub"}  # names for pip
 
 
 def arguments(doc, rounds, peers=None, dtypes=None):
@@ -123,14 +123,14 @@ def _known(names, peers):
 
 
 def publish(name, args, results, row, **settings):
-    """Print the results as a table and write them down.
+    """Print the results as a table and save them.
 
     Args:
         name: str, the benchmark.
-        args: what `arguments` gave.
+        args: as returned by `arguments`.
         results: list of dict.
         row: function of a result to a dict, its line of the table.
-        settings: what else the file says, such as sizes.
+        settings: more entries of the file, such as sizes.
     """
     backend = keras.backend.backend()
     peers = [PACKAGES.get(peer, peer) for peer in getattr(args, "peers", ())]
@@ -151,16 +151,16 @@ def publish(name, args, results, row, **settings):
 
 
 def installed(names):
-    """Give those of the peers that can be imported; say which cannot."""
+    """Return the names that can be imported; print the others."""
     there = [n for n in names if importlib.util.find_spec(n)]
     absent = [n for n in names if n not in there]
     if absent:
-        print(f"Left out, for it is not installed: {', '.join(absent)}")
+        print(f"Skipped, not installed: {', '.join(absent)}")
     return there
 
 
 def versions(*packages):
-    """Give the installed version of each package, as a dict."""
+    """Return the installed version of each package, as a dict."""
     return {name: importlib.metadata.version(name) for name in packages}
 
 
@@ -168,8 +168,8 @@ def write(path, **content):
     """Write content, with the date and the machine, as a JSON file.
 
     Args:
-        path: where to; its folder is made.
-        content: anything JSON knows.
+        path: the file; its folder is created.
+        content: values that JSON can hold.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ def write(path, **content):
 
 
 def table(rows):
-    """Lay out dicts with the same keys as lines of text under their keys."""
+    """Format dicts with the same keys as aligned lines of text."""
     cells = [list(rows[0]), *[[str(v) for v in row.values()] for row in rows]]
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = [

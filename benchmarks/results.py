@@ -1,11 +1,11 @@
-"""Keep what was measured, and lay it out in the README and docs/speed.md.
+"""Keep measured results, and write their tables to README and docs/speed.md.
 
     python -m benchmarks.results keep runs/03_gates   # into results/
-    python -m benchmarks.results pages                # the tables alone
+    python -m benchmarks.results pages                # only the tables
 
-A kept file is a tutorial's results.json with the machine and the date, and of
-some tutorials a picture. The tables are made from the files in results/, never
-typed.
+A kept file is the results.json of a tutorial with the machine and the date, and
+for some tutorials a figure. The tables are generated from the files in
+results/, never typed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 
-# What the README shows of a kept file: metric -> how it is called there.
+# Rows of the README from a kept file: metric -> name in the table.
 SHOWN = {
     "01_hello_rnn-tinyshakespeare": {
         "loss_rnn": "RNN, nats per character",
@@ -36,12 +36,12 @@ SHOWN = {
         "adding_mse_lstm_100": "the same, LSTM",
     },
     "04_seq2seq-dates": {
-        "exact_match": "dates -> ISO, exact, one context of 128 numbers",
+        "exact_match": "dates -> ISO, exact, one context vector of 128",
     },
     "05_attention-dates": {
         "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
         "exact_match_luong_dot": "the same, Luong, dot",
-        "alignment_bahdanau": "attention on the right field, Bahdanau",
+        "alignment_bahdanau": "attention on the correct span, Bahdanau",
     },
     "05_attention-docstrings": {
         "rouge_l_bahdanau": "docstring -> its summary, ROUGE-L",
@@ -50,31 +50,31 @@ SHOWN = {
         "exact_match": "dates -> ISO, exact, Transformer",
     },
     "07_chatbot-dialogues": {
-        "chrf_recurrent": "small talk, chrF, one context",
+        "chrf_recurrent": "dialogues, chrF, one context vector",
         "chrf_attention": "the same, Bahdanau",
         "chrf_transformer": "the same, Transformer",
     },
     "07_chatbot-chatbot_ko": {
-        "chrf_recurrent": "Korean answers, chrF, one context",
+        "chrf_recurrent": "Korean answers, chrF, one context vector",
         "chrf_attention": "the same, Bahdanau",
         "chrf_transformer": "the same, Transformer",
     },
     "08_gpt-tinyshakespeare": {
-        "loss": "GPT, 1.5 million letters read, nats per character",
+        "loss": "GPT, 1.5 million characters, nats per character",
     },
     "09_bert-pydocs": {
-        "mlm_accuracy": "hidden words of Python's documents",
-        "nsp_accuracy": "did this text follow?",
+        "mlm_accuracy": "masked words of Python's documentation, accuracy",
+        "nsp_accuracy": "next sentence prediction, accuracy",
     },
     "09_bert-nsmc": {
-        "mlm_accuracy": "hidden pieces of Korean film reviews (nsmc-40k)",
+        "mlm_accuracy": "masked subwords of Korean film reviews (nsmc-40k)",
     },
     "10_finetune-pydocs": {
         "accuracy_pretrained_100": "docstring -> package, 100 labels, BERT",
         "accuracy_scratch_100": "the same, from scratch",
         "accuracy_pretrained_1600": "the same, 1,600 labels, BERT",
         "tagging_f1": "year, month and day in a sentence, entity F1",
-        "span_exact_match": "the answer to a question in a text, exact",
+        "span_exact_match": "answer span of a question in a text, exact",
     },
     "10_finetune-nsmc": {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
@@ -85,24 +85,24 @@ SHOWN = {
     },
     "11_vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
-        "vit_accuracy_longer": "the same ViT, eight times the epochs, or once",
-        "cnn_accuracy_100": "the same, ResNet of as many weights",
+        "vit_accuracy_longer": "the same ViT, eight times the epochs, one run",
+        "cnn_accuracy_100": "the same, ResNet with as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
         "cnn_accuracy_10": "the same, ResNet",
     },
     "11_vit-cifar10-10k": {
-        "vit_accuracy_100": "photograph (cifar10-10k) -> class, ViT",
-        "cnn_accuracy_100": "the same, ResNet of as many weights",
+        "vit_accuracy_100": "photo (cifar10-10k) -> class, ViT",
+        "cnn_accuracy_100": "the same, ResNet with as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
         "cnn_accuracy_10": "the same, ResNet",
     },
 }
-# What is kept of a tutorial's pictures, beside its results.
+# Figures of a tutorial that are kept beside its results.
 PICTURES = {"11_vit": ("accuracy",)}
-# The rungs, each with the figure that is to be beaten and how it decodes.
+# The models, each with the published BLEU to exceed and its decoding.
 LADDER = {
-    "lstm": ("LSTM, one context", 13.76),
-    "gru": ("GRU, one context", 20.61),
+    "lstm": ("LSTM, one context vector", 13.76),
+    "gru": ("GRU, one context vector", 20.61),
     "bahdanau": ("Bahdanau", 28.30),
     "luong": ("Luong, beam of 5", 30.40),
     "transformer": ("Transformer", 36.52),
@@ -110,9 +110,9 @@ LADDER = {
 
 
 def keep(folder):
-    """Copy a run's results.json into results/, with machine and date.
+    """Copy results.json and `PICTURES` of a run into results/.
 
-    So are its `PICTURES`.
+    The machine and the date are added.
 
     Raises:
         ValueError: if it was a trial run.
@@ -120,7 +120,9 @@ def keep(folder):
     text = (pathlib.Path(folder) / "results.json").read_text("utf-8")
     run = json.loads(text)
     if run["quick"]:
-        raise ValueError(f"`folder` must hold a whole run. Received {folder}.")
+        raise ValueError(
+            f"`folder` must hold a complete run. Received {folder}."
+        )
     run.pop("pretrained", None)  # a folder of this machine
     seed = f"-seed{run['seed']}" if run["seed"] else ""
     rung = f"-{run['rung']}" if run.get("rung") else ""
@@ -133,35 +135,35 @@ def keep(folder):
 
 
 def learned():
-    """Lay out what the tutorials measured: Markdown tables for the README."""
+    """Return the results of the tutorials: Markdown tables for the README."""
     lines = ["| tutorial | what | baseline | measured |", "|---|---|---|---|"]
     for stem, names in SHOWN.items():
         if (RESULTS / f"{stem}.json").exists():
             lines += tutorial_rows(stem, names)
-    ladder = "| German to English | to beat | BLEU | weights | minutes |"
+    ladder = "| German to English | published | BLEU | weights | minutes |"
     return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
 
 
 def speeds():
-    """Lay out what the benchmarks measured: Markdown tables for docs/."""
+    """Return the results of the benchmarks: Markdown tables for docs/."""
     peers = "Keras | KerasHub | PyTorch | `transformers`"
     lines = [
         *table(
-            "| training step | beside Keras | beside PyTorch |",
+            "| training step | time / Keras | time / PyTorch |",
             speed_rows("recurrent-tensorflow"),
         ),
         *table(
-            f"| training step of 4 layers | {peers} | of a matrix product |",
+            f"| training step of 4 layers | {peers} | share of matmul |",
             block_rows("transformer-tensorflow"),
         ),
         *table(
-            "| decoding | greedy | beam 4 / greedy | prefix / greedy |",
+            "| decoding | greedy | beam 4 / greedy | whole prefix / greedy |",
             decoding_rows("decoding-tensorflow"),
         ),
         *table(
-            "| GPT, tokens per second | cached | without | KerasHub | "
+            "| GPT, tokens per second | cached | without cache | KerasHub | "
             "`transformers` |",
-            speaking_rows("generation-tensorflow"),
+            generation_rows("generation-tensorflow"),
         ),
         *table(
             "| pretraining step of BERT-mini | ours | KerasHub | "
@@ -169,17 +171,17 @@ def speeds():
             pretraining_rows("bert-tensorflow"),
         ),
         *table(
-            "| BERT-mini on real texts | padding at one length | by length | "
-            "time of a text, by length | at one length |",
+            "| BERT-mini on real texts | padding, one length | bucketed | "
+            "time per text, bucketed | one length / bucketed |",
             padding_rows("bert-tensorflow"),
         ),
         *table(
-            "| ViT | ours | KerasHub | `transformers` | of a matrix product |",
+            "| ViT | ours | KerasHub | `transformers` | share of matmul |",
             image_rows("vit-tensorflow"),
         ),
         *table(
             "| ViT, JAX on one NVIDIA H100 | ours | KerasHub | "
-            "`transformers` | of a matrix product |",
+            "`transformers` | share of matmul |",
             image_rows("vit-jax-h100"),
         ),
     ]
@@ -187,7 +189,7 @@ def speeds():
 
 
 def table(header, rows):
-    """Give the lines of a table; none, if nothing of it was measured."""
+    """Return the lines of a table, or no lines if there are no results."""
     columns, rows = header.count("|") - 1, list(rows)
     return ["", header, "|---" * columns + "|", *rows] if rows else []
 
@@ -196,11 +198,11 @@ PAGES = {"README.md": learned, "docs/speed.md": speeds}
 
 
 def tutorial_rows(stem, names):
-    """Give a line per shown metric of a kept tutorial."""
+    """Yield a line for each shown metric of a kept tutorial."""
     kept = json.loads((RESULTS / f"{stem}.json").read_text("utf-8"))
     for metric, name in names.items():
         plain = kept["baselines"].get(metric)
-        if plain is None:  # of the language models: counting three letters
+        if plain is None:  # language models: the trigram baseline
             plain = kept["baselines"].get("loss_trigram")
         plain = "" if plain is None else f"{plain:.3g}"
         value = kept["metrics"][metric]
@@ -208,7 +210,7 @@ def tutorial_rows(stem, names):
 
 
 def kept_rows(stem):
-    """Give the results of a kept benchmark, none if there is no such file."""
+    """Return the results of a kept benchmark, or [] if there is no file."""
     path = RESULTS / f"{stem}.json"
     return (
         json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
@@ -216,7 +218,7 @@ def kept_rows(stem):
 
 
 def speed_rows(stem):
-    """Give a line per layer and shape of a kept benchmark of layers."""
+    """Yield a line per layer and shape of a kept benchmark of layers."""
     for row in kept_rows(stem):
         if row["mode"] == "training step":
             ratios = [f"{row['ratio'][k]:.2f}" for k in ("keras", "torch")]
@@ -226,7 +228,7 @@ def speed_rows(stem):
 
 
 def block_rows(stem):
-    """Give a line per kind and precision: the training steps of blocks."""
+    """Yield a line per kind and precision: the training steps of blocks."""
     for row in kept_rows(stem):
         if row["mode"] != "training step":
             continue
@@ -239,7 +241,7 @@ def block_rows(stem):
 
 
 def ladder_rows():
-    """Give a line per kept rung of the ladder on Multi30k."""
+    """Yield a line per kept model of the comparison on Multi30k."""
     for rung, (name, to_beat) in LADDER.items():
         path = RESULTS / f"12_ladder-multi30k-{rung}.json"
         if path.exists():
@@ -252,7 +254,7 @@ def ladder_rows():
 
 
 def decoding_rows(stem):
-    """Give a line per model and batch of the kept benchmark of decoding."""
+    """Yield a line per model and batch of the kept benchmark of decoding."""
     for row in kept_rows(stem):
         what = f"{row['model']}, batch {row['batch']}, {row['length']} tokens"
         speed = row["tokens_per_second"]["greedy"]
@@ -261,8 +263,8 @@ def decoding_rows(stem):
         yield f"| {what} | {speed:,.0f} tokens/s | {cells} |"
 
 
-def speaking_rows(stem):
-    """Give a line per batch and length of the benchmark of generation."""
+def generation_rows(stem):
+    """Yield a line per batch and length of the benchmark of generation."""
     for row in kept_rows(stem):
         what = f"batch {row['batch']}, {row['length']} tokens"
         speeds = row["tokens_per_second"]
@@ -272,14 +274,14 @@ def speaking_rows(stem):
 
 
 def pretraining_rows(stem):
-    """Give a line per model of ours and precision."""
+    """Yield a line per objective and precision."""
     for row in kept_rows(stem):
-        if "questions" in row:
-            yield _timed(f"{row['questions']}, {row['dtype']}", row)
+        if "objective" in row:
+            yield _timed(f"{row['objective']}, {row['dtype']}", row)
 
 
 def image_rows(stem):
-    """Give a line per ViT, mode and precision."""
+    """Yield a line per ViT, mode and precision."""
     for row in kept_rows(stem):
         line = _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
         share = row.get("share")
@@ -287,7 +289,7 @@ def image_rows(stem):
 
 
 def _timed(what, row):
-    """Write our milliseconds, and the ratios beside two peers."""
+    """Return a line with our milliseconds and the ratios to two peers."""
     ms = 1000 * row["seconds"]["keras_seq"]["median"]
     ratios = [row["ratio"].get(peer) for peer in ("keras_hub", "transformers")]
     cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
@@ -295,7 +297,7 @@ def _timed(what, row):
 
 
 def padding_rows(stem):
-    """Give a line per collection of texts: padding, and what it costs."""
+    """Yield a line per collection of texts: padding and its cost."""
     for row in kept_rows(stem):
         if "padding" in row:
             share = [row["padding"][w] for w in ("one length", "by length")]
@@ -307,7 +309,7 @@ def padding_rows(stem):
 
 
 def fresh(page):
-    """Give the text of one of PAGES with fresh tables between its marks."""
+    """Return a page of PAGES with new tables between its markers."""
     text = (ROOT / page).read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

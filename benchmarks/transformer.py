@@ -2,18 +2,18 @@
 
     KERAS_BACKEND=jax python -m benchmarks.transformer --peers keras,torch
 
-    encoder, decoder   a stack of blocks, float (B, T, D) in and out; what the
-                       decoders look at is their input
-    Transformer        encoders, and decoders that look at what they gave
+    encoder, decoder   a stack of blocks, float (B, T, D) in and out; the
+                       decoders attend to their own input
+    Transformer        encoders, and decoders that attend to their output
     GPT                ids in, logits out
 
 Ours; Keras's own `MultiHeadAttention`, `Dense` and `LayerNormalization`;
 KerasHub's `TransformerEncoder`, `TransformerDecoder` and `GPT2CausalLM`;
 PyTorch's `TransformerEncoderLayer` and `TransformerDecoderLayer`; and
 `transformers`' `GPT2LMHeadModel`. Each kind is timed in float32 and in
-bfloat16; in the first, ours in bfloat16 takes its turns too. All have as many
-weights, or nothing is timed; encoders and decoders of Keras's layers, in
-float32, are given ours and must give our outputs to 1e-4.
+bfloat16; with float32, ours in bfloat16 is timed as well. All must have the
+same number of weights; encoders and decoders of Keras's layers, in float32, get
+our weights and must return our outputs to 1e-4.
 
 Shapes: B batch, T length, D width, H heads, V vocabulary.
 """
@@ -40,7 +40,7 @@ QUICK_SIZES = {
     "heads": 2,
     "vocab": 11,
 }
-# How often the blocks of each kind look: at themselves; and at a memory.
+# Attentions of the blocks of each kind: encoder blocks 1, decoder blocks 2.
 KINDS = {"encoder": (1,), "decoder": (2,), "Transformer": (1, 2), "GPT": (1,)}
 PEERS = ("keras", "keras_hub", "torch", "transformers")
 HALF = "keras_seq_bfloat16"
@@ -48,13 +48,13 @@ DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def there(kind, peers):
-    """Give those of the peers that have such a kind."""
+    """Return the peers that have this kind."""
     absent = ("keras", "torch") if kind == "GPT" else ("transformers",)
     return [peer for peer in peers if peer not in absent]
 
 
 def ours(sizes, dtype):
-    """Give functions that add our blocks, post-norm, without dropout."""
+    """Return functions that add our blocks, post-norm, without dropout."""
     options = {"dropout": 0.0, "dtype": dtype}
     D, H = sizes["units"], sizes["heads"]
     return (
@@ -64,12 +64,12 @@ def ours(sizes, dtype):
 
 
 def of_keras_layers(sizes, dtype):
-    """Give the same of Keras's own layers, as its examples stack them."""
+    """Return the same with Keras's layers, as in its examples."""
     D, H = sizes["units"], sizes["heads"]
 
-    def look(x, *memory, **options):
-        attend = keras.layers.MultiHeadAttention(H, D // H, dtype=dtype)
-        return norm(x + attend(x, *memory or [x], **options))
+    def attention(x, *memory, **options):
+        layer = keras.layers.MultiHeadAttention(H, D // H, dtype=dtype)
+        return norm(x + layer(x, *memory or [x], **options))
 
     def norm(x):
         return keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype)(x)
@@ -79,13 +79,13 @@ def of_keras_layers(sizes, dtype):
         return norm(x + keras.layers.Dense(D, dtype=dtype)(h))
 
     def decode(x, memory):
-        return network(look(look(x, use_causal_mask=True), memory))
+        return network(attention(attention(x, use_causal_mask=True), memory))
 
-    return lambda x: network(look(x)), decode
+    return lambda x: network(attention(x)), decode
 
 
 def of_keras_hub(sizes, dtype):
-    """Give the same of KerasHub's blocks."""
+    """Return the same with KerasHub's blocks."""
     from keras_hub import layers
 
     args = 4 * sizes["units"], sizes["heads"]
@@ -130,7 +130,7 @@ def gpt(name, sizes, dtype):
 
 
 def of_torch(kind, sizes):
-    """Stack PyTorch's blocks, in evaluation mode: it takes its short cuts."""
+    """Stack PyTorch's blocks in evaluation mode, which uses its fast path."""
     import torch
 
     args = sizes["units"], sizes["heads"], 4 * sizes["units"], 0.0
@@ -166,7 +166,7 @@ def of_torch(kind, sizes):
 
 
 def of_transformers(kind, sizes):
-    """Make `transformers`' GPT-2, which here only reads."""
+    """Make `transformers`' GPT-2, for a forward pass only."""
     model = gpts.of_transformers(sizes, sizes["length"])
     model.to(contenders.torch_device())
     return (
@@ -218,7 +218,7 @@ def rivals(kind, sizes, dtype, peers=PEERS, seed=0):
         found[name] = contenders.of_keras(made, x)
         # (The weights of a whole Transformer come in no simple order.)
         if name == "keras" and dtype == "float32" and len(KINDS[kind]) == 1:
-            check_same(mine, made, kind, sizes, x)
+            check_same(mine, made, x)
     if dtype == "float32":
         half = stack("keras_seq", kind, sizes, DTYPES["bfloat16"])
         found[HALF] = contenders.of_keras(half, x)
@@ -227,10 +227,9 @@ def rivals(kind, sizes, dtype, peers=PEERS, seed=0):
     return found
 
 
-def check_same(mine, theirs, kind, sizes, x):
-    """Give Keras's layers our weights, and see that they give our outputs."""
-    looks = [n for n in KINDS[kind] for _ in range(sizes["layers"])]
-    theirs.set_weights(in_keras_order(mine.get_weights(), looks))
+def check_same(mine, theirs, x):
+    """Set our weights on Keras's layers and compare the outputs."""
+    theirs.set_weights(mine.get_weights())
     y, z = (keras.ops.convert_to_numpy(model(x)) for model in (mine, theirs))
     difference = np.abs(y - z).max()
     if not difference < 1e-4:
@@ -238,25 +237,6 @@ def check_same(mine, theirs, kind, sizes, x):
             "Keras's layers must give our outputs to 1e-4 with our "
             f"weights. Received difference={difference:.2g}."
         )
-
-
-def in_keras_order(weights, looks):
-    """Reorder a stack's weights: ours has its norms last in each block.
-
-    Args:
-        weights: list of arrays, ours.
-        looks: list of int, how many attentions each block has.
-    """
-    ordered, rest = [], iter(weights)
-    for n in looks:
-        *attentions, network, norms = (
-            [next(rest) for _ in range(count)]
-            for count in (*[8] * n, 4, 2 * n + 2)
-        )
-        for i, attention in enumerate(attentions):
-            ordered += [*attention, *norms[2 * i : 2 * i + 2]]
-        ordered += [*network, *norms[-2:]]
-    return ordered
 
 
 def operations(kind, sizes):
@@ -308,7 +288,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 10, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 2, []

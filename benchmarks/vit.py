@@ -1,14 +1,14 @@
-"""Our ViT beside its peers: same sizes, same weights, one run, in turns.
+"""Time of our ViT and of other libraries: same sizes and weights, in turns.
 
     KERAS_BACKEND=jax python -m benchmarks.vit --peers keras_hub
 
 A training step and a forward pass of ViT-Ti/16 for images of 224 x 224, and
-of a small one for images of 32 x 32; images in, logits out. Beside ours
-KerasHub's `ViTBackbone` with a `Dense` on its first token, and `transformers`'
-`ViTForImageClassification` on PyTorch. Each has as many weights as ours, and
-is given the same, and in float32 must give our logits to 1e-4, or nothing is
-timed. Ours computes in its last block the first token alone: the same logits
-for less work. A ratio is our time over a peer's.
+of a small one for images of 32 x 32; images in, logits out. Compared are
+KerasHub's `ViTBackbone` with a `Dense` on its class token, and `transformers`'
+`ViTForImageClassification` on PyTorch. Each gets our weights and, in float32,
+must return our logits to 1e-4 before it is timed. In its last block ours
+computes only the class token: the same logits for less work. A ratio is our
+time divided by the time of the other library.
 
 Shapes: B batch, D width, P numbers of a patch.
 """
@@ -107,17 +107,16 @@ def of_keras_hub(sizes, dtype):
 
 
 def in_keras_hub_order(weights):
-    """Reorder our weights: KerasHub has a norm before what it is in front of.
+    """Reorder our weights: in KerasHub each norm precedes its sublayer.
 
-    Of a block: ours is attention, network, two norms.
+    Our blocks have the order attention, norm, network, norm.
     """
     first, blocks, last = weights[:4], weights[4:-4], weights[-4:]
     ordered = [*first]
     for i in range(0, len(blocks), 16):
-        attention, network, norms = np.split(
-            np.array(blocks[i : i + 16], dtype=object), [8, 12]
-        )
-        ordered += [*norms[:2], *attention, *norms[2:], *network]
+        block = blocks[i : i + 16]
+        attention, network = block[:8], block[10:14]
+        ordered += [*block[8:10], *attention, *block[14:], *network]
     return [*ordered, *last]
 
 
@@ -201,7 +200,7 @@ def row(result):
 
 
 def main():
-    """Measure what the command line asks for; print it and write it down."""
+    """Measure with the options of the command line; print and save it."""
     args = report.arguments(__doc__, 10, PEERS, DTYPES)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 2, []

@@ -109,6 +109,24 @@ def id_below(vocabulary_size, **arguments):
     return _ints(arguments)
 
 
+def given(**arguments):
+    """Raise a ValueError for the first argument that is None."""
+    for name, value in arguments.items():
+        if value is None:
+            raise ValueError(f"`{name}` must not be None. Received None.")
+
+
+def ids(vocabulary_size, **arguments):
+    """Raise a ValueError for the first array with an id outside [0, size)."""
+    for name, value in arguments.items():
+        outside = value[(value < 0) | (value >= vocabulary_size)]
+        if outside.size:
+            raise ValueError(
+                f"`{name}` must be in [0, {vocabulary_size}), below the "
+                f"vocabulary's size. Received {outside[0]}."
+            )
+
+
 def padding(vocabulary_size, pad_id):
     """Return the padding id, an int or None; raise a ValueError otherwise."""
     if pad_id is None:
@@ -159,7 +177,7 @@ def within(least, most, **arguments):
 def one_of(choices, **arguments):
     """Raise a ValueError for the first argument that is not in `choices`."""
     for name, value in arguments.items():
-        if not any(value == choice for choice in choices):
+        if np.ndim(value) or not any(value == choice for choice in choices):
             known = ", ".join(repr(choice) for choice in choices)
             raise ValueError(
                 f"`{name}` must be one of {known}. Received {name}={value!r}."

@@ -1,10 +1,11 @@
-"""The benchmark's machinery: fair turns, true ratios, the same networks."""
+"""Benchmarks: functions in turns, correct ratios, equal networks."""
 
 import json
 import math
 import time
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,31 @@ from benchmarks import (
 from keras_seq.evaluation import median_ratio, time_interleaved
 
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Run models and functions eagerly: compiling takes most of the time.
+
+    That they compile is tested by `test_a_training_step_changes_the_outputs`
+    and by the decoding tests.
+    """
+    make = berts.ours
+
+    def ours(*args):
+        model = make(*args)
+        model.run_eagerly = True
+        return model
+
+    monkeypatch.setattr(berts, "ours", ours)
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def test_every_function_runs_once_a_round():
@@ -48,7 +74,7 @@ def test_the_warm_up_is_not_timed():
     assert len(seconds["a"]) == 5
 
 
-def test_what_sleeps_is_measured_in_seconds():
+def test_times_are_measured_in_seconds():
     seconds = time_interleaved({"a": lambda: time.sleep(0.02)}, 3, 0)
     assert 0.02 <= report.summary(seconds["a"])["median"] < 1
 
@@ -62,7 +88,7 @@ def test_a_table_has_every_value_under_its_name():
     assert lines.splitlines()[0::2] == ["  a  long", "  1     2"]
 
 
-def test_the_file_says_when_and_on_what_machine(tmp_path):
+def test_the_file_holds_the_date_and_the_machine(tmp_path):
     path = tmp_path / "new" / "results.json"
     report.write(path, answer=42)
     assert list(json.loads(path.read_text())) == ["date", "machine", "answer"]
@@ -70,7 +96,7 @@ def test_the_file_says_when_and_on_what_machine(tmp_path):
 
 @pytest.mark.tensorflow_only
 @pytest.mark.parametrize("asked", ["0", "1"])
-def test_the_file_says_whether_onednn_was_asked_for(
+def test_the_file_holds_whether_onednn_was_enabled(
     tmp_path, monkeypatch, asked
 ):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
@@ -121,7 +147,7 @@ def test_training_and_inference_are_each_compared_with_each_peer():
 
 
 @pytest.mark.parametrize("kind", decoding.KINDS)
-def test_greedy_and_the_growing_prefix_say_the_same(kind):
+def test_greedy_and_the_growing_prefix_generate_the_same_tokens(kind):
     result = decoding.measure(kind, 2, decoding.QUICK_SIZES, rounds=1)
     assert result["same_tokens"] == 1.0
     assert set(result["tokens_per_second"]) == {
@@ -132,7 +158,7 @@ def test_greedy_and_the_growing_prefix_say_the_same(kind):
 
 
 @pytest.mark.parametrize("kind", transformer.KINDS)
-def test_blocks_are_compared_with_each_peer(kind):
+def test_blocks_are_compared_with_each_peer(kind, eager):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     peers = ("keras", "torch", "transformers")
@@ -176,14 +202,14 @@ def test_the_operations_of_an_encoder_are_those_of_its_products():
     assert transformer.operations("encoder", sizes) == expected
 
 
-def test_speaking_is_compared_with_and_without_the_cache():
+def test_generation_is_compared_with_and_without_the_cache():
     result = generation.measure(generation.QUICK_SIZES, 2, 5, (), rounds=1)
     assert result["same_tokens"] == 1.0
     assert set(result["ratio"]) == {"uncached"}
     assert set(result["tokens_per_second"]) == {"keras_seq", "uncached"}
 
 
-def test_bert_is_compared_with_each_peer():
+def test_bert_is_compared_with_each_peer(eager):
     for name in ("keras_hub", "torch", "transformers", "safetensors"):
         pytest.importorskip(name)
     words, both = bert.measure(bert.QUICK_SIZES, "float32", rounds=1, builds=1)
@@ -193,7 +219,7 @@ def test_bert_is_compared_with_each_peer():
     assert all(0 < r < math.inf for r in ratios)
 
 
-def test_a_pretraining_step_of_bert_changes_the_outputs():
+def test_a_pretraining_step_of_bert_changes_the_outputs(eager):
     contender = bert.rivals(bert.QUICK_SIZES, "float32", peers=())[bert.BOTH]
     before = contender.forward()
     contender.step()
@@ -231,9 +257,11 @@ def test_a_bert_of_other_outputs_is_not_timed(monkeypatch, peer):
         bert.rivals(bert.QUICK_SIZES, "float32", (peer,))
 
 
-def test_padding_of_bert_is_counted_over_an_epoch():
+def test_padding_of_bert_is_counted_over_an_epoch(eager):
     pytest.importorskip("tensorflow_text")
-    texts = ["a"] * 2 + ["a b a b a b a b a"] * 3  # 3 and 11 ids, marks too
+    texts = ["a"] * 2 + [
+        "a b a b a b a b a"
+    ] * 3  # 3 and 11 ids with start and end
     found = padding.by_length("letters", texts, bert.QUICK_SIZES, rounds=1)
     real = 2 * 3 + 3 * 11
     assert found["padding"] == {
@@ -243,11 +271,11 @@ def test_padding_of_bert_is_counted_over_an_epoch():
     assert found["times_by_length"] > 0
 
 
-def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
+def test_results_of_bert_become_lines_of_the_page(monkeypatch):
     took = {"keras_seq": {"median": 0.2}, "keras_hub": {"median": 0.3}}
     kept = [
         {
-            "questions": bert.WORDS,
+            "objective": bert.WORDS,
             "dtype": "float32",
             "seconds": took,
             "ratio": {"keras_hub": 0.67},
@@ -262,7 +290,7 @@ def test_what_bert_took_becomes_lines_of_the_page(monkeypatch):
     ]
     monkeypatch.setattr(results, "kept_rows", lambda stem: kept)
     assert list(results.pretraining_rows("")) == [
-        "| hidden words, float32 | 200 ms | 0.67 |  |"
+        "| MLM, float32 | 200 ms | 0.67 |  |"
     ]
     assert list(results.padding_rows("")) == [
         "| 5,000 of `nsmc` | 84% | 12% | 3.0 ms | 3.0 times |"
@@ -274,7 +302,7 @@ def tiny_vit():
     return sizes
 
 
-def test_vit_is_compared_with_each_peer():
+def test_vit_is_compared_with_each_peer(eager):
     for name in ("keras_hub", "torch", "transformers", "safetensors"):
         pytest.importorskip(name)
     found = vit.measure("tiny", tiny_vit(), "float32", rounds=1, builds=1)
@@ -285,11 +313,11 @@ def test_vit_is_compared_with_each_peer():
         assert each["share"] > 0
 
 
-def test_operations_of_a_vit_are_those_that_are_published():
+def test_operations_of_a_vit_are_the_published_ones():
     sizes = vit.SIZES["Ti/16 at 224"]
-    whole = 2 * 8 * 1.26e9  # of a last block for all tokens, too
-    spared = 2 * 8 * 196 * (10 * 192**2 + 2 * 197 * 192)
-    assert vit.operations(sizes) == pytest.approx(whole - spared, rel=1e-2)
+    whole = 2 * 8 * 1.26e9  # with a last block for all tokens
+    saved = 2 * 8 * 196 * (10 * 192**2 + 2 * 197 * 192)
+    assert vit.operations(sizes) == pytest.approx(whole - saved, rel=1e-2)
 
 
 def test_a_vit_of_other_outputs_is_not_timed(monkeypatch):
@@ -312,7 +340,7 @@ def test_a_vit_of_another_size_is_not_timed(monkeypatch):
         vit.rivals(tiny_vit(), "float32", ("keras_hub",))
 
 
-def test_what_vit_took_becomes_lines_of_the_page(monkeypatch):
+def test_results_of_vit_become_lines_of_the_page(monkeypatch):
     took = {
         "model": "CIFAR",
         "dtype": "float32",
@@ -328,7 +356,7 @@ def test_what_vit_took_becomes_lines_of_the_page(monkeypatch):
     ]
 
 
-def test_a_kept_run_brings_its_picture(tmp_path, monkeypatch):
+def test_the_figure_of_a_kept_run_is_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
     run = {"tutorial": "11_vit", "data": "digits", "seed": 0, "quick": False}
     (tmp_path / "results.json").write_text(json.dumps(run))

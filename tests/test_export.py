@@ -408,7 +408,7 @@ def test_the_portable_top_k_is_that_of_keras(k):
     x[1, :7] = -np.inf
     expected = keras.ops.top_k(x, k)
     for ours, theirs in zip(
-        export.writing._top_k(keras.ops.array(x), k), expected
+        export.saved_model.portable_top_k(keras.ops.array(x), k), expected
     ):
         ours, theirs = map(keras.ops.convert_to_numpy, (ours, theirs))
         assert np.array_equal(ours, theirs)
@@ -456,7 +456,7 @@ def test_a_model_must_be_built_and_speak(tmp_path):
     with pytest.raises(ValueError, match="not built"):
         export.export_text_model(model, tmp_path, **options)
     model = classifier(options["source_tokenizer"])
-    with pytest.raises(ValueError, match="start.inputs. and step"):
+    with pytest.raises(ValueError, match="start.inputs, max_length. and step"):
         export.export_text_model(model, tmp_path, **options)
 
 

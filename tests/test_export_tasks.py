@@ -89,7 +89,7 @@ def test_a_classifier_gives_label_and_probabilities(tmp_path, packer, pairs):
     assert len(set(best)) > 1
     with pytest.raises(ValueError, match="texts"):
         export.run(tmp_path, {"text": TEXTS, "third": QUESTIONS})
-    with pytest.raises(ValueError, match="as many"):
+    with pytest.raises(ValueError, match="equal lengths"):
         export.run(tmp_path, {"text": TEXTS, "second": QUESTIONS[1:]})
     with pytest.raises(ValueError, match="labels"):
         export.export_bert_classifier(

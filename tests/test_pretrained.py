@@ -170,7 +170,7 @@ def test_dropout_of_the_attention_weights_is_read(folder):
     (folder / "config.json").write_text(json.dumps(config))
     model = pretrained.load(folder)
     assert model.get_config()["attention_dropout"] == 0.3
-    assert model.blocks[0].self_attention.dropout.rate == 0.3
+    assert model.blocks[0].self_attention.dropout == 0.3
     assert model.get_config()["dropout"] == config["resid_pdrop"]
 
 

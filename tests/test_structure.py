@@ -12,7 +12,10 @@ import keras_seq
 
 HOME = pathlib.Path(keras_seq.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
-HEAVY = ("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece")
+HEAVY = (
+    *("tensorflow_text", "matplotlib", "sklearn", "babel", "sentencepiece"),
+    "sacrebleu",
+)
 SUPPORT = {"text", "data", "training", "evaluation", "plots"}
 # What each package of keras_seq may import of the others, beside itself.
 MAY_IMPORT = {
@@ -22,12 +25,15 @@ MAY_IMPORT = {
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
 ANYTHING = {"__init__", "export", "pretrained", "tasks"}
+SUPPORTING = (
+    *("__init__.py", "trainable.py", "initializers.py", "head_projection.py"),
+)
 # Files that hold a paper's idea, and open as an essay on it.
 IDEAS = [
     path
     for path in FILES
     if path.parent.name in ("layers", "models", "generation")
-    and path.name not in ("__init__.py", "trainable.py")
+    and path.name not in SUPPORTING
 ]
 
 every_file = pytest.mark.parametrize(

@@ -39,16 +39,16 @@ MODEL_CLASSES = [
 # must be empty in the end.
 TODO = {
     "words": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
-        "pretrained",
+        *("layers", *MODELS, "text", "data"),
+        *("pretrained", "tasks"),
     ],
-    "terms": ["layers", *MODELS, "generation", "text"],
+    "terms": ["layers", *MODELS, "text"],
     "lengths": [
-        *("layers", *MODELS, "generation", "text", "data", "export"),
+        *("layers", *MODELS, "text", "data"),
         "pretrained",
     ],
-    "plain": ["layers", *MODELS, "generation", "text", "export", "pretrained"],
-    "examples": ["layers", *MODEL_CLASSES, "generation", "text"],
+    "plain": ["layers", *MODELS, "text", "pretrained"],
+    "examples": ["layers", *MODEL_CLASSES, "text"],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -97,10 +97,11 @@ TERMS = {
     "layers/layer_normalization.py": ["layer normalization"],
     "layers/feed_forward.py": ["position-wise feed-forward network"],
     "layers/position_encoding.py": ["positional encoding"],
-    "layers/transformer_blocks.py": [
-        *("residual connection", "self-attention", "cross-attention"),
-        *("position-wise feed-forward network", "layer normalization"),
+    "layers/transformer_encoder.py": [
+        *("residual connection", "self-attention", "layer normalization"),
+        "position-wise feed-forward network",
     ],
+    "layers/transformer_decoder.py": ["cross-attention", "causal mask"],
     "layers/patches.py": ["patch"],
     "models/language_model.py": ["logits", "language model", "time step"],
     "models/seq2seq.py": [
@@ -125,7 +126,7 @@ TERMS = {
     "generation/beam_search.py": ["beam search"],
     "generation/decoding.py": ["autoregressive", "end token"],
     "text/tokenizer.py": ["tokenizer", "vocabulary"],
-    "text/wordpiece.py": ["subword"],
+    "text/wordpiece_tokenizer.py": ["subword"],
     "training/datasets.py": ["teacher forcing"],
     "training/losses.py": ["cross entropy", "softmax", "logits", "padding"],
     "training/metrics.py": ["perplexity", "epoch", "batch"],

@@ -1,4 +1,4 @@
-"""python -m keras_seq.export: what is in a SavedModel, and what it answers."""
+"""python -m keras_seq.export: show a SavedModel, or run it on texts."""
 
 from keras_seq.export.command import main
 

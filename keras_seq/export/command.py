@@ -1,4 +1,4 @@
-"""The command line: python -m keras_seq.export show | run."""
+"""Command line: python -m keras_seq.export show | run."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ def main(argv=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # "?", not a crash
     try:
-        check_path(options.path)  # before anybody types a line
+        check_path(options.path)  # before a line is typed
         if options.command == "show":
             lines = show(options.path)
         else:
@@ -37,18 +37,18 @@ def _line(answer):
 
 def _command_line():
     parser = argparse.ArgumentParser(
-        "python -m keras_seq.export", description="Look at a SavedModel."
+        "python -m keras_seq.export", description="Show or run a SavedModel."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    shower = commands.add_parser("show", help="what it takes and gives")
+    shower = commands.add_parser("show", help="list its inputs and outputs")
     runner = commands.add_parser(
-        "run", help="give it texts, print a JSON object for each"
+        "run", help="process texts; print a JSON object for each"
     )
     for command in (shower, runner):
         command.add_argument("path", help="the folder of the SavedModel")
     runner.add_argument(
         "--text",
         action="append",
-        help="a text; may be given often. Default: the lines of stdin",
+        help="a text; may be repeated. Default: the lines of stdin",
     )
     return parser

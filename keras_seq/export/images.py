@@ -1,13 +1,13 @@
-"""Write image classifiers: pixels in, a label out, in three formats.
+"""export_image_classifier: pixels in, a label out, in three formats.
 
-    images, uint8 of any size -> resized, (x / 255 - mean) / std -> logits
-        -> label
+    images, uint8 of any size -> resized, (x / 255 - mean) / std -> model
+        -> probabilities -> label
 
     tf_saved_model   a folder, for TensorFlow
     onnx             a file, for ONNX Runtime
     litert           a file, for LiteRT on phones and small devices
 
-All three are Keras's own export of one small model around yours.
+All three are written by Keras from one small model around the classifier.
 
 Shapes: B images, H height, W width, C channels, K classes.
 """
@@ -22,8 +22,18 @@ import numpy as np
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.export.reading import ENDPOINT
-from keras_seq.export.writing import check_backend, check_labels, in_tensorflow
+from keras_seq.export.classifiers import (
+    class_probabilities,
+    resolve_from_logits,
+)
+from keras_seq.export.saved_model import (
+    check_backend,
+    replacing,
+    tensorflow_function,
+    write_endpoint,
+)
+from keras_seq.export.validation import check_labels
+from keras_seq.models import ResNet, ViT
 
 SUFFIXES = {"tf_saved_model": "", "onnx": ".onnx", "litert": ".tflite"}
 ALONE = """
@@ -56,23 +66,25 @@ np.save(sys.argv[3], next(p for p in found if p.ndim == 2))
 
 
 class PixelClassifier(keras.Model):
-    """Read pixels as cameras give them: what is written.
+    """Classify images of any size: the model that is exported.
 
     Args:
-        model: a built model, float (B, H, W, C) -> logits (B, K).
+        model: a built model, float (B, H, W, C) -> (B, K).
         image_size: int > 0, or two: height and width that the model reads.
-        mean, std: floats, of all channels or one for each.
+        mean: float, or one for each channel. Default 0.
+        std: float, or one for each channel. Default 1.
+        from_logits: bool, the model returns logits. Default True.
     Call arguments:
-        images: uint8 (B, H, W, C), of any size; resized without a blur
+        images: uint8 (B, H, W, C), of any size; resized without antialiasing
             (bilinear), which all three formats do alike.
     Returns:
-        dict: `label`, int32 (B,), the likeliest class; `probabilities`,
+        dict: `label`, int32 (B,), the most probable class; `probabilities`,
         float32 (B, K).
     """
 
-    def __init__(self, model, image_size, mean=0.0, std=1.0):
-        super().__init__(dtype="float32")  # pixels are, whatever the model is
-        self.model = model
+    def __init__(self, model, image_size, mean=0.0, std=1.0, from_logits=True):
+        super().__init__(dtype="float32")  # pixels, whatever the model's dtype
+        self.model, self.from_logits = model, from_logits
         self.mean, self.std = (np.array(v, "float32") for v in (mean, std))
         self.resize = keras.layers.Resizing(
             *checks.size(image_size=image_size),
@@ -82,12 +94,12 @@ class PixelClassifier(keras.Model):
 
     def call(self, images):
         x = self.resize(ops.cast(images, "float32") / 255)
-        logits = self.model((x - self.mean) / self.std, training=False)
-        p = ops.softmax(ops.cast(logits, "float32"), axis=-1)
-        # The first of the largest. (Keras's argmax looks at bits, which the
-        # two file formats have no ops for.)
-        most, K = ops.max(p, axis=-1, keepdims=True), p.shape[-1]
-        label = ops.min(ops.where(p < most, K, ops.arange(K)), axis=-1)
+        outputs = self.model((x - self.mean) / self.std, training=False)
+        p = class_probabilities(ops.cast(outputs, "float32"), self.from_logits)
+        # The first of the largest. (Keras's argmax uses bit operations, which
+        # ONNX and LiteRT do not have.)
+        largest, K = ops.max(p, axis=-1, keepdims=True), p.shape[-1]
+        label = ops.min(ops.where(p < largest, K, ops.arange(K)), axis=-1)
         return {"label": ops.cast(label, "int32"), "probabilities": p}
 
 
@@ -100,75 +112,91 @@ def export_image_classifier(
     channels=3,
     mean=0.0,
     std=1.0,
+    from_logits=None,
     format="tf_saved_model",
 ):
-    """Write a classifier of images that takes pixels of any image size.
+    """Write an image classifier that takes pixels of any image size.
 
     Args:
-        model: a built model, images float (B, H, W, C) -> logits float
-            (B, K): a `ViT` or a `ResNet`, say.
-        path: str or Path: a folder; for "onnx" and "litert" a file, .onnx and
-            .tflite. What was written there before is replaced.
+        model: a built `ViT`, `ResNet` or other model, float (B, H, W, C) ->
+            float (B, K).
+        path: str or Path: a folder, or a file .onnx or .tflite.
         labels: list of K str, the names of the classes.
         image_size: int > 0, or two: height and width that the model reads.
         channels: int > 0, C. Default 3.
-        mean, std: float, or C of them, std > 0: pixels in [0, 1] less the
-            mean, divided by std, are what the model reads. Default 0 and 1;
-            most published ViTs read 0.5 and 0.5.
-        format: "tf_saved_model", "onnx" or "litert", as Keras calls them.
-            Default "tf_saved_model".
+        mean: float, or C of them, subtracted from pixels in [0, 1]. Default 0.
+        std: float > 0, or C of them; divides the pixels then. Default 1.
+        from_logits: optional bool, `model` returns logits. Default: detected.
+        format: "tf_saved_model", "onnx" or "litert". Default the first.
     Returns:
-        None. What is written takes `images`, uint8 (B, H, W, C), and gives
-        `label`, string (B,), the likeliest class, and `probabilities`, float
-        (B, K). The two files give the class's number, int32 (B,); its name is
-        in `labels`.
+        None. The SavedModel takes `images`, uint8 (B, H, W, C), and returns
+        `label`, string (B,), and `probabilities`, float (B, K). The two files
+        return the number of the class, int32 (B,), as `label`.
     Raises:
-        ValueError: if the backend cannot write this format (TensorFlow can;
-            JAX a SavedModel), `model` is not built, or for a file not in
-            float32, `labels` are not K names, `path` does not end as it must,
-            or another argument is outside its range.
-        ImportError: if onnx or tf2onnx, which Keras needs, is not installed.
+        ValueError: if an argument is invalid, or the backend is PyTorch.
+        ImportError: if a package that Keras needs for ONNX is missing.
     """
+    _check(model, path, channels, format, mean=mean, std=std)
+    from_logits = _from_logits(model, from_logits)
+    reader = PixelClassifier(model, image_size, mean, std, from_logits)
+    labels = _check_classes(reader, labels, channels)
+    _write(reader, path, labels, channels, format)
+
+
+def _from_logits(model, from_logits):
+    ours = isinstance(model, (ViT, ResNet))  # they return logits
+    if ours and from_logits is None:
+        return True
+    return resolve_from_logits(model, from_logits)
+
+
+def _check(model, path, channels, format, **scale):
     checks.one_of(SUFFIXES, format=format)
     checks.positive_int(channels=channels)
-    _check_scale(channels, mean=mean, std=std)
+    _check_scale(channels, **scale)
     check_backend()
     checks.built(model)
     if format != "tf_saved_model":
         _check_float32_on_tensorflow(model, format)
-    wanted = SUFFIXES[format]
-    if pathlib.Path(path).suffix != wanted and wanted:
+    suffix = SUFFIXES[format]
+    if suffix and pathlib.Path(path).suffix != suffix:
         raise ValueError(
-            f"`path` must end in {wanted} for format={format!r}. Received "
+            f"`path` must end in {suffix} for format={format!r}. Received "
             f"path={str(path)!r}."
         )
-    reader = PixelClassifier(model, image_size, mean, std)
+
+
+def _check_classes(reader, labels, channels):
+    """Build the reader, and validate the labels of its classes."""
     size = reader.resize.height, reader.resize.width
-    logits = reader(np.zeros((1, *size, channels), "uint8"))["probabilities"]
-    labels = check_labels(labels, logits.shape[1:])
+    found = reader(np.zeros((1, *size, channels), "uint8"))
+    return check_labels(labels, found["probabilities"].shape[1:])
+
+
+def _write(reader, path, labels, channels, format):
     if format == "tf_saved_model":
         _write_saved_model(reader, path, labels, channels)
         return
     spec = keras.InputSpec(
         shape=(None, None, None, channels), dtype="uint8", name="images"
     )
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    reader.export(
-        str(path), format=format, input_signature=[spec], verbose=False
-    )
+    with replacing(path) as new:
+        reader.export(
+            str(new), format=format, input_signature=[spec], verbose=False
+        )
 
 
 def run_images_alone(path, images):
-    """Classify in a new process that knows neither this library nor Keras.
+    """Classify in a new process that imports neither this library nor Keras.
 
     Args:
-        path: str or Path, what `export_image_classifier` wrote.
+        path: str or Path, the export of `export_image_classifier`.
         images: uint8 (B, H, W, C).
     Returns:
         float32 (B, K), the probabilities.
     Raises:
-        ValueError: if `images` are none.
-        RuntimeError: if that process fails, with what it said.
+        ValueError: if `images` are not uint8 (B, H, W, C).
+        RuntimeError: if that process fails, with its error output.
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.dtype != np.uint8:
@@ -191,7 +219,7 @@ def run_images_alone(path, images):
 
 
 def _in_float32(value):
-    """Give what is read of a number: infinity, where it is too large."""
+    """Convert to float32: infinity if the number is too large."""
     with np.errstate(over="ignore"):
         return np.array(value).astype("float32")
 
@@ -226,14 +254,14 @@ def _check_float32_on_tensorflow(model, format):
     if other:
         raise ValueError(
             f"`model` must compute in float32 for format={format!r}, whose "
-            "ops in other precisions are not those of TensorFlow: make it anew "
-            'with dtype="float32" and give it the weights. Received '
+            "ops differ from TensorFlow's in other precisions: create it with "
+            'dtype="float32" and set the weights. Received '
             f"dtype={other[0]!r}."
         )
 
 
 def _not_in_float32(layer):
-    """List the other precisions in a model and in the models within."""
+    """List the other precisions in a model and its layers."""
     other = layer.weights and layer.compute_dtype != "float32"
     found = [layer.dtype_policy.name] if other else []
     for part in getattr(layer, "layers", []):
@@ -242,22 +270,18 @@ def _not_in_float32(layer):
 
 
 def _write_saved_model(reader, path, labels, channels):
-    """Write the folder, whose labels are names."""
+    """Write the folder, in which labels are names."""
     import tensorflow as tf
 
     spec = tf.TensorSpec([None, None, None, channels], tf.uint8, name="images")
-    classify = in_tensorflow(reader, reader.call, spec)
+    classify = tensorflow_function(reader, reader.call, spec)
 
     def answer(images):
         rows = tf.shape(images)[0]
-        missing = tf.maximum(0, 1 - rows)  # JAX takes no batch of none
+        missing = tf.maximum(0, 1 - rows)  # JAX needs one row or more
         found = classify(tf.pad(images, [[0, missing], *[[0, 0]] * 3]))
         names = tf.gather(tf.constant(labels), found["label"])
         found = {**found, "label": names}
         return {name: value[:rows] for name, value in found.items()}
 
-    served = tf.function(answer, input_signature=[spec], autograph=False)
-    served.get_concrete_function()  # the archive wants it traced
-    archive = keras.export.ExportArchive()
-    archive.add_endpoint(ENDPOINT, served)
-    archive.write_out(str(path), verbose=False)
+    write_endpoint(path, answer, [spec])

@@ -1,4 +1,4 @@
-"""Read SavedModels: what they take and give, and what they answer.
+"""Read SavedModels: list their inputs and outputs, and run them.
 
 Shapes: B texts.
 """
@@ -12,7 +12,8 @@ from collections.abc import Sized
 from keras_seq.text.unicode import import_tensorflow_text, utf8
 
 ENDPOINT = "serving_default"
-ROWS = 64  # texts that `run` answers at a time
+GRAPH = "saved_model.pb"  # a folder without this file does not load
+ROWS = 64  # batch size of `run`
 ALONE = """
 import json, sys
 import tensorflow as tf
@@ -30,64 +31,72 @@ print(json.dumps(plain(found.numpy().tolist())))
 
 
 def show(path):
-    """Say what a SavedModel takes and gives, without loading it.
+    """List what a SavedModel takes and returns, without loading it.
 
     Args:
         path: str or Path, the folder.
     Returns:
         list of str, the lines: its signatures, the inputs and outputs of
-        each, and the ops that it needs beyond `tf.raw_ops`: those of
-        tensorflow_text, and XlaCallModule where JAX wrote it.
+        each, and the ops that are not in `tf.raw_ops`: those of
+        tensorflow_text, and XlaCallModule if it was exported from JAX.
     Raises:
-        ValueError: if there is no SavedModel at `path`, or a damaged one.
+        ValueError: if the SavedModel at `path` is missing or damaged.
     """
     import tensorflow as tf
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
 
-    check_path(path)
-    saved = saved_model_pb2.SavedModel()
-    try:
-        found = pathlib.Path(path, "saved_model.pb").read_bytes()
-        saved.ParseFromString(found)
-    except DecodeError as error:
-        raise ValueError(
-            f"`path` must hold a SavedModel. Received path={str(path)!r}, "
-            f"whose saved_model.pb is damaged: {error}."
-        ) from error
-    (graph,) = saved.meta_graphs
+    graph = _read_graph(path)
     lines = []
     for name, signature in sorted(graph.signature_def.items()):
-        if name.startswith("__"):  # TensorFlow's own
-            continue
-        lines.append(name)
-        for kind, tensors in (
-            ("input", signature.inputs),
-            ("output", signature.outputs),
-        ):
-            for tensor, info in sorted(tensors.items()):
-                dtype = tf.dtypes.as_dtype(info.dtype).name
-                shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
-                lines.append(f"  {kind:6} {tensor}: {dtype} {shape}")
+        if not name.startswith("__"):  # TensorFlow's own
+            lines += [name, *_tensors("input", signature.inputs)]
+            lines += _tensors("output", signature.outputs)
     functions = {f.signature.name for f in graph.graph_def.library.function}
     used = {op.name for op in graph.meta_info_def.stripped_op_list.op}
     used = {op for op in used - functions if not hasattr(tf.raw_ops, op)}
     return [*lines, f"ops beyond tf.raw_ops: {', '.join(sorted(used))}"]
 
 
+def _read_graph(path):
+    """Parse the file of the graph, a `MetaGraphDef`."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    check_path(path)
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString(pathlib.Path(path, GRAPH).read_bytes())
+    except DecodeError as error:
+        raise ValueError(
+            f"`path` must hold a SavedModel. Received path={str(path)!r}, "
+            f"whose {GRAPH} is damaged: {error}."
+        ) from error
+    (graph,) = saved.meta_graphs
+    return graph
+
+
+def _tensors(kind, tensors):
+    """Yield a line for each input or output of a signature."""
+    import tensorflow as tf
+
+    for name, info in sorted(tensors.items()):
+        dtype = tf.dtypes.as_dtype(info.dtype).name
+        shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
+        yield f"  {kind:6} {name}: {dtype} {shape}"
+
+
 def run(path, texts):
-    """Load a SavedModel and answer.
+    """Load a SavedModel and process texts.
 
     Args:
         path: str or Path, the folder.
-        texts: list of str, or of UTF-8 bytes; or where it reads more than
-            `text` a dict of such, of equal lengths, by the names of inputs.
+        texts: list of str, or of UTF-8 bytes. For other inputs than `text`, a
+            dict of lists of equal lengths, by the inputs' names.
     Returns:
-        list of dict, for each text its answers by name: str, float, or nested
+        list of dict, the outputs of each text by name: str, float, or nested
         lists of them.
     Raises:
-        ValueError: if there is no SavedModel at `path`, `texts` are no lists
-            of texts, or not what it reads.
+        ValueError: if the SavedModel at `path` is missing, or `texts` are not
+            lists of texts for its inputs.
     """
     check_path(path)
     columns = check_texts(texts)
@@ -98,8 +107,8 @@ def run(path, texts):
     names = set(served.structured_input_signature[1])
     if set(columns) != names:
         raise ValueError(
-            "`texts` must be what the SavedModel reads. Received "
-            f"{sorted(columns)}, and it reads {sorted(names)}."
+            "`texts` must be the inputs of the SavedModel. Received "
+            f"{sorted(columns)}, and its inputs are {sorted(names)}."
         )
     answers = []
     for at in range(0, len(next(iter(columns.values()))), ROWS):
@@ -115,21 +124,22 @@ def run(path, texts):
 
 
 def run_alone(path, texts, output="text"):
-    """Answer in a new process that knows nothing of this library.
+    """Process texts in a new process that does not import this library.
 
-    It imports tensorflow and tensorflow_text alone, as a server would.
+    It imports only tensorflow and tensorflow_text, as a server does.
 
     Args:
         path: str or Path, the folder of an exported model.
-        texts: as for `run`.
-        output: str, the answers to give, one of strings. Default "text".
+        texts: list of str, or of UTF-8 bytes. For other inputs than `text`, a
+            dict of lists of equal lengths, by the inputs' names.
+        output: str, the output to return, one of strings. Default "text".
     Returns:
-        list of str, the answers; a list for each where a text has several,
-        as the hypotheses of a beam, or tags.
+        list of str; or of lists, if a text has several: the hypotheses of a
+        beam, or tags.
     Raises:
-        ValueError: if there is no SavedModel at `path`, or `texts` are no
+        ValueError: if the SavedModel at `path` is missing, or `texts` are not
             lists of texts.
-        RuntimeError: if that process fails, with what it said.
+        RuntimeError: if that process fails, with its error output.
     """
     check_path(path)
     columns = {
@@ -153,14 +163,14 @@ def _text(text):
 
 
 def check_texts(texts):
-    """Give lists of texts by their names; refuse a text, and what is none."""
+    """Validate texts, and return lists of them by the inputs' names."""
     columns = texts if isinstance(texts, dict) else {"text": texts}
     for column in columns.values():
         single = isinstance(column, (str, bytes))
         several = isinstance(column, Sized) and not single
         if not several or not all(isinstance(t, (str, bytes)) for t in column):
             raise ValueError(
-                "`texts` must be a list of str, or a dict of such. "
+                "`texts` must be a list of str, or a dict of lists of str. "
                 f"Received texts={texts!r}."
             )
     columns = {
@@ -169,22 +179,23 @@ def check_texts(texts):
     }
     if len(set(map(len, columns.values()))) != 1:
         raise ValueError(
-            "`texts` must have as many of each. Received "
+            "`texts` must be lists of equal lengths. Received "
             f"{ {name: len(column) for name, column in columns.items()} }."
         )
     return columns
 
 
 def check_path(path):
-    if not pathlib.Path(path, "saved_model.pb").is_file():
+    """Raise a ValueError if a folder does not hold a SavedModel."""
+    if not pathlib.Path(path, GRAPH).is_file():
         raise ValueError(
             "`path` must be the folder of a SavedModel. Received "
-            f"path={str(path)!r}, where there is no saved_model.pb."
+            f"path={str(path)!r}, a folder without {GRAPH}."
         )
 
 
 def _plain(value):
-    """Make Python values of bytes, NumPy numbers and arrays."""
+    """Convert bytes, NumPy numbers and arrays to Python values."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     value = value.tolist()

@@ -1,7 +1,7 @@
-"""Write SavedModels of a BERT that was fine-tuned: text in, answer out.
+"""SavedModels of a fine-tuned BERT, which reads packed texts.
 
     BERTClassifier   text, or text and second  ->  label, probabilities
-    BERTTagger       text                      ->  tags, of which pieces
+    BERTTagger       text                      ->  tags, and their pieces
     BERTSpanQA       question, text            ->  answer, score
 
 Shapes: B texts, T tokens, C classes or tags.
@@ -10,13 +10,12 @@ Shapes: B texts, T tokens, C classes or tags.
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.export.writing import (
+from keras_seq.export.saved_model import (
     check_backend,
-    check_labels,
-    check_source,
-    in_tensorflow,
-    write,
+    tensorflow_function,
+    write_text_function,
 )
+from keras_seq.export.validation import check_labels, check_source
 from keras_seq.models.bert_tasks import (
     BERTClassifier,
     BERTSpanQA,
@@ -29,22 +28,20 @@ from keras_seq.text.unicode import text_tensor
 
 
 def export_bert_classifier(model, path, *, packer, labels, pairs=False):
-    """Write a SavedModel that says what kind a text, or a pair of texts, is.
+    """Write a SavedModel that classifies texts, or pairs of texts.
 
     Args:
         model: a built `BERTClassifier`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `MultiSegmentPacker`, that of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         labels: list of C str, the names of the classes.
         pairs: bool, read two texts. Default False.
     Returns:
         None. The signature "serving_default" takes `text`, string (B,), and
-        for pairs `second` alike; and gives `label`, string (B,), the
-        likeliest class, and `probabilities`, float (B, C).
+        for pairs `second`, string (B,). It returns `label`, string (B,), the
+        most probable class, and `probabilities`, float (B, C).
     Raises:
-        ValueError: if the backend is PyTorch, `model` is of another kind or
-            not built, its vocabulary is not the packer's, or `labels` are
-            not C names.
+        ValueError: if an argument is invalid, or the backend is PyTorch.
     """
     labels = check_labels(labels, _check(model, BERTClassifier, packer))
     import tensorflow as tf
@@ -54,31 +51,30 @@ def export_bert_classifier(model, path, *, packer, labels, pairs=False):
     )
 
     def answer(*texts):
-        p = classify(_read(packer, model, *texts))
+        p = classify(_pack(packer, model, *texts))
         label = tf.gather(tf.constant(labels), tf.argmax(p, axis=-1))
         return {"label": label, "probabilities": p}
 
-    write(path, answer, ("text", "second") if pairs else ("text",))
+    names = ("text", "second") if pairs else ("text",)
+    write_text_function(path, answer, names)
 
 
 def export_bert_tagger(model, path, *, packer, labels):
-    """Write a SavedModel that gives each token of a text a tag.
+    """Write a SavedModel that tags each token of a text.
 
     Args:
         model: a built `BERTTagger`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `MultiSegmentPacker`, that of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         labels: list of C str, the names of the tags.
     Returns:
-        None. The signature "serving_default" takes `text`, string (B,), and
-        gives for each token `tags`, string (B, T), the likeliest, "" for
-        marks and padding; `starts` and `ends`, int32 (B, T), the characters
-        that it was read from, of the text in NFC; and these themselves,
-        `pieces`, string (B, T). A word's tag is that of its first token.
+        None. The signature "serving_default" takes `text`, string (B,). It
+        returns `tags`, string (B, T), the most probable tag of each token, ""
+        on special tokens and padding; `starts` and `ends`, int32 (B, T), the
+        token's characters in the text in NFC; and `pieces`, string (B, T),
+        these characters. The tag of a word is that of its first token.
     Raises:
-        ValueError: if the backend is PyTorch, `model` is of another kind or
-            not built, its vocabulary is not the packer's, or `labels` are
-            not C names.
+        ValueError: if an argument is invalid, or the backend is PyTorch.
     """
     labels = check_labels(labels, _check(model, BERTTagger, packer))
     import tensorflow as tf
@@ -86,19 +82,26 @@ def export_bert_tagger(model, path, *, packer, labels):
     tag = _on_packed(model, lambda logits: ops.argmax(logits, axis=-1))
 
     def answer(text):
-        packed = _read(packer, model, text, offsets=True)
+        packed = _pack(packer, model, text, offsets=True)
         starts, ends = tf.unstack(packed["offsets"], axis=-1)
         names = tf.gather(tf.constant(labels), tag(packed))
-        texts = tf.broadcast_to(text_tensor(text)[0][:, None], tf.shape(names))
-        sizes = ends - starts
         return {
-            "tags": tf.where(sizes > 0, names, ""),
-            "pieces": tf.strings.substr(texts, starts, sizes, "UTF8_CHAR"),
+            "tags": tf.where(ends > starts, names, ""),
+            "pieces": _pieces(packer, text, starts, ends),
             "starts": starts,
             "ends": ends,
         }
 
-    write(path, answer)
+    write_text_function(path, answer)
+
+
+def _pieces(packer, text, starts, ends):
+    """Cut texts, string (B,), at characters, int (B, T): string (B, T)."""
+    import tensorflow as tf
+
+    texts, _ = text_tensor(text, form=packer.tokenizer.normal_form)
+    texts = tf.broadcast_to(texts[:, None], tf.shape(starts))
+    return tf.strings.substr(texts, starts, ends - starts, "UTF8_CHAR")
 
 
 def export_bert_span_qa(model, path, *, packer, max_length=30):
@@ -107,44 +110,44 @@ def export_bert_span_qa(model, path, *, packer, max_length=30):
     Args:
         model: a built `BERTSpanQA`.
         path: str or Path, a folder; a SavedModel in it is replaced.
-        packer: `MultiSegmentPacker`, that of the training.
+        packer: `MultiSegmentPacker`, the one of the training.
         max_length: int > 0, tokens of an answer. Default 30.
     Returns:
         None. The signature "serving_default" takes `question` and `text`,
-        string (B,), and gives `answer`, string (B,), a part of the text in
-        NFC, "" where the model finds none; and `score`, float (B,), the sum
-        of the log-probabilities of its two ends, in nats.
+        string (B,). It returns `answer`, string (B,), a part of the text in
+        NFC, "" if there is no answer; and `score`, float (B,), the sum of the
+        log-probabilities of its two ends, in nats.
     Raises:
-        ValueError: if the backend is PyTorch, `model` is of another kind or
-            not built, its vocabulary is not the packer's, or `max_length` is no
-            int > 0.
+        ValueError: if an argument is invalid, or the backend is PyTorch.
     """
     checks.positive_int(max_length=max_length)
     _check(model, BERTSpanQA, packer)
-
-    def find(ends):
-        spans = best_span(ends["start"], ends["end"], max_length)
-        score = 0.0
-        for n, name in enumerate(("start", "end")):
-            p = ops.log_softmax(ends[name], axis=-1)
-            score += ops.take_along_axis(p, spans[:, n : n + 1], axis=1)[:, 0]
-        return {"spans": spans, "score": score}
-
-    seek = _on_packed(model, find)
+    find = _on_packed(model, lambda ends: _best_spans(ends, max_length))
 
     def answer(question, text):
-        packed = _read(packer, model, question, text, offsets=True)
-        found = seek(packed)
-        said = tokens_to_text(
+        packed = _pack(packer, model, question, text, offsets=True)
+        found = find(packed)
+        answers = tokens_to_text(
             packed, text, found["spans"], packer.tokenizer.normal_form
         )
-        return {"answer": said, "score": found["score"]}
+        return {"answer": answers, "score": found["score"]}
 
-    write(path, answer, ("question", "text"))
+    write_text_function(path, answer, ("question", "text"))
+
+
+def _best_spans(ends, max_length):
+    """Return spans, int (B, 2), and their scores of float (B, T) logits."""
+    spans = best_span(ends["start"], ends["end"], max_length)
+    score = 0.0
+    for n, name in enumerate(("start", "end")):
+        log_p = ops.log_softmax(ends[name], axis=-1)
+        place = spans[:, n : n + 1]
+        score += ops.take_along_axis(log_p, place, axis=1)[:, 0]
+    return {"spans": spans, "score": score}
 
 
 def _check(model, kind, packer):
-    """Refuse what cannot be exported; give the shape of a text's classes."""
+    """Validate model and packer; return the shape of one text's outputs."""
     check_backend()
     if not isinstance(model, kind):
         raise ValueError(
@@ -161,9 +164,9 @@ def _check(model, kind, packer):
 
 
 def _on_packed(model, function):
-    """Make a TensorFlow function of packed texts: of what the model gives.
+    """Make a TensorFlow function of packed texts.
 
-    Both rows go as one tensor (B, T, 2): JAX would take two for tensors of
+    Both rows are one tensor (B, T, 2): JAX would treat two tensors as of
     different lengths.
     """
     import tensorflow as tf
@@ -173,19 +176,19 @@ def _on_packed(model, function):
         return function(model(inputs, training=False))
 
     spec = tf.TensorSpec([None, None, 2], tf.int32, name="rows")
-    called = in_tensorflow(model, call, spec)
+    run = tensorflow_function(model, call, spec)
     names = ("token_ids", "segment_ids")
-    return lambda packed: called(tf.stack([packed[n] for n in names], -1))
+    return lambda packed: run(tf.stack([packed[n] for n in names], -1))
 
 
-def _read(packer, model, *texts, offsets=False):
-    """Pack texts, no more than the model can read."""
+def _pack(packer, model, *texts, offsets=False):
+    """Pack texts; an error if a row is longer than the model supports."""
     import tensorflow as tf
 
-    packed, most = packer(*texts, offsets=offsets), model.bert.max_length
+    packed, limit = packer(*texts, offsets=offsets), model.bert.max_length
     tf.debugging.assert_less_equal(
         tf.shape(packed["token_ids"])[1],
-        most,
-        f"A row has more than {most} tokens.",
+        limit,
+        f"A row has more than {limit} tokens.",
     )
     return packed

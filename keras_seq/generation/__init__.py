@@ -1,8 +1,8 @@
 """Generation: autoregressive decoding, one loop for every model.
 
 `generate(model, inputs, sampler, max_length=...)` works with every language
-model and every encoder-decoder here; `AutoregressiveModel` says what it needs
-of a model. Read `samplers.py` and `beam_search.py` first, then
+model and every encoder-decoder here; `AutoregressiveModel` documents what it
+needs of a model. Read `samplers.py` and `beam_search.py` first, then
 `decoding_loop.py`.
 """
 

@@ -90,7 +90,7 @@ LOOPS_LOCK = threading.Lock()
 
 
 def compiled_loop(model, *settings):
-    """Return the compiled loop of a model, making it if there is none.
+    """Return the compiled loop of a model, making it at the first call.
 
     Args:
         model: a built `AutoregressiveModel`.
@@ -104,7 +104,7 @@ def compiled_loop(model, *settings):
 
 
 def supports_jit(layer):
-    """Tell whether XLA can compile a layer and the layers in it."""
+    """Return whether XLA can compile a layer and the layers in it."""
     sublayers = getattr(layer, "layers", ())
     return getattr(layer, "supports_jit", True) and all(
         supports_jit(sublayer) for sublayer in sublayers

@@ -106,7 +106,7 @@ def check_generation(model, sampler, end_id):
     Args:
         model: must be built, and have `start` and `step`.
         sampler: must be a `Sampler`.
-        end_id: must be None or an int >= 0.
+        end_id: an int >= 0, or None.
     Raises:
         ValueError: if one of them is not.
     """

@@ -35,6 +35,15 @@ class Generated(typing.NamedTuple):
             step, 0 after the end; None if the model has no attention.
 
     With `BeamSearch(return_all_beams=True)` an axis W follows each B.
+
+    Example:
+        >>> model = keras_seq.models.RecurrentLM(13, 7)
+        >>> prompt = np.array([[5, 4, 3]])
+        >>> tuple(model(prompt).shape)
+        (1, 3, 13)
+        >>> found = generate(model, prompt, max_length=4)
+        >>> found.ids.shape, found.scores.shape, found.attention
+        ((1, 4), (1,), None)
     """
 
     ids: typing.Any
@@ -74,8 +83,7 @@ def decode(
             search, log_p, ops.take(noise, step, axis=1), fill_id, top_k
         )
         search = search.reorder(parents)
-        search = search._replace(step=step + 1, last_ids=ids, scores=scores)
-        return (search.write(step, end_id),)
+        return (search.append(ids, scores, end_id),)
 
     search = _start(model, inputs, sampler, max_length, fill_id)
     (search,) = ops.while_loop(

@@ -82,7 +82,7 @@ def max_prompt_length(model, max_length):
 
 
 def vocabulary_size(model, name):
-    """Return how many ids a model has, or None if its config does not say.
+    """Return how many ids a model has, or None if its config has none.
 
     Args:
         model: an `AutoregressiveModel`.

@@ -1,7 +1,7 @@
 """Samplers: choose the next token from the model's probability distribution.
 
 Greedy decoding takes the most likely token at every step, and tends to repeat
-itself: "I do not know. I do not know." Sampling draws from the distribution,
+itself: "I am sure. I am sure." Sampling draws from the distribution,
 which avoids repetition; but the many unlikely tokens of the tail are together
 drawn too often, so the distribution is sharpened (temperature), or its tail is
 cut off (top-k, top-p). Every sampler can be constrained further.

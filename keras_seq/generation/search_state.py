@@ -33,6 +33,15 @@ class SearchState(typing.NamedTuple):
             the model's `step` returned.
         attention: float32 (R, L, S), cross-attention weights of each step; or
             () if the model has none.
+    Example:
+        >>> sampler = Greedy()
+        >>> search = SearchState(
+        ...     step=0, last_ids=np.array([2, 2]), finished=np.array([0, 0]),
+        ...     generated_ids=np.zeros((2, 5)), lengths=np.array([0, 0]),
+        ...     scores=np.zeros(2), model_state={},
+        ... )
+        >>> search.has_attention
+        False
     """
 
     step: typing.Any
@@ -70,25 +79,36 @@ class SearchState(typing.NamedTuple):
             moved = moved._replace(model_state={**moved.model_state, **source})
         return moved
 
-    def write(self, step, end_id):
-        """Write the newest tokens into the buffers, and update `finished`."""
+    def append(self, ids, scores, end_id):
+        """Write the next tokens, int32 (R,), into the buffers.
+
+        Args:
+            ids: int32 (R,).
+            scores: float32 (R,), the new scores.
+            end_id: int or None, the end token.
+        Returns:
+            `SearchState` of the next step.
+        """
         growing = ops.logical_not(self.finished)
-        zero = ops.zeros_like(step)  # JAX wants indices of one dtype
-        generated_ids = ops.slice_update(
-            self.generated_ids, (zero, step), self.last_ids[:, None]
-        )
-        lengths = self.lengths + ops.cast(growing, self.lengths.dtype)
+        column = (ops.zeros_like(self.step), self.step)  # JAX: of one dtype
         finished, attention = self.finished, self.attention
         if end_id is not None:
-            finished = ops.logical_or(finished, self.last_ids == end_id)
+            finished = ops.logical_or(finished, ids == end_id)
         if self.has_attention:
             weights = ops.cast(self.model_state["attention"], "float32")
             weights = ops.where(growing[:, None], weights, 0.0)[:, None]
-            attention = ops.slice_update(attention, (zero, step, zero), weights)
+            attention = ops.slice_update(
+                attention, (*column, column[0]), weights
+            )
         return self._replace(
-            generated_ids=generated_ids,
-            lengths=lengths,
+            step=self.step + 1,
+            last_ids=ids,
             finished=finished,
+            generated_ids=ops.slice_update(
+                self.generated_ids, column, ids[:, None]
+            ),
+            lengths=self.lengths + ops.cast(growing, self.lengths.dtype),
+            scores=scores,
             attention=attention,
         )
 

@@ -2,6 +2,9 @@
 
 from keras_seq.layers.additive_attention import AdditiveAttention
 from keras_seq.layers.attention import attend, causal_mask
+from keras_seq.layers.cached_multi_head_attention import (
+    CachedMultiHeadAttention,
+)
 from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
 from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.gru import GRU, GRUCell
@@ -17,15 +20,14 @@ from keras_seq.layers.position_encoding import (
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.simple_rnn import SimpleRNN, SimpleRNNCell
-from keras_seq.layers.transformer_blocks import (
-    TransformerDecoder,
-    TransformerEncoder,
-)
+from keras_seq.layers.transformer_decoder import TransformerDecoder
+from keras_seq.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
     "GRU",
     "LSTM",
     "AdditiveAttention",
+    "CachedMultiHeadAttention",
     "ChronoInitializer",
     "FeedForward",
     "GRUCell",

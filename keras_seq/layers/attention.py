@@ -99,3 +99,119 @@ def attend(scores, values, mask=None, dropout=None):
     weights = ops.cast(weights, values.dtype)
     kept = weights if dropout is None else dropout(weights)
     return ops.matmul(kept, values), weights
+
+
+def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):
+    """Average values as `attend` does, by one operation of the backend.
+
+    The weights are not returned, and on PyTorch and on a GPU not even stored.
+
+    Args:
+        query: float (B, T, H, D).
+        key: float (B, S, H, D).
+        value: float (B, S, H, D).
+        mask: optional bool (B, H, T, S), True where a query may attend to a
+            value. An axis may be 1.
+        is_causal: bool, apply a causal mask; `mask` must then be None. Default
+            False.
+        flash: optional bool, as in `keras.ops.dot_product_attention`.
+    Returns:
+        context, float (B, T, H, D), zero where `mask` is False for all values.
+    """
+    context = ops.dot_product_attention(
+        query,
+        key,
+        value,
+        mask=mask,
+        scale=query.shape[-1] ** -0.5,
+        is_causal=is_causal,
+        flash_attention=flash,
+    )
+    if mask is None:
+        return context
+    # The operation averages all values if all are masked.
+    found = ops.transpose(ops.any(mask, axis=-1), (0, 2, 1))[..., None]
+    return ops.where(found, context, ops.zeros_like(context))
+
+
+def combine_masks(query, key, query_mask, value_mask, key_mask, attention_mask):
+    """Combine all masks of multi-head attention but the causal one.
+
+    Args:
+        query: float (B, T, H, D), of which the shape is read.
+        key: float (B, S, H, D), of which the shape is read.
+        query_mask: optional (B, T), True or not 0 where a token is real.
+        value_mask: optional (B, S), as `query_mask`.
+        key_mask: optional (B, S), as `query_mask`.
+        attention_mask: optional (T, S), (B, T, S) or (B, H, T, S), True or not
+            0 where a query may attend to a value. An axis may be 1.
+    Returns:
+        bool that broadcasts to (B, H, T, S), or None without any mask.
+    Raises:
+        ValueError: if a mask has another rank or length.
+    """
+    T, S = query.shape[1], key.shape[1]
+    masks = [
+        _padding_mask("query_mask", query_mask, T, (1, 3)),
+        _padding_mask("value_mask", value_mask, S, (1, 2)),
+        _padding_mask("key_mask", key_mask, S, (1, 2)),
+        _attention_mask(attention_mask, T, S),
+    ]
+    keep = None
+    for mask in masks:
+        if mask is not None:
+            keep = mask if keep is None else ops.logical_and(keep, mask)
+    return keep
+
+
+def _padding_mask(name, mask, length, axes):
+    """Insert axes into a mask (B, length), as many as make it rank 4."""
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    shape = tuple(mask.shape)
+    if len(shape) != 2 or (
+        None not in (shape[1], length) and shape[1] != length
+    ):
+        raise ValueError(
+            f"`{name}` must have shape (B, {length}). Received a mask of "
+            f"shape {shape}."
+        )
+    return ops.expand_dims(mask, axes)
+
+
+def _attention_mask(mask, T, S):
+    """Insert axes into an attention mask in front of (T, S)."""
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    shape = tuple(mask.shape)
+    fits = 2 <= len(shape) <= 4 and all(
+        None in (size, wanted) or size in (1, wanted)
+        for size, wanted in zip(shape[-2:], (T, S))
+    )
+    if not fits:
+        raise ValueError(
+            f"`attention_mask` must have shape ({T}, {S}), (B, {T}, {S}) or "
+            f"(B, H, {T}, {S}). Received a mask of shape {shape}."
+        )
+    return ops.expand_dims(mask, ((0, 1), (1,), ())[len(shape) - 2])
+
+
+def check_sequences(**tensors):
+    """Raise a ValueError unless all are (B, T, D), key as long as value."""
+    for name, x in tensors.items():
+        if x is not None and len(x.shape) != 3:
+            raise ValueError(
+                f"`{name}` must be (B, T, D). Received {name} of shape "
+                f"{tuple(x.shape)}."
+            )
+    value, key = tensors["value"], tensors["key"]
+    if value is None or key is None:
+        return
+    lengths = key.shape[1], value.shape[1]
+    if None not in lengths and lengths[0] != lengths[1]:
+        raise ValueError(
+            "`key` must be as long as `value`. Received lengths "
+            f"{lengths[0]} and {lengths[1]}."
+        )

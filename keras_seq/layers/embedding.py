@@ -1,10 +1,11 @@
-"""Embedding: a token is a point in space, not a row of zeros and one 1.
+"""Embedding: each token id becomes a vector.
 
-A network reads numbers, so a token id becomes a vector. One-hot vectors need
-no learning, but every two words are equally far apart and the width is the
-vocabulary. A learned table puts words that behave alike close together; it
-is the one-hot vector times a matrix, done by looking up a row. Texts in a
-batch are filled up to one length; which ids are such padding is told here.
+A network computes with numbers, so a token id is turned into a vector. One-hot
+encoding needs no training, but every two tokens are equally far apart and the
+width is the size of the vocabulary. An embedding is a learned table in which
+tokens that are used alike come close together; it equals the one-hot vector
+times a matrix, computed as the lookup of a row. The texts of a batch are padded
+to one length; `padding_mask` marks the real tokens.
 
     x_t = onehot(id_t)                       # OneHot
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
@@ -18,23 +19,28 @@ Differs from the paper: nothing.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq import checks
 
 
 def padding_mask(ids, pad_id=0):
-    """Tell the real tokens from padding.
+    """Mark the real tokens of a batch.
 
     Args:
         ids: int (B, S).
-        pad_id: int, the id that means padding, default 0; None where every
-            id is a real token.
+        pad_id: optional int, the id of padding. Default 0; None if every id is
+            a real token.
     Returns:
-        bool (B, S), True where a token is real. For scores of (B, H, T, S),
-        take `mask[:, None, None, :]`.
+        bool (B, S), True where a token is real. For attention scores of shape
+        (B, H, T, S), use `mask[:, None, None, :]`.
     Raises:
         ValueError: if `ids` are not of rank 2.
+    Example:
+        >>> mask = keras_seq.layers.padding_mask(np.array([[5, 3, 0]]))
+        >>> ops.convert_to_numpy(mask).tolist()
+        [[True, True, False]]
     """
     if len(ids.shape) != 2:
         raise ValueError(
@@ -46,7 +52,7 @@ def padding_mask(ids, pad_id=0):
 
 
 class _TokenLayer(keras.layers.Layer):
-    """What both layers share: integer ids in, and a mask of the padding."""
+    """Shared by both layers: integer ids as input, and a padding mask."""
 
     def __init__(self, vocabulary_size, pad_id, **kwargs):
         super().__init__(**kwargs)
@@ -54,6 +60,23 @@ class _TokenLayer(keras.layers.Layer):
         self.vocabulary_size = vocabulary_size
         self.pad_id = checks.padding(vocabulary_size, pad_id)
         self.autocast = False  # half precision would round the ids
+
+    def __call__(self, ids, *args, **kwargs):
+        values = self.known(ids)
+        if values is not None:
+            checks.ids(self.vocabulary_size, ids=values)
+        return super().__call__(ids, *args, **kwargs)
+
+    def known(self, ids):
+        """Return the ids as an array; None where that is not for free."""
+        if isinstance(ids, (np.ndarray, list)):
+            return np.asarray(ids)
+        if keras.backend.backend() == "torch":  # it would break torch.compile
+            return None
+        try:
+            return np.asarray(ids)
+        except (TypeError, ValueError, NotImplementedError):
+            return None  # symbolic, or traced for a compiled function
 
     def whole(self, ids):
         dtype = keras.backend.standardize_dtype(ids.dtype)
@@ -63,8 +86,8 @@ class _TokenLayer(keras.layers.Layer):
                 "keras.Input(..., dtype='int32'). Received ids of dtype "
                 f"{dtype}."
             )
-        known = dtype in ("int32", "int64")  # TensorFlow looks up no others
-        return ids if known else ops.cast(ids, "int32")
+        # TensorFlow looks up int32 and int64 only.
+        return ids if dtype in ("int32", "int64") else ops.cast(ids, "int32")
 
     def compute_mask(self, ids, previous_mask=None):
         if self.pad_id is None:
@@ -81,19 +104,25 @@ class _TokenLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class OneHot(_TokenLayer):
-    """Turn each id into a row of zeros with a single one.
+    """Encode each id as a vector of zeros with a single one.
 
     Args:
         vocabulary_size: int > 0, number of ids V.
-        pad_id: optional int in [0, vocabulary_size), the id that means padding;
-            its steps are masked for the layers that follow. Default None.
+        pad_id: optional int in [0, vocabulary_size), the id of padding, whose
+            steps are masked for the following layers. Default None.
     Call arguments:
-        ids: int (B, T), each in [0, vocabulary_size).
+        ids: int (B, T), each in [0, vocabulary_size). Ids outside are found
+            in arrays and in eager tensors (not on PyTorch); elsewhere, as in a
+            compiled model, their vectors are all zeros.
     Returns:
         float (B, T, vocabulary_size).
     Raises:
-        ValueError: if `vocabulary_size` is no int > 0, `pad_id` is outside, or
-            the ids come in half precision.
+        ValueError: if `vocabulary_size` is not an int > 0, `pad_id` or an id
+            is outside the vocabulary, or the ids have half precision.
+    Example:
+        >>> layer = keras_seq.layers.OneHot(3)
+        >>> ops.convert_to_numpy(layer(np.array([[2, 0]]))).astype(int).tolist()
+        [[[0, 0, 1], [1, 0, 0]]]
     """
 
     def __init__(self, vocabulary_size, pad_id=None, **kwargs):
@@ -103,38 +132,48 @@ class OneHot(_TokenLayer):
         ids = self.whole(ids)
         return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
 
-    def compute_output_shape(self, ids_shape):
-        return (*ids_shape, self.vocabulary_size)
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.vocabulary_size)
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class TokenEmbedding(_TokenLayer):
-    """Look each id up in a learned table; used backwards, give logits.
+    """Look up the vector of each id in a learned table; give tied logits.
 
     Args:
         vocabulary_size: int > 0, number of rows V of the table.
-        units: int > 0, width D of each vector.
-        scale: bool, multiply the vectors by sqrt(units) as the Transformer
-            does. Default False.
-        pad_id: optional int in [0, vocabulary_size), the id that means padding;
-            its steps are masked for the layers that follow. Default 0; None
-            where every id is a real token.
-        embeddings_initializer: as in `keras.layers.Embedding`; default
+        embedding_dim: int > 0, width D of each vector.
+        scale: bool, multiply the vectors by sqrt(embedding_dim) as the
+            Transformer does. Default False.
+        pad_id: optional int in [0, vocabulary_size), the id of padding, whose
+            steps are masked for the following layers. Default 0; None if every
+            id is a real token.
+        embeddings_initializer: as in `keras.layers.Embedding`. Default
             "uniform", between -0.05 and 0.05.
-        embeddings_regularizer, embeddings_constraint: optional, likewise.
+        embeddings_regularizer: optional, as there. Default None.
+        embeddings_constraint: optional, as there. Default None.
     Call arguments:
-        ids: int (B, T), each in [0, vocabulary_size).
+        ids: int (B, T), each in [0, vocabulary_size). Ids outside are found
+            in arrays and in eager tensors (not on PyTorch). Elsewhere, as in a
+            compiled model, the backend decides: a negative id counts from the
+            end; one beyond gives NaN on JAX, zeros or an error on TensorFlow,
+            an error on PyTorch.
     Returns:
-        float (B, T, units).
+        float (B, T, embedding_dim).
     Raises:
-        ValueError: if a size is no int > 0, `pad_id` is outside, or the
-            ids come in half precision.
+        ValueError: if a size is not an int > 0, `pad_id` or an id is outside
+            the vocabulary, or the ids have half precision.
+    Example:
+        >>> layer = keras_seq.layers.TokenEmbedding(10, 4)
+        >>> x = layer(np.array([[2, 7, 0]]))
+        >>> tuple(x.shape), tuple(layer.logits(x).shape)
+        ((1, 3, 4), (1, 3, 10))
     """
 
     def __init__(
         self,
         vocabulary_size,
-        units,
+        embedding_dim,
         *,
         scale=False,
         pad_id=0,
@@ -144,16 +183,17 @@ class TokenEmbedding(_TokenLayer):
         **kwargs,
     ):
         super().__init__(vocabulary_size, pad_id, **kwargs)
-        self.units = checks.positive_int(units=units)
-        self.scale = scale
+        self.embedding_dim = checks.positive_int(embedding_dim=embedding_dim)
+        checks.given(embeddings_initializer=embeddings_initializer)
+        self.scale = checks.boolean(scale=scale)
         self.initializer = keras.initializers.get(embeddings_initializer)
         self.regularizer = keras.regularizers.get(embeddings_regularizer)
         self.constraint = keras.constraints.get(embeddings_constraint)
 
-    def build(self, ids_shape=None):
+    def build(self, input_shape=None):
         self.embeddings = self.add_weight(
             name="embeddings",
-            shape=(self.vocabulary_size, self.units),
+            shape=(self.vocabulary_size, self.embedding_dim),
             initializer=self.initializer,
             regularizer=self.regularizer,
             constraint=self.constraint,
@@ -161,27 +201,31 @@ class TokenEmbedding(_TokenLayer):
 
     def call(self, ids):
         ids = self.whole(ids)
+        factor = self.embedding_dim**0.5 if self.scale else 1.0
+        if keras.backend.backend() != "tensorflow":
+            x = ops.take(self.embeddings, ids, axis=0)
+            x = ops.cast(x, self.compute_dtype)
+            return x * factor if self.scale else x
         # TensorFlow's gradient of a lookup is a list of rows in which an id
-        # seen n times stands n times. Adam squares those rows before it adds
-        # them, and steps sqrt(n) times too far. Looking up in a product
-        # makes the gradient an ordinary matrix, and every backend agrees.
+        # that occurs n times has n rows. Adam squares the rows before it adds
+        # them, and steps sqrt(n) times too far. The lookup in a product has a
+        # dense gradient, so that all backends agree.
         table = ops.cast(self.embeddings, self.compute_dtype)
-        factor = self.units**0.5 if self.scale else 1.0
         return ops.take(ops.multiply(table, factor), ids, axis=0)
 
     def logits(self, h):
-        """Score every token by its vector: float (..., D) -> (..., V)."""
+        """Compute tied logits h @ E^T: float (..., D) -> (..., V)."""
         h = ops.cast(h, self.compute_dtype)
         table = ops.cast(self.embeddings, self.compute_dtype)
         return ops.matmul(h, ops.transpose(table))
 
-    def compute_output_shape(self, ids_shape):
-        return (*ids_shape, self.units)
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.embedding_dim)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "units": self.units,
+            "embedding_dim": self.embedding_dim,
             "scale": self.scale,
             "embeddings_initializer": keras.initializers.serialize(
                 self.initializer

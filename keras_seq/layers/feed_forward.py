@@ -21,7 +21,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.multi_head_attention import cloned
+from keras_seq.layers.initializers import clone_initializer, get_initializers
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -102,8 +102,10 @@ class FeedForward(keras.layers.Layer):
             intermediate_dim=intermediate_dim
         )
         self.activation = activation_of(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.initializers = get_initializers(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+        )
 
     def build(self, x_shape):
         self.intermediate_dense = self._dense(
@@ -118,9 +120,8 @@ class FeedForward(keras.layers.Layer):
         return keras.layers.Dense(
             units,
             activation,
-            kernel_initializer=cloned(self.kernel_initializer),
-            bias_initializer=cloned(self.bias_initializer),
             dtype=self.dtype_policy,
+            **{k: clone_initializer(x) for k, x in self.initializers.items()},
         )
 
     def call(self, x):
@@ -132,6 +133,5 @@ class FeedForward(keras.layers.Layer):
             **super().get_config(),
             "intermediate_dim": self.intermediate_dim,
             "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": serialize(self.kernel_initializer),
-            "bias_initializer": serialize(self.bias_initializer),
+            **{name: serialize(x) for name, x in self.initializers.items()},
         }

@@ -1,9 +1,10 @@
-"""LSTM: a memory cell that is added to, with gates that decide what enters.
+"""LSTM: a cell state updated by addition, controlled by three gates.
 
-The simple network's state is rewritten at every step, so its gradient is
-multiplied by the same matrix again and again. The LSTM keeps a second state
-c that is only scaled by a forget gate and added to: where f stays near 1 the
-gradient passes back through hundreds of steps undiminished.
+The hidden state of the simple recurrent network is overwritten at every time
+step, so its gradient is multiplied by the same matrix again and again. The
+LSTM keeps a second state, the cell state c, which is only scaled by the forget
+gate and added to: where f stays near 1, the gradient flows back through
+hundreds of steps almost unchanged, and long-term dependencies can be learned.
 
     i_t = sigmoid(x_t W_i + h_{t-1} U_i + b_i)      # input gate
     f_t = sigmoid(x_t W_f + h_{t-1} U_f + b_f)      # forget gate
@@ -16,7 +17,7 @@ Shapes: B batch, D input width, U units.
 Paper: Hochreiter & Schmidhuber (1997), Neural Computation 9(8); forget gate:
     Gers, Schmidhuber & Cummins (2000), Neural Computation 12(10); forget
     bias of 1: Jozefowicz, Zaremba & Sutskever (2015), ICML.
-Differs from the paper: no peephole connections, as in Keras; gates stand in
+Differs from the paper: no peephole connections, as in Keras; the gates share
     one matrix, in the order i, f, g, o.
 """
 
@@ -24,27 +25,32 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.simple_rnn import Recurrent, RecurrentCell
+from keras_seq.layers.recurrent import TracedCell, TracedRNN, project
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class ChronoInitializer(keras.initializers.Initializer):
-    """Start the gates open for as long as the memory has to last.
+    """Initialize an LSTM's bias for long-term dependencies.
 
-    A forget gate f lets a memory fade within about 1 / (1 - f) steps: within
-    4 at the usual bias of 1. Here every unit draws its own span, so that the
-    untrained layer already remembers for 1 ... `max_steps` steps:
+    With a forget gate f, the cell state decays within about 1 / (1 - f) steps:
+    within 4 at the usual forget bias of 1. Here each unit draws a time span of
+    its own, so that the untrained layer already remembers for
+    1 ... `max_steps` steps:
 
         b_f = log u,   u ~ uniform(1, max_steps - 1),   b_i = -b_f
 
-    It goes with `LSTM(..., bias_initializer=ChronoInitializer(max_steps=100),
-    unit_forget_bias=False)`.
-
     Args:
-        max_steps: int > 2, the longest span, in steps.
-        seed: optional int, of the spans.
+        max_steps: int > 2, the longest time span, in steps.
+        seed: optional int, the seed of the time spans. Default None.
     Raises:
-        ValueError: if `max_steps` is no int > 2.
+        ValueError: if `max_steps` is not an int > 2.
+    Example:
+        >>> chrono = keras_seq.layers.ChronoInitializer(max_steps=100)
+        >>> layer = keras_seq.layers.LSTM(
+        ...     4, bias_initializer=chrono, unit_forget_bias=False
+        ... )
+        >>> tuple(layer(np.ones((2, 3, 5))).shape)
+        (2, 4)
     Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
         on gate initialization.
     """
@@ -76,57 +82,73 @@ class ChronoInitializer(keras.initializers.Initializer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class LSTMCell(RecurrentCell):
-    """Compute one step of the long short-term memory.
+class LSTMCell(TracedCell, keras.layers.LSTMCell):
+    """Compute one time step of the long short-term memory.
 
-    Args: those of `SimpleRNNCell`, and
-        recurrent_activation: of the three gates, default "sigmoid".
-        unit_forget_bias: bool, start the forget gate's bias at 1 so that the
-            cell remembers before it has learned to. Default True.
+    Args:
+        units: int > 0, width U of the hidden state and of the cell state.
+        activation: of the candidate and of the cell state. Default "tanh".
+        recurrent_activation: of the gates. Default "sigmoid".
+        use_bias: bool, add a bias. Default True.
+        kernel_initializer: of the W. Default "glorot_uniform".
+        recurrent_initializer: of the U. Default "orthogonal".
+        bias_initializer: of the bias. Default "zeros".
+        unit_forget_bias: bool, initialize the forget gate's bias to 1, so that
+            the untrained cell remembers. Default True.
+        kernel_regularizer: optional, of the W. Default None.
+        recurrent_regularizer: optional, of the U. Default None.
+        bias_regularizer: optional, of the bias. Default None.
+        kernel_constraint: optional, of the W. Default None.
+        recurrent_constraint: optional, of the U. Default None.
+        bias_constraint: optional, of the bias. Default None.
+        dropout: float in [0, 1), dropout rate of the input. Default 0.
+        recurrent_dropout: float in [0, 1), dropout rate of the hidden state.
+            Default 0.
+        seed: optional int, the seed of the dropout. Default None.
+        implementation: int; 1: each gate has a dropout mask of its own, as
+            always with `recurrent_dropout`; 2: all share one. Default 2.
     Call arguments:
         x: float (B, D), the input of this step.
-        states: [h, c], float (B, U) each, the states before it.
+        states: [h, c], float (B, U) each, the states before this step.
+        training: bool, apply dropout. Default False.
     Returns:
-        float (B, U) and [h, c], the states after it.
+        float (B, U) and [h, c], the states after this step.
     Raises:
-        ValueError: if `units` is no int > 0, a dropout not in [0, 1), or a
-            `ChronoInitializer` meets `unit_forget_bias`.
+        ValueError: if an argument is invalid, or a `ChronoInitializer` is
+            combined with `unit_forget_bias`; the message names it.
+    Example:
+        >>> cell = keras_seq.layers.LSTMCell(4)
+        >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))] * 2)
+        >>> tuple(h.shape), len(states)
+        ((2, 4), 2)
+    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
+        b, side by side.
     """
 
-    gates = 4
     state_names = ("hidden_state", "cell_state")
+    arguments = (
+        *TracedCell.arguments,
+        "recurrent_activation",
+        "unit_forget_bias",
+        "implementation",
+    )
 
-    def __init__(
-        self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        *,
-        unit_forget_bias=True,
-        **kwargs,
-    ):
-        super().__init__(units, activation, use_bias, **kwargs)
+    def __init__(self, units, *args, **kwargs):
+        super().__init__(units, *args, **kwargs)
+        self.unit_forget_bias = checks.boolean(
+            unit_forget_bias=self.unit_forget_bias
+        )
         chrono = isinstance(self.bias_initializer, ChronoInitializer)
-        if chrono and unit_forget_bias:
+        if chrono and self.unit_forget_bias:
             raise ValueError(
                 "`unit_forget_bias` must be False with a ChronoInitializer, "
                 "which it would overwrite. Received unit_forget_bias=True."
             )
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
-        self.unit_forget_bias = unit_forget_bias
-        self.state_size = [units, units]
 
-    def first_bias(self, shape, dtype=None):
-        bias = super().first_bias(shape, dtype)
-        if not self.unit_forget_bias:
-            return bias
-        i, f, g, o = ops.split(bias, 4)
-        return ops.concatenate([i, ops.ones_like(f), g, o])
-
-    def step(self, x, states):
+    def step(self, x, states, x_mask=None, h_mask=None):
         h, c = states
-        a = ops.matmul(x, self.kernel) + ops.matmul(h, self.recurrent_kernel)
+        a = project(x, self.kernel, x_mask)
+        a = a + project(h, self.recurrent_kernel, h_mask)
         if self.use_bias:
             a = a + self.bias
         i, f, g, o = ops.split(a, 4, axis=-1)
@@ -145,18 +167,70 @@ class LSTMCell(RecurrentCell):
             "hidden_state": h,
         }
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "recurrent_activation": keras.activations.serialize(
-                self.recurrent_activation
-            ),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
-
 
 @keras.saving.register_keras_serializable("keras_seq")
-class LSTM(Recurrent):
-    """Run an `LSTMCell` along time; see `Recurrent` and the cell."""
+class LSTM(keras.layers.LSTM, TracedRNN):
+    """Run an `LSTMCell` over time: `keras.layers.LSTM` with `trace`.
+
+    `trace(x, mask=None, initial_state=None)` returns a dict of "input_gate",
+    "forget_gate", "candidate", "output_gate", "cell_state" and "hidden_state",
+    each (B, T, U), at every time step.
+
+    Args:
+        units: int > 0, width U of the hidden state and of the cell state.
+        activation: of the candidate and of the cell state. Default "tanh".
+        recurrent_activation: of the gates. Default "sigmoid".
+        use_bias: bool, add a bias. Default True.
+        kernel_initializer: of the W. Default "glorot_uniform".
+        recurrent_initializer: of the U. Default "orthogonal".
+        bias_initializer: of the bias. Default "zeros".
+        unit_forget_bias: bool, initialize the forget gate's bias to 1, so that
+            the untrained cell remembers. Default True.
+        kernel_regularizer: optional, of the W. Default None.
+        recurrent_regularizer: optional, of the U. Default None.
+        bias_regularizer: optional, of the bias. Default None.
+        activity_regularizer: optional, of the output. Default None.
+        kernel_constraint: optional, of the W. Default None.
+        recurrent_constraint: optional, of the U. Default None.
+        bias_constraint: optional, of the bias. Default None.
+        dropout: float in [0, 1), dropout rate of the input. Default 0.
+        recurrent_dropout: float in [0, 1), dropout rate of the hidden state.
+            Default 0.
+        seed: optional int, the seed of the dropout. Default None.
+        return_sequences: bool, return the output of every time step, not only
+            of the last. Default False.
+        return_state: bool, return the final states too. Default False.
+        go_backwards: bool, process the sequence from its end; the outputs
+            come in that order. Default False.
+        stateful: bool, start from the final states of the previous batch.
+            Default False.
+        unroll: bool, unroll the loop (for short sequences of fixed length).
+            Default False.
+        use_cudnn: "auto", True or False: use Keras's fused function where
+            there is one, require it, or always run the cell. On a GPU with
+            TensorFlow it needs masks that end in padding. Default "auto".
+        zero_output_for_mask: bool, output zeros at masked steps, not the
+            previous output. Default False.
+        implementation: int; 1: each gate has a dropout mask of its own, as
+            always with `recurrent_dropout`; 2: all share one. Default 2.
+    Call arguments:
+        sequences: float (B, T, D).
+        initial_state: optional [h, c], float (B, U) each. Default None: zeros.
+        mask: optional bool (B, T), True where a step is real; a masked step
+            leaves the states unchanged. Default None.
+        training: bool, apply dropout. Default False.
+    Returns:
+        float (B, U), or (B, T, U) with `return_sequences`; with
+        `return_state` followed by h and c, float (B, U) each.
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+    Example:
+        >>> layer = keras_seq.layers.LSTM(4, return_sequences=True)
+        >>> x = np.ones((2, 3, 5))
+        >>> tuple(layer(x).shape)
+        (2, 3, 4)
+        >>> tuple(layer.trace(x)["forget_gate"].shape)
+        (2, 3, 4)
+    """
 
     cell_class = LSTMCell

@@ -1,74 +1,103 @@
-"""Multi-head attention: several small looks at once, instead of one large one.
+"""Multi-head attention: several attention distributions at once.
 
-One softmax can look at one thing. A word wants several: its verb, its
-adjective, what "it" stands for. So queries, keys and values are projected H
-times into narrow spaces, each of which takes its own look; the H contexts side
-by side are projected back. And nothing here waits for a step before it: all T
-queries look at once, in a few large products.
+One softmax can attend to one thing. A word needs several: its verb, its
+adjective, the noun that "it" stands for. So multi-head attention projects
+queries, keys and values H times into narrow spaces, the heads; each head has
+attention weights of its own; and the H context vectors, concatenated, are
+projected back. No time step waits for the one before it: all T queries are
+computed at once, in a few large products.
 
-    q, k, v = x W_Q,  m W_K,  m W_V             # each (B, H, ., K), m = x to
-    e       = q k^T / sqrt(K)                   # look at oneself
+    q, k, v = x W_Q,  m W_K,  m W_V             # each (B, ., H, K)
+    e       = q k^T / sqrt(K)
     c, a    = attend(e, v, mask)                # softmax over S
     y       = [c_1 ; ... ; c_H] W_O
 
-Without the division the scores would grow with K and the softmax saturate.
-Projections of one tensor are one product, with the kernels side by side.
+In self-attention m = x; in cross-attention m is another sequence, such as the
+output of an encoder. Without the division the scores would grow with K and
+saturate the softmax. The projections of one tensor are one product, with the
+kernels side by side. A padding mask hides padding, a causal mask later tokens.
+In generation a key-value cache holds the keys and values of earlier tokens.
 
 Shapes: B batch, T queries, S values, D width, H heads, K head width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.
-Differs from the paper: biases; dropout on the weights; both as in its code.
+Differs from the paper: biases; dropout of the weights; both as in its code.
 """
-
-import math
 
 import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.attention import attend, causal_mask
+from keras_seq.layers.attention import (
+    attend,
+    attend_fused,
+    causal_mask,
+    check_sequences,
+    combine_masks,
+)
+from keras_seq.layers.head_projection import head_dense, project
+from keras_seq.layers.initializers import get_initializers
+from keras_seq.layers.trainable import propagate_trainable
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class MultiHeadAttention(keras.layers.Layer):
-    """Look at a sequence with several heads.
+    """Attend to a sequence with several heads.
 
-    Weights have the order and shapes of `keras.layers.MultiHeadAttention`, so
-    `set_weights` takes Keras's. Arguments and calls are Keras's too, but for
-    `attention_axes`, `sliding_window`, `flash_attention` and `use_gate`, which
-    are not here. A query that may look at nothing gets a context of zeros.
+    A drop-in for `keras.layers.MultiHeadAttention`, with its arguments, calls
+    and weights, in `set_weights` and in `.weights.h5` files. A query that may
+    attend to nothing gets a context of zeros, where Keras averages all values.
 
     Args:
-        num_heads: int > 0, H.
-        key_dim: int > 0, width K of each head's queries and keys.
-        value_dim: optional int > 0, of each head's values. Default `key_dim`.
-        dropout: float in [0, 1), of the attention weights. Default 0.
-        use_bias: bool, default True.
-        output_shape: optional int > 0, width of the output. Default: D of
-            the query.
-        kernel_initializer: default "glorot_uniform", which counts a kernel as
-            the matrix (D, H * K) it is used as; Keras counts each head apart.
-        bias_initializer: default "zeros".
-        kernel_regularizer, bias_regularizer, kernel_constraint,
-            bias_constraint: optional, as in Keras.
-        seed: optional int, of the dropout.
+        num_heads: int > 0, number of heads H.
+        key_dim: int > 0, width K of the queries and keys of each head.
+        value_dim: optional int > 0, width of the values of each head. Default
+            `key_dim`.
+        dropout: float in [0, 1], dropout of the attention weights. Default 0.
+        use_bias: bool. Default True.
+        output_shape: optional int > 0 or tuple of one, width of the output.
+            Default: the width D of the query.
+        attention_axes: None or (1,), the only axis of this layer.
+        sliding_window: None. Another value is not supported.
+        flash_attention: optional bool, as in Keras, which decides if None.
+        kernel_initializer: initializer of a kernel as a matrix (D, H * K);
+            Keras's fans count each head apart. Default "glorot_uniform".
+        bias_initializer: initializer of the biases. Default "zeros".
+        kernel_regularizer: optional regularizer of the kernels.
+        bias_regularizer: optional regularizer of the biases.
+        activity_regularizer: None. Another value is not supported.
+        kernel_constraint: optional constraint of the kernels.
+        bias_constraint: optional constraint of the biases.
+        use_gate: False. True is not supported.
+        seed: optional int, seed of the dropout.
     Call arguments:
         query: float (B, T, D).
         value: optional float (B, S, D'). Default: `query`, self-attention.
         key: optional float (B, S, D''). Default: `value`.
-        query_mask, value_mask, key_mask: optional bool (B, T), (B, S), (B,
-            S), True where a token is real. In self-attention, `query_mask`
-            hides values too.
-        attention_mask: optional bool (T, S), (B, T, S) or (B, H, T, S), each
-            axis its size or 1: True where the query may look.
-        return_attention_scores: bool, give the weights as well.
-        use_causal_mask: bool, let each query see only itself and before.
-        mask: optional, what Keras calls `query_mask` where there is no other
-            tensor.
+        query_mask: optional bool (B, T), True where a token is real. In
+            self-attention it hides values too.
+        value_mask: optional bool (B, S), True where a token is real.
+        key_mask: optional bool (B, S), True where a token is real.
+        attention_mask: optional (T, S), (B, T, S) or (B, H, T, S), True or
+            not 0 where a query may attend to a value. An axis may be 1.
+        return_attention_scores: bool, return the weights too. Default False.
+        use_causal_mask: bool, let each query attend only to itself and
+            earlier positions. Default False.
+        mask: optional, Keras's name of `query_mask` in self-attention.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, S).
     Raises:
-        ValueError: if an argument is outside its range, or a mask is of
-            another rank or no bool.
+        ValueError: if an argument is outside its range or not supported, or
+            the lengths of the inputs and masks do not fit.
+    Example:
+        >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
+        >>> x, y = np.ones((3, 5, 8)), np.ones((3, 7, 6))
+        >>> tuple(layer(x, y).shape)  # cross-attention
+        (3, 5, 8)
+        >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
+        >>> _, weights = layer(x, use_causal_mask=True,
+        ...                    return_attention_scores=True)
+        >>> tuple(weights.shape)
+        (3, 2, 5, 5)
     """
 
     def __init__(
@@ -79,64 +108,100 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout=0.0,
         use_bias=True,
         output_shape=None,
-        *,
+        attention_axes=None,
+        sliding_window=None,
+        flash_attention=None,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
         bias_regularizer=None,
+        activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        use_gate=False,
         seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        value_dim = key_dim if value_dim is None else value_dim
-        num_heads, key_dim, value_dim = checks.positive_int(
-            num_heads=num_heads, key_dim=key_dim, value_dim=value_dim
+        self.supports_masking = True
+        self._set_sizes(num_heads, key_dim, value_dim, output_shape)
+        self._set_attention(dropout, flash_attention, seed)
+        _check_supported(
+            attention_axes=attention_axes not in (None, 1, (1,), [1]),
+            sliding_window=sliding_window is not None,
+            activity_regularizer=activity_regularizer is not None,
+            use_gate=checks.boolean(use_gate=use_gate),
         )
-        checks.fraction(dropout=dropout)
+        self.use_bias = checks.boolean(use_bias=use_bias)
+        self.dense_options = {
+            **get_initializers(
+                kernel_initializer=kernel_initializer,
+                bias_initializer=bias_initializer,
+            ),
+            "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
+            "bias_regularizer": keras.regularizers.get(bias_regularizer),
+            "kernel_constraint": keras.constraints.get(kernel_constraint),
+            "bias_constraint": keras.constraints.get(bias_constraint),
+        }
+
+    def _set_sizes(self, num_heads, key_dim, value_dim, output_shape):
+        value_dim = key_dim if value_dim is None else value_dim
+        if isinstance(output_shape, (tuple, list)) and len(output_shape) == 1:
+            (output_shape,) = output_shape
         if output_shape is not None:
             output_shape = checks.positive_int(output_shape=output_shape)
-        self.supports_masking = True
-        self.num_heads, self.key_dim = num_heads, key_dim
-        self.value_dim, self.output_width = value_dim, output_shape
-        self.use_bias, self.seed = use_bias, seed
-        self.dropout = keras.layers.Dropout(
+        self.num_heads, self.key_dim, self.value_dim = checks.positive_int(
+            num_heads=num_heads, key_dim=key_dim, value_dim=value_dim
+        )
+        self.output_width = output_shape
+
+    def _set_attention(self, dropout, flash_attention, seed):
+        checks.within(0, 1, dropout=dropout)
+        if seed is not None:
+            checks.not_negative_int(seed=seed)
+        if flash_attention and dropout:
+            raise ValueError(
+                "`flash_attention` must not be True with dropout. Received "
+                f"flash_attention={flash_attention}, dropout={dropout}."
+            )
+        self.dropout, self.seed = dropout, seed
+        self.flash_attention = flash_attention
+        self._dropout_layer = keras.layers.Dropout(
             dropout, seed=seed, dtype=self.dtype_policy
         )
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         value_shape = value_shape or query_shape
-        H, K, V = self.num_heads, self.key_dim, self.value_dim
-        widths = {  # what stands on both sides of each product
-            "query": ((query_shape[-1],), (H, K)),
-            "key": ((key_shape or value_shape)[-1:], (H, K)),
-            "value": (value_shape[-1:], (H, V)),
-            "output": ((H, V), (self.output_width or query_shape[-1],)),
-        }
-        self.kernels, self.biases = {}, {}
-        for name, (left, right) in widths.items():
-            self.kernels[name] = self.add_weight(
-                name=f"{name}_kernel",
-                shape=(*left, *right),
-                initializer=_matrix(self.kernel_initializer, len(left)),
-                regularizer=self.kernel_regularizer,
-                constraint=self.kernel_constraint,
-            )
-            if self.use_bias:
-                self.biases[name] = self.add_weight(
-                    name=f"{name}_bias",
-                    shape=right,
-                    initializer=cloned(self.bias_initializer),
-                    regularizer=self.bias_regularizer,
-                    constraint=self.bias_constraint,
-                )
+        heads = {"query": self.key_dim, "key": self.key_dim}
+        heads["value"] = self.value_dim
+        query, key, value = (
+            self._dense("btd,dhk->bthk", (None, self.num_heads, width), 1, name)
+            for name, width in heads.items()
+        )
+        width = self.output_width or int(query_shape[-1])
+        output = self._dense(
+            "bthk,hkd->btd", (None, width), 2, "attention_output"
+        )
+        # (Keras's names, so that weight files of its layer can be loaded.)
+        self.query_dense, self.key_dense = query, key
+        self.value_dense, self.output_dense = value, output
+        query.build(query_shape)
+        key.build(key_shape or value_shape)
+        value.build(value_shape)
+        output.build((*query_shape[:2], self.num_heads, self.value_dim))
+        propagate_trainable(self)
+
+    def _dense(self, equation, shape, rows, name):
+        options, policy = self.dense_options, self.dtype_policy
+        return head_dense(
+            equation,
+            shape,
+            rows,
+            self.use_bias,
+            options,
+            name=name,
+            dtype=policy,
+        )
 
     def call(
         self,
@@ -152,180 +217,83 @@ class MultiHeadAttention(keras.layers.Layer):
         use_causal_mask=False,
         mask=None,
     ):
-        given = {"query": query, "value": value, "key": key}
-        for name, x in given.items():
-            if x is not None and len(x.shape) != 3:
-                raise ValueError(
-                    f"`{name}` must be (B, T, D). Received {name} of shape "
-                    f"{tuple(x.shape)}."
-                )
+        check_sequences(query=query, value=value, key=key)
         query_mask = mask if query_mask is None else query_mask
         if value is None and value_mask is None:
             value_mask = query_mask
-        if value is None and key is None:
-            q, k, v = self._project(query, "query", "key", "value")
-        else:
-            (q,) = self._project(query, "query")
-            value = query if value is None else value
-            k, v = self.project_key_value(value, key)
-        masks = [
-            _along(query_mask, "query_mask", 2, (1, 3)),
-            _along(value_mask, "value_mask", 2, (1, 2)),
-            _along(key_mask, "key_mask", 2, (1, 2)),
-            _along(attention_mask, "attention_mask", 4, ()),
-        ]
-        if use_causal_mask:
-            masks.append(causal_mask(ops.shape(q)[2], ops.shape(k)[2]))
-        keep = None
-        for one in masks:
-            if one is not None:
-                keep = one if keep is None else ops.logical_and(keep, one)
-        y, weights = self._look(q, k, v, keep, training)
+        q, k, v = self._project(query, value, key)
+        keep = combine_masks(
+            q, k, query_mask, value_mask, key_mask, attention_mask
+        )
+        fused = not return_attention_scores and self._can_fuse(training)
+        is_causal = use_causal_mask and fused and keep is None
+        if use_causal_mask and not is_causal:
+            causal = causal_mask(ops.shape(q)[1], ops.shape(k)[1])
+            keep = causal if keep is None else ops.logical_and(keep, causal)
+        if fused:
+            flash = self.flash_attention
+            context = attend_fused(q, k, v, keep, is_causal, flash)
+            return self.output_dense(context)
+        q, k, v = heads_first(q), heads_first(k), heads_first(v)
+        context, weights = self.weighted_context(q, k, v, keep, training)
+        y = self.output_dense(context)
         return (y, weights) if return_attention_scores else y
 
-    def project_key_value(self, value, key=None):
-        """Compute a memory's keys and values, once for all queries.
-
-        Args:
-            value: float (B, S, D').
-            key: optional float (B, S, D'').
-        Returns:
-            keys, float (B, H, S, K), and values, float (B, H, S, V).
-        """
-        if key is None:
-            return self._project(value, "key", "value")
-        return self._project(key, "key") + self._project(value, "value")
-
-    def empty_cache(self, rows, room):
-        """Make a buffer for `step`: keys (B, H, S, K), values (B, H, S, V)."""
-        return [
-            ops.zeros((rows, self.num_heads, room, width), self.compute_dtype)
-            for width in (self.key_dim, self.value_dim)
-        ]
-
-    def attend_to(self, query, memory, mask=None):
-        """Look at keys and values: y (B, T, D), weights (B, H, T, S)."""
-        (q,) = self._project(query, "query")
-        return self._look(q, *memory, mask)
-
-    def step(self, x, cache, slot, mask):
-        """Look at oneself, at tokens seen before and at these.
-
-        Args:
-            x: float (B, T, D), the tokens that follow; mostly T = 1.
-            cache: keys and values of (B, H, S, K) and (B, H, S, V), a buffer
-                filled up to `slot`.
-            slot: scalar int, where the first of x is to stand in it.
-            mask: bool, broadcasts to (B, H, T, S).
-        Returns:
-            y, float (B, T, D), and the cache with x in it.
-        """
-        q, k, v = self._project(x, "query", "key", "value")
-        slot = ops.cast(slot, "int32")
-        zero = ops.zeros_like(slot)  # of the same type, which JAX asks for
-        at = (zero, zero, slot, zero)
-        cache = [
-            ops.slice_update(old, at, ops.cast(new, old.dtype))
-            for old, new in zip(cache, (k, v))
-        ]
-        y, _ = self._look(q, *cache, mask)
-        return y, cache
-
-    def _project(self, x, *names):
-        """Multiply x by several kernels at once: a list of (B, H, T, .)."""
-        rows, width = ops.shape(x)[1], x.shape[-1]
-        flat = [ops.reshape(self.kernels[n], (width, -1)) for n in names]
-        y = ops.matmul(x, ops.cast(_joined(flat, 1), self.compute_dtype))
-        if self.use_bias:
-            flat = [ops.reshape(self.biases[n], (-1,)) for n in names]
-            y = y + ops.cast(_joined(flat, 0), self.compute_dtype)
-        H = self.num_heads
-        widths = [H * self.kernels[name].shape[-1] for name in names]
-        return [
-            ops.transpose(
-                ops.reshape(part, (-1, rows, H, width // H)), (0, 2, 1, 3)
+    def _project(self, query, value, key):
+        """Compute queries, keys and values: (B, ., H, K), one product each."""
+        value = query if value is None else value
+        key = value if key is None else key
+        if key is query and value is query:
+            return project(
+                query, [self.query_dense, self.key_dense, self.value_dense]
             )
-            for part, width in zip(_apart(y, widths), widths)
-        ]
+        (q,) = project(query, [self.query_dense])
+        if key is value:
+            return q, *project(value, [self.key_dense, self.value_dense])
+        (k,) = project(key, [self.key_dense])
+        (v,) = project(value, [self.value_dense])
+        return q, k, v
 
-    def _look(self, q, k, v, mask, training=False):
+    def _can_fuse(self, training):
+        """Tell whether no weights are needed; JAX also requires V = K."""
+        return self.key_dim == self.value_dim and not (
+            self.dropout and training
+        )
+
+    def weighted_context(self, q, k, v, mask=None, training=False):
+        """Compute contexts (B, T, H, V) and weights of (B, H, ., .) tensors."""
         q = q * self.key_dim**-0.5
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, H, T, S)
         context, weights = attend(
-            scores, v, mask, lambda a: self.dropout(a, training=training)
+            scores, v, mask, lambda a: self._dropout_layer(a, training=training)
         )
-        context = ops.transpose(context, (0, 2, 1, 3))
-        rows, flat = ops.shape(context)[1], self.num_heads * self.value_dim
-        context = ops.reshape(context, (-1, rows, flat))
-        kernel = ops.reshape(self.kernels["output"], (flat, -1))
-        y = ops.matmul(context, ops.cast(kernel, self.compute_dtype))
-        if self.use_bias:
-            y = y + ops.cast(self.biases["output"], self.compute_dtype)
-        return y, weights
+        return heads_first(context), weights
 
     def get_config(self):
+        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
             "key_dim": self.key_dim,
             "value_dim": self.value_dim,
-            "dropout": self.dropout.rate,
+            "dropout": self.dropout,
             "use_bias": self.use_bias,
             "output_shape": self.output_width,
+            "flash_attention": self.flash_attention,
             "seed": self.seed,
-            **{
-                f"{part}_{kind}": getattr(keras, f"{kind}s").serialize(
-                    getattr(self, f"{part}_{kind}")
-                )
-                for part in ("kernel", "bias")
-                for kind in ("initializer", "regularizer", "constraint")
-            },
+            **{name: serialize(x) for name, x in self.dense_options.items()},
         }
 
 
-def cloned(initializer):
-    """Copy an initializer: one that is asked twice draws the same numbers."""
-    if isinstance(initializer, keras.initializers.Initializer):
-        return initializer.clone()
-    return initializer
+def heads_first(x):
+    """Exchange the axes of time and heads: (B, T, H, K) <-> (B, H, T, K)."""
+    return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _matrix(initializer, axes):
-    """Draw a kernel as the matrix that it is, `axes` of its axes its rows."""
-    initializer = cloned(initializer)
-
-    def draw(shape, dtype=None):
-        matrix = math.prod(shape[:axes]), math.prod(shape[axes:])
-        return ops.reshape(initializer(matrix, dtype=dtype), shape)
-
-    return draw
-
-
-def _joined(parts, axis):
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
-
-
-def _apart(joined, sizes):
-    """Split the last axis. (Of a slice, TensorFlow's gradient is slow.)"""
-    if len(sizes) == 1:
-        return [joined]
-    ends = [sum(sizes[:n]) for n in range(1, len(sizes))]
-    return ops.split(joined, ends, axis=-1)
-
-
-def _along(mask, name, most, axes):
-    """Lay a mask along (B, H, T, S); refuse what is none."""
-    if mask is None:
-        return None
-    rank = len(mask.shape)
-    if "bool" not in str(mask.dtype) or not 2 <= rank <= most:
-        ranks = "2" if most == 2 else f"2 to {most}"
-        raise ValueError(
-            f"`{name}` must be bool of rank {ranks}. Received a mask of dtype "
-            f"{mask.dtype}, shape {tuple(mask.shape)}."
-        )
-    if rank == 3:  # (B, T, S)
-        return mask[:, None]
-    for axis in axes:  # where a mask of (B, T) or (B, S) has none
-        mask = ops.expand_dims(mask, axis)
-    return mask
+def _check_supported(**unsupported):
+    for name, used in unsupported.items():
+        if used:
+            raise ValueError(
+                f"`{name}` is not supported by this layer, only by "
+                "`keras.layers.MultiHeadAttention`."
+            )

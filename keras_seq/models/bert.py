@@ -26,7 +26,7 @@ from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import (
+from keras_seq.layers.transformer_encoder import (
     TransformerEncoder,
     check_heads,
 )

@@ -26,7 +26,8 @@ from keras_seq.generation.prompts import split_prompt
 from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.gru import GRU
 from keras_seq.layers.lstm import LSTM
-from keras_seq.layers.simple_rnn import SimpleRNN, step_cells
+from keras_seq.layers.recurrent import step_cells
+from keras_seq.layers.simple_rnn import SimpleRNN
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.quantization import QuantizableModel
 
@@ -171,7 +172,7 @@ class RecurrentLM(QuantizableModel):
 
     def build(self, ids_shape):
         self.token_embedding.build(ids_shape)
-        width = self.token_embedding.units
+        width = self.token_embedding.embedding_dim
         for layer in self.recurrent_layers:
             layer.build((*ids_shape, width))
             width = layer.units

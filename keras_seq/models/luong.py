@@ -26,7 +26,7 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.luong_attention import LuongAttention
-from keras_seq.layers.simple_rnn import step_cells
+from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import RECURRENT_LAYERS
 from keras_seq.models.quantization import QuantizableModel
@@ -240,7 +240,7 @@ class LuongSeq2Seq(QuantizableModel):
         if self.bridge is not None:
             self.bridge.build()
         self.token_embedding.build(inputs_shape["target"])
-        x, memory = self.token_embedding.units, self.encoder.output_dim
+        x, memory = self.token_embedding.embedding_dim, self.encoder.output_dim
         self.decoder.cell.build((None, x), (None, None, memory))
         self.decoder.built = True
         self.head.build((None, None, self.units))

@@ -25,7 +25,7 @@ import keras
 from keras import ops
 
 from keras_seq.layers.embedding import TokenEmbedding
-from keras_seq.layers.simple_rnn import step_cells
+from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import (
     RECURRENT_LAYERS,

@@ -130,7 +130,7 @@ class Seq2SeqEncoder(keras.layers.Layer):
 
     def build(self, ids_shape):
         self.token_embedding.build(ids_shape)
-        width = self.token_embedding.units
+        width = self.token_embedding.embedding_dim
         for layer in self.recurrent_layers:
             layer.build((*ids_shape, width))
             width = self.output_dim

@@ -32,8 +32,8 @@ from keras_seq.layers.position_encoding import (
     SinePositionEncoding,
 )
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import (
-    TransformerDecoder,
+from keras_seq.layers.transformer_decoder import TransformerDecoder
+from keras_seq.layers.transformer_encoder import (
     TransformerEncoder,
     check_heads,
 )

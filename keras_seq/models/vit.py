@@ -38,7 +38,7 @@ from keras_seq.layers.position_encoding import (
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.layers.transformer_blocks import (
+from keras_seq.layers.transformer_encoder import (
     TransformerEncoder,
     check_heads,
 )

@@ -4,8 +4,8 @@ Their kernels are (out, in), the transpose of ours, and the heads stand side
 by side where ours have an axis of their own:
 
     theirs                                      ours
-    attention.self.query.weight    (D, D)       kernels["query"]   (D, H, K)
-    attention.output.dense.weight  (D, D)       kernels["output"]  (H, K, D)
+    attention.self.query.weight    (D, D)       query_dense  (D, H, K)
+    attention.output.dense.weight  (D, D)       output_dense (H, K, D)
     intermediate.dense.weight      (F, D)       intermediate_dense (D, F)
     word_embeddings.weight         (V, D)       embedding          (V, D)
 

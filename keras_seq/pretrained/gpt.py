@@ -78,16 +78,22 @@ def _gpt_block(read, at, block, D):
     H, F = attention.num_heads, network.intermediate_dim
     kernels = read.take(f"{at}attn.c_attn.weight", D, 3 * D)
     biases = read.take(f"{at}attn.c_attn.bias", 3 * D)
-    for name, kernel, bias in zip(
-        ("query", "key", "value"),
+    layers = (
+        attention.query_dense,
+        attention.key_dense,
+        attention.value_dense,
+    )
+    for layer, kernel, bias in zip(
+        layers,
         np.split(kernels, 3, axis=1),
         np.split(biases, 3),
     ):
-        attention.kernels[name].assign(kernel.reshape(D, H, -1))
-        attention.biases[name].assign(bias.reshape(H, -1))
+        layer.kernel.assign(kernel.reshape(D, H, -1))
+        layer.bias.assign(bias.reshape(H, -1))
     out = read.take(f"{at}attn.c_proj.weight", D, D)
-    attention.kernels["output"].assign(out.reshape(H, -1, D))
-    attention.biases["output"].assign(read.take(f"{at}attn.c_proj.bias", D))
+    attention.output_dense.kernel.assign(out.reshape(H, -1, D))
+    bias = read.take(f"{at}attn.c_proj.bias", D)
+    attention.output_dense.bias.assign(bias)
     for name, dense, shape in (
         ("c_fc", network.intermediate_dense, (D, F)),
         ("c_proj", network.output_dense, (F, D)),

@@ -49,7 +49,12 @@ def norm(name, layer, D):
 
 def looks(at, names, attention, D):
     """Give each `Weight` of an attention; `names` are of query, key, value."""
-    for ours, theirs in zip(attention.kernels, (*names, "output.dense")):
-        kernel, bias = attention.kernels[ours], attention.biases[ours]
-        yield Weight(f"{at}{theirs}.weight", kernel, (D, D), (1, 0))
-        yield Weight(f"{at}{theirs}.bias", bias, (D,))
+    layers = (
+        attention.query_dense,
+        attention.key_dense,
+        attention.value_dense,
+        attention.output_dense,
+    )
+    for name, layer in zip((*names, "output.dense"), layers):
+        yield Weight(f"{at}{name}.weight", layer.kernel, (D, D), (1, 0))
+        yield Weight(f"{at}{name}.bias", layer.bias, (D,))

@@ -167,7 +167,11 @@ class TextClassifier(_LabelTask):
             )
         else:
             export_text_classifier(
-                self.model, path, tokenizer=self.tokenizer, labels=self.labels
+                self.model,
+                path,
+                tokenizer=self.tokenizer,
+                labels=self.labels,
+                from_logits=True,  # as `predict_probabilities` takes them
             )
 
 

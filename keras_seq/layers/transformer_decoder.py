@@ -1,0 +1,152 @@
+"""Transformer decoder block: self-attention, cross-attention, feed-forward.
+
+The decoder of a translator reads the target so far, with a causal mask: a
+token must not attend to the tokens after it, which it is to predict. Between
+its self-attention and its position-wise feed-forward network stands a
+cross-attention: queries from the target, keys and values from the output of
+the encoder.
+
+    x <- residual of causal self-attention(x)
+    x <- residual of cross-attention(x, encoder output)
+    x <- residual of feed-forward network(x)        # see `ResidualConnection`
+
+Shapes: B batch, T target length, S source length, D width, H heads.
+Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.2.3.
+Differs from the paper: dropout of the attention weights too, as in its code.
+"""
+
+import keras
+
+from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.layers.transformer_encoder import TransformerBlock
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class TransformerDecoder(TransformerBlock):
+    """Apply causal self-attention, cross-attention and a feed-forward network.
+
+    The width D is that of the input.
+
+    Args:
+        intermediate_dim: int > 0, inner width of the feed-forward network.
+        num_heads: int > 0, number of attention heads H. It must divide D.
+        dropout: float in [0, 1), dropout of the output of each sublayer.
+            Default 0.
+        activation: str or function, activation of the feed-forward network.
+            Default "relu".
+        layer_norm_epsilon: float > 0, added to the variance in each layer
+            normalization. Default 1e-5.
+        kernel_initializer: initializer of all kernels. Default
+            "glorot_uniform".
+        bias_initializer: initializer of all biases. Default "zeros".
+        normalize_first: bool, pre-norm instead of the paper's post-norm.
+            Default False.
+        attention_dropout: optional float in [0, 1), dropout of the attention
+            weights. Default: `dropout`.
+        stochastic_depth: float in [0, 1), probability that a row of the
+            batch skips a sublayer in training. Default 0.
+    Call arguments:
+        x: float (B, T, D), the target.
+        encoder_output: float (B, S, D').
+        mask: optional bool (B, T), True where a target token is real.
+        encoder_output_mask: optional bool (B, S), True where a source token
+            is real.
+        return_attention_scores: bool, return the attention weights too.
+            Default False.
+        x_mask: optional, Keras's name of `mask` beside another tensor.
+    Returns:
+        float (B, T, D), or that, the weights of the self-attention, float (B,
+        H, T, T), and the weights of the cross-attention, float (B, H, T, S).
+    Raises:
+        ValueError: if an argument is outside its range, or `num_heads` does
+            not divide D.
+    Example:
+        >>> block = TransformerDecoder(intermediate_dim=32, num_heads=2)
+        >>> target, encoder_output = np.ones((3, 5, 8)), np.ones((3, 7, 6))
+        >>> _, weights, cross_weights = block(
+        ...     target, encoder_output, return_attention_scores=True
+        ... )
+        >>> tuple(weights.shape), tuple(cross_weights.shape)
+        ((3, 2, 5, 5), (3, 2, 5, 7))
+    """
+
+    def build(self, x_shape, encoder_output_shape=None):
+        self.self_attention = self.make_attention(x_shape[-1])
+        self.self_attention_residual = self.make_residual()
+        self.cross_attention = self.make_attention(x_shape[-1])
+        self.cross_attention_residual = self.make_residual()
+        self.feed_forward = self.make_feed_forward()
+        self.feed_forward_residual = self.make_residual()
+        self.self_attention.build(x_shape)
+        self.self_attention_residual.build(x_shape)
+        self.cross_attention.build(x_shape, encoder_output_shape or x_shape)
+        self.cross_attention_residual.build(x_shape)
+        self.feed_forward.build(x_shape)
+        self.feed_forward_residual.build(x_shape)
+        propagate_trainable(self)
+
+    def call(
+        self,
+        x,
+        encoder_output,
+        mask=None,
+        encoder_output_mask=None,
+        return_attention_scores=False,
+        training=False,
+        x_mask=None,
+    ):
+        h = self.self_attention_residual.normalize_input(x)
+        y = self.self_attention(
+            h,
+            value_mask=x_mask if mask is None else mask,
+            use_causal_mask=True,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, weights = y if return_attention_scores else (y, None)
+        x = self.self_attention_residual.add(x, y, training=training)
+
+        h = self.cross_attention_residual.normalize_input(x)
+        y = self.cross_attention(
+            h,
+            encoder_output,
+            value_mask=encoder_output_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, cross_weights = y if return_attention_scores else (y, None)
+        x = self.cross_attention_residual.add(x, y, training=training)
+
+        h = self.feed_forward_residual.normalize_input(x)
+        y = self.feed_forward(h)
+        x = self.feed_forward_residual.add(x, y, training=training)
+        return (x, weights, cross_weights) if return_attention_scores else x
+
+    def step(self, x, cache, slot, mask, source, source_mask, scores=False):
+        """Process the next tokens, with a key-value cache.
+
+        Args:
+            x: float (B, T, D), the tokens that follow; mostly T = 1.
+            cache: see `CachedMultiHeadAttention.step`.
+            slot: scalar int, the place of the first of x in the cache.
+            mask: bool, broadcasts to (B, H, T, T').
+            source: keys and values of the encoder output, see
+                `cross_attention.project_key_value`.
+            source_mask: bool, broadcasts to (B, H, T, S).
+            scores: bool, return the weights of the cross-attention too.
+                Default False.
+        Returns:
+            float (B, T, D); the cache with x in it; and, if asked for, the
+            weights, float (B, H, T, S).
+        """
+        h = self.self_attention_residual.normalize_input(x)
+        y, cache = self.self_attention.step(h, cache, slot, mask)
+        x = self.self_attention_residual.add(x, y)
+
+        h = self.cross_attention_residual.normalize_input(x)
+        y, weights = self.cross_attention.attend_to(h, source, source_mask)
+        x = self.cross_attention_residual.add(x, y)
+
+        h = self.feed_forward_residual.normalize_input(x)
+        x = self.feed_forward_residual.add(x, self.feed_forward(h))
+        return (x, cache, weights) if scores else (x, cache)

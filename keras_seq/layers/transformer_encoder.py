@@ -1,0 +1,304 @@
+"""Transformer encoder block: self-attention, then a feed-forward network.
+
+A deep stack of attention layers alone does not train: each layer averages the
+output of the layer below it. The Transformer adds the input of each sublayer
+to its output, a residual connection, and normalizes the sum: after the
+addition (post-norm), as in the paper, or on the way into the sublayer
+(pre-norm), which leaves a direct path from the last block to the first and
+trains without a learning rate warm-up.
+
+    post-norm:  x <- norm(x + f(x))          # as in the paper
+    pre-norm:   x <- x + f(norm(x))
+    encoder:    f = self-attention, then f = feed-forward network
+
+Shapes: B batch, T length, N queries, D width, H heads.
+Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
+    pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
+    et al. (2016), arXiv:1603.09382, section 3.
+Differs from the paper: dropout of the attention weights too, as in its code;
+    stochastic depth is drawn for each row and sublayer, not each batch and
+    block, and scales the kept outputs in training, not all in inference.
+"""
+
+import keras
+from keras import ops
+
+from keras_seq import checks
+from keras_seq.layers.cached_multi_head_attention import (
+    CachedMultiHeadAttention,
+)
+from keras_seq.layers.feed_forward import FeedForward, activation_of
+from keras_seq.layers.initializers import get_initializers
+from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.trainable import propagate_trainable
+
+
+class ResidualConnection(keras.layers.Layer):
+    """Residual connection with layer normalization, pre-norm or post-norm.
+
+    Args:
+        dropout: float in [0, 1), of the sublayer's output. Default 0.
+        normalize_first: bool, pre-norm, not post-norm. Default False.
+        layer_norm_epsilon: float > 0. Default 1e-5.
+        stochastic_depth: float in [0, 1), probability that a row of the batch
+            skips the sublayer in training. Default 0.
+    """
+
+    def __init__(
+        self,
+        dropout=0.0,
+        normalize_first=False,
+        layer_norm_epsilon=1e-5,
+        stochastic_depth=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.normalize_first = normalize_first
+        policy = self.dtype_policy
+        self.norm = LayerNormalization(epsilon=layer_norm_epsilon, dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.row_dropout = None
+        if stochastic_depth:  # one draw for each row: all of y, or nothing
+            self.row_dropout = keras.layers.Dropout(
+                stochastic_depth, noise_shape=(None, 1, 1), dtype=policy
+            )
+
+    def build(self, x_shape):
+        self.norm.build(x_shape)
+
+    def normalize_input(self, x):
+        """Return the input of the sublayer: norm(x) if pre-norm, else x."""
+        return self.norm(x) if self.normalize_first else x
+
+    def add(self, x, y, training=False):
+        """Add the output y of the sublayer to x, and normalize if post-norm."""
+        y = self.dropout(y, training=training)
+        if self.row_dropout is not None:
+            y = self.row_dropout(y, training=training)
+        x = x + y
+        return x if self.normalize_first else self.norm(x)
+
+
+def check_heads(width, num_heads):
+    """Raise a ValueError if the heads cannot share the width evenly."""
+    width, num_heads = checks.positive_int(width=width, num_heads=num_heads)
+    if width % num_heads:
+        raise ValueError(
+            "`num_heads` must divide the width. Received "
+            f"num_heads={num_heads}, width={width}."
+        )
+
+
+class TransformerBlock(keras.layers.Layer):
+    """The arguments and sublayers that encoder and decoder block share."""
+
+    def __init__(
+        self,
+        intermediate_dim,
+        num_heads,
+        dropout=0.0,
+        activation="relu",
+        layer_norm_epsilon=1e-5,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        normalize_first=False,
+        *,
+        attention_dropout=None,
+        stochastic_depth=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        intermediate_dim, num_heads = checks.positive_int(
+            intermediate_dim=intermediate_dim, num_heads=num_heads
+        )
+        checks.positive(layer_norm_epsilon=layer_norm_epsilon)
+        checks.fraction(dropout=dropout, stochastic_depth=stochastic_depth)
+        if attention_dropout is not None:
+            checks.fraction(attention_dropout=attention_dropout)
+        self.activation = activation_of(activation)
+        self.initializers = get_initializers(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+        )
+        self.config = {
+            "intermediate_dim": intermediate_dim,
+            "num_heads": num_heads,
+            "dropout": dropout,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "normalize_first": checks.boolean(normalize_first=normalize_first),
+            "attention_dropout": attention_dropout,
+            "stochastic_depth": stochastic_depth,
+        }
+
+    def make_attention(self, width):
+        """Create an attention layer whose heads together have this width."""
+        num_heads = self.config["num_heads"]
+        check_heads(width, num_heads)
+        dropout = self.config["attention_dropout"]
+        return CachedMultiHeadAttention(
+            num_heads,
+            width // num_heads,
+            dropout=self.config["dropout"] if dropout is None else dropout,
+            dtype=self.dtype_policy,
+            **self.initializers,
+        )
+
+    def make_feed_forward(self):
+        """Create the position-wise feed-forward network."""
+        return FeedForward(
+            self.config["intermediate_dim"],
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            **self.initializers,
+        )
+
+    def make_residual(self):
+        """Create the residual connection of one sublayer."""
+        return ResidualConnection(
+            self.config["dropout"],
+            self.config["normalize_first"],
+            self.config["layer_norm_epsilon"],
+            self.config["stochastic_depth"],
+            dtype=self.dtype_policy,
+        )
+
+    def get_config(self):
+        serialize = keras.initializers.serialize
+        return {
+            **super().get_config(),
+            **checks.plain(self.config),
+            "activation": keras.activations.serialize(self.activation),
+            **{name: serialize(x) for name, x in self.initializers.items()},
+        }
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class TransformerEncoder(TransformerBlock):
+    """Apply self-attention, then a position-wise feed-forward network.
+
+    The width D is that of the input.
+
+    Args:
+        intermediate_dim: int > 0, inner width of the feed-forward network.
+        num_heads: int > 0, number of attention heads H. It must divide D.
+        dropout: float in [0, 1), of the output of each sublayer. Default 0.
+        activation: str or function, of the feed-forward network. Default
+            "relu".
+        layer_norm_epsilon: float > 0, of each normalization. Default 1e-5.
+        kernel_initializer: of all kernels. Default "glorot_uniform".
+        bias_initializer: of all biases. Default "zeros".
+        normalize_first: bool, pre-norm, not the paper's post-norm. Default
+            False.
+        attention_dropout: optional float in [0, 1), of the attention weights.
+            Default: `dropout`.
+        stochastic_depth: float in [0, 1), probability that a row of the batch
+            skips a sublayer in training. Default 0.
+    Call arguments:
+        x: float (B, T, D).
+        mask: optional bool (B, T), True where a token is real.
+        attention_mask: optional bool (T, T), (B, T, T) or (B, H, T, T), True
+            where a query may attend to a key. An axis may be 1.
+        use_causal_mask: bool, let each position attend only to itself and
+            earlier positions. Default False.
+        return_attention_scores: bool, return the attention weights too.
+            Default False.
+        x_mask: optional, Keras's name of `mask` beside another tensor.
+    Returns:
+        float (B, T, D), or that and the weights, float (B, H, T, T).
+    Raises:
+        ValueError: if an argument is outside its range, or `num_heads` does
+            not divide D.
+    Example:
+        >>> block = TransformerEncoder(intermediate_dim=32, num_heads=2)
+        >>> x = np.ones((3, 5, 8), "float32")
+        >>> tuple(block(x).shape)
+        (3, 5, 8)
+    """
+
+    def build(self, x_shape):
+        self.self_attention = self.make_attention(x_shape[-1])
+        self.attention_residual = self.make_residual()
+        self.feed_forward = self.make_feed_forward()
+        self.feed_forward_residual = self.make_residual()
+        self.self_attention.build(x_shape)
+        self.attention_residual.build(x_shape)
+        self.feed_forward.build(x_shape)
+        self.feed_forward_residual.build(x_shape)
+        propagate_trainable(self)
+
+    def call(
+        self,
+        x,
+        mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=False,
+        x_mask=None,
+    ):
+        h = self.attention_residual.normalize_input(x)
+        y = self.self_attention(
+            h,
+            value_mask=x_mask if mask is None else mask,
+            attention_mask=attention_mask,
+            use_causal_mask=use_causal_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, weights = y if return_attention_scores else (y, None)
+        x = self.attention_residual.add(x, y, training=training)
+        x = self.apply_feed_forward(x, training=training)
+        return (x, weights) if return_attention_scores else x
+
+    def apply_feed_forward(self, x, training=False):
+        """Apply the feed-forward network with its residual connection."""
+        h = self.feed_forward_residual.normalize_input(x)
+        y = self.feed_forward(h)
+        return self.feed_forward_residual.add(x, y, training=training)
+
+    def encode_queries(
+        self,
+        query,
+        x,
+        mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=False,
+    ):
+        """Compute the output of some positions: the others are only keys.
+
+        The last block of a model that reads only some outputs needs no others.
+
+        Args:
+            query: float (B, N, D), the vectors of these positions in `x`.
+            x: float (B, T, D).
+            mask: optional bool (B, T), True where a token of x is real.
+            attention_mask: as in a call, with N in place of the first T.
+            return_attention_scores: bool. Default False.
+            training: bool. Default False.
+        Returns:
+            float (B, N, D), or that and the weights, float (B, H, N, T).
+        """
+        checks.built(self, "layer")
+        query, x = (ops.cast(each, self.compute_dtype) for each in (query, x))
+        residual = self.attention_residual
+        y = self.self_attention(
+            residual.normalize_input(query),
+            residual.normalize_input(x),
+            value_mask=mask,
+            attention_mask=attention_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        y, weights = y if return_attention_scores else (y, None)
+        y = residual.add(query, y, training=training)
+        y = self.apply_feed_forward(y, training=training)
+        return (y, weights) if return_attention_scores else y
+
+    def step(self, x, cache, slot, mask):
+        """Process the next tokens: see `CachedMultiHeadAttention.step`."""
+        h = self.attention_residual.normalize_input(x)
+        y, cache = self.self_attention.step(h, cache, slot, mask)
+        x = self.attention_residual.add(x, y)
+        return self.apply_feed_forward(x), cache
