@@ -23,25 +23,25 @@ EXAMPLES = [
 
 # Files and folders that are not converted yet, and for which test. Every list
 # must be empty in the end.
+BLOCKS = ["cached_multi_head_attention", "feed_forward", "position_encoding"]
+BLOCKS += ["multi_head_attention", "transformer_decoder", "attention", "patches"]
 TODO = {
-    "words": [
-        *("layers", "text", "data", "tasks"),
-    ],
-    "terms": ["layers", "text"],
-    "lengths": ["layers", "text", "data"],
-    "plain": ["layers", "text"],
-    "examples": ["layers", "text"],
+    "words": [f"layers/{name}.py" for name in BLOCKS],
+    "terms": [f"layers/{name}.py" for name in BLOCKS],
+    "lengths": [f"layers/{name}.py" for name in BLOCKS],
+    "plain": [],
+    "examples": [],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
 RETIRED = [
     *("EncoderBlock", "DecoderBlock", "ConvNet", "Uncached", "OnBERT"),
     *("norm_first", "vocab_size", "keeps_frozen", "first_real", "begin_again"),
-    *("untuned", "from_huggingface", "to_huggingface", "small_talk"),
+    *("untuned", "small_talk"),
     *("package_docs", "python_docs", "written_dates", "cldr_names"),
     *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
     *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
-    *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
+    *("looks? (?:at|around|inside|back)", "looked (?:at|around|back)", "go around", "goes round"),
     *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
         "what is (?-i:none)",
@@ -56,7 +56,9 @@ RETIRED = [
     *("asks? for", "asked", "wants?", "wishes", "knows?", "known to"),
 ]
 # Allowed: file -> the phrases that are removed before the search.
-ALLOWED = {}
+ALLOWED = {
+    "data/date_tagging.py": ("Nobody remembers what happened on {}!",),
+}
 
 # The technical terms of the glossary, in the files where a reader expects them.
 TERMS = {

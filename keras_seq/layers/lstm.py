@@ -1,8 +1,8 @@
 """LSTM: a cell state updated by addition, controlled by three gates.
 
 The hidden state of the simple recurrent network is overwritten at every time
-step, so its gradient is multiplied by the same matrix again and again. The
-LSTM keeps a second state, the cell state c, which is only scaled by the forget
+step, so its gradient is multiplied by the same matrix again and again, and
+vanishes or explodes (the vanishing gradient problem). The LSTM keeps a second state, the cell state c, which is only scaled by the forget
 gate and added to: where f stays near 1, the gradient flows back through
 hundreds of steps almost unchanged, and long-term dependencies can be learned.
 
