@@ -24,7 +24,12 @@ EXAMPLES = [
 # Files and folders that are not converted yet, and for which test. Every list
 # must be empty in the end.
 BLOCKS = ["cached_multi_head_attention", "feed_forward", "position_encoding"]
-BLOCKS += ["multi_head_attention", "transformer_decoder", "attention", "patches"]
+BLOCKS += [
+    "multi_head_attention",
+    "transformer_decoder",
+    "attention",
+    "patches",
+]
 TODO = {
     "words": [f"layers/{name}.py" for name in BLOCKS],
     "terms": [f"layers/{name}.py" for name in BLOCKS],
@@ -41,7 +46,12 @@ RETIRED = [
     *("package_docs", "python_docs", "written_dates", "cldr_names"),
     *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
     *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
-    *("looks? (?:at|around|inside|back)", "looked (?:at|around|back)", "go around", "goes round"),
+    *(
+        "looks? (?:at|around|inside|back)",
+        "looked (?:at|around|back)",
+        "go around",
+        "goes round",
+    ),
     *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
         "what is (?-i:none)",
