@@ -371,6 +371,8 @@ NORMS = {
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
 @pytest.mark.parametrize("options", NORMS)
 def test_layer_normalization_equals_keras_with_every_argument(options):
+    if options == "another axis" and keras.backend.backend() == "torch":
+        pytest.skip("Keras's layer cannot do it on PyTorch either")
     # A small scale, at which epsilon matters.
     x = 0.01 * np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
     ours = LayerNormalization(**NORMS[options])
