@@ -29,8 +29,8 @@ class CausalLM(Task):
     Returns:
         float (B, T, V), logits of the next token.
     Raises:
-        ValueError: if `model` is not a `keras.Model`, or `tokenizer` not
-            a `Tokenizer`.
+        ValueError: if `model` is not a `keras.Model`, or `tokenizer` not a
+            `Tokenizer`.
     Example:
         >>> texts = ["hello", "안녕하세요"]
         >>> tokenizer = CharTokenizer.train(texts)
@@ -111,8 +111,8 @@ class Seq2SeqLM(Task):
     Returns:
         float (B, T, V), logits of the next target token.
     Raises:
-        ValueError: if `model` is not a `keras.Model`, or a tokenizer is not
-            a `Tokenizer`.
+        ValueError: if `model` is not a `keras.Model`, or a tokenizer not a
+            `Tokenizer`.
     Example:
         >>> sources, targets = ["one", "two"], ["하나", "둘"]
         >>> tokenizer = CharTokenizer.train(sources + targets)
