@@ -438,7 +438,7 @@ def test_no_more_places_than_were_learned():
     with pytest.raises(ValueError, match="sequence_length"):
         PositionEmbedding(4)(wide_floats())
     with pytest.raises(ValueError, match="length"):
-        GPT(VOCAB, 8, num_heads=2, max_length=4)(ids())
+        GPT(VOCAB, 8, num_heads=2, max_sequence_length=4)(ids())
 
 
 def test_without_positions_words_are_a_bag():
@@ -462,7 +462,9 @@ def test_without_positions_words_are_a_bag():
 
 def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
     """As of a repeated id: the gradient of a lookup must be whole."""
-    model = GPT(VOCAB, 8, num_heads=2, num_layers=1, max_length=5, dropout=0.0)
+    model = GPT(
+        VOCAB, 8, num_heads=2, num_layers=1, max_sequence_length=5, dropout=0.0
+    )
     x = np.abs(ids()) + (ids() == 0)
     model(x)
     model.compile(
@@ -482,20 +484,27 @@ def test_the_start_is_no_padding():
 
 
 @pytest.mark.parametrize("pad_id, T", [(None, 5), (0, 4)])
-def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8, pad_id=pad_id)
+def test_without_cache_generates_up_to_the_context_length(pad_id, T):
+    model = GPT(
+        VOCAB,
+        8,
+        num_heads=2,
+        num_layers=1,
+        max_sequence_length=8,
+        pad_id=pad_id,
+    )
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
-    again = WithoutCache(model)
-    assert again.max_prompt_length(4) == T
-    said = generate(model, x, max_length=4).ids
-    assert np.array_equal(generate(again, x, max_length=4).ids, said)
+    uncached = WithoutCache(model)
+    assert uncached.max_prompt_length(4) == T
+    expected = generate(model, x, max_length=4).ids
+    assert np.array_equal(generate(uncached, x, max_length=4).ids, expected)
     with pytest.raises(ValueError, match="`inputs`"):
-        generate(again, np.ones((3, T + 1), "int32"), max_length=4)
+        generate(uncached, np.ones((3, T + 1), "int32"), max_length=4)
 
 
 def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="`inputs`.*9 tokens"):
         model.start(np.ones((1, 9), "int32"))
@@ -503,7 +512,7 @@ def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
 
 @pytest.mark.parametrize("steps", [0, 5, 9])
 def test_gpt_refuses_more_than_it_can_see(steps):
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="max_length"):
         model.start(ids(), max_length=steps)
@@ -511,14 +520,14 @@ def test_gpt_refuses_more_than_it_can_see(steps):
 
 def test_a_longer_prompt_is_refused_after_a_shorter_one():
     """A function compiled for any length does not know it any more."""
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     for length in (2, 5):
         generate(model, ids()[:, :length], max_length=4)
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, np.ones((3, 6), "int32"), max_length=4)
     wide = Transformer(
-        VOCAB, VOCAB, 8, position_encoding="learned", max_length=5
+        VOCAB, VOCAB, 8, position_encoding="learned", max_sequence_length=5
     )
     wide(sentences())
     with pytest.raises(ValueError, match="`max_length`"):
@@ -639,7 +648,7 @@ def test_the_arguments_are_those_of_keras_in_their_order(method):
 
 def test_a_beam_of_one_is_greedy_for_gpt_too():
     keras.utils.set_random_seed(0)
-    model = GPT(VOCAB, 8, num_heads=2, max_length=16)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=16)
     model(ids())
     greedy = generate(model, ids(), max_length=7)
     one = generate(model, ids(), BeamSearch(1, length_penalty=0), max_length=7)
@@ -664,7 +673,7 @@ def best_pair(model, row):
 
 
 def test_gpt_does_not_look_at_padding_nor_ahead():
-    model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_length=5)
+    model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_sequence_length=5)
     x = ids()
     _, weights = model(x, return_attention_scores=True)
     assert len(weights) == 3
@@ -684,7 +693,7 @@ def test_a_stateful_model_cannot_be_read_again():
 
 
 def test_gpt_speaks_to_the_end_of_what_it_can_see():
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     x = np.abs(ids()) + (ids() == 0)
     model(x)
     token, state = model.start(x, max_length=4)

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import inspect
 import io
 import pathlib
 import re
@@ -21,39 +22,14 @@ EXAMPLES = [
     *("layers", "models", "generation", "text", "training", "evaluation"),
 ]
 
-MODELS = [
-    f"models/{name}.py"
-    for name in (
-        *("transformer", "gpt", "bert", "bert_pretraining", "bert_tasks"),
-        *("resnet", "vit"),
-    )
-]
-MODEL_CLASSES = [
-    f"models/{name}"
-    for name in (
-        *("Transformer", "GPT", "BERT", "BERTPretrainer", "BERTClassifier"),
-        *("BERTTagger", "BERTSpanQA", "ResNet", "ViT", "best_span"),
-    )
-]
-RECURRENT = [
-    f"layers/{name}"
-    for name in ("ChronoInitializer", "GRUCell", "LSTMCell", "SimpleRNNCell")
-]
-
-# Files and folders that are not converted yet, and for which test. Every list
-# must be empty in the end.
+# Files that are not converted yet, and for which test. Every list must be
+# empty in the end.
 TODO = {
-    "words": [
-        *(*MODELS, "text", "data"),
-        *("pretrained", "tasks"),
-    ],
-    "terms": ["layers/lstm.py", *MODELS, "text"],
-    "lengths": [
-        *(*MODELS, "text", "data"),
-        "pretrained",
-    ],
-    "plain": [*MODELS, "text", "pretrained"],
-    "examples": [*RECURRENT, *MODEL_CLASSES, "text"],
+    "words": [],
+    "terms": [],
+    "lengths": [],
+    "plain": [],
+    "examples": [],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -64,22 +40,31 @@ RETIRED = [
     *("package_docs", "python_docs", "written_dates", "cldr_names"),
     *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
     *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
-    *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
-    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
-        "what is (?-i:none)",
-        "(?:is|are|be) (?-i:none)",
-        "(?<!there )is no",
-        "(?<!there )are no",
-        "the like",
+        "looks? (?:at|around|inside|back)",
+        "looked(?! up)",
+        "go around",
+        "goes round",
     ),
+    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
+    *("what is (?-i:none)", "(?<!there )(?:is|are|be) (?-i:none)", "the like"),
+    r"(?:is|are) no `?(?:int|float|number|str|bool|list|dict|model|array)",
+    r"(?:is|are) no `?keras",
     *("such(?! as)", "refuses?", "refused", "give odds", "odds"),
     *("lay a mask", "hidden words?", "is dear", "commonest", "likeliest"),
     *("small network of a block", "what comes in", "at hand", "of yours"),
     *("asks? for", "asked", "wants?", "wishes", "knows?", "known to"),
 ]
 # Allowed: file -> the phrases that are removed before the search.
-ALLOWED = {}
+ALLOWED = {
+    "data/data_files.py": ["no/such.txt"],  # a path
+    "data/date_tagging.py": ["Nobody remembers"],  # a generated sentence
+    # The name of a method of the tokenizer, beside `transformers`'.
+    "text/bert_tokenizer.py": ["from_huggingface"],
+    "text/bert_tokenizer_files.py": ["from_huggingface"],
+    "text/gpt2_tokenizer.py": ["from_huggingface"],
+    "text/gpt2_tokenizer_files.py": ["from_huggingface"],
+}
 
 # The technical terms of the glossary, in the files where a reader expects them.
 TERMS = {
@@ -279,8 +264,10 @@ def names_for_examples():
 @every_public
 def test_every_public_name_has_an_example_that_runs(name):
     skip_unconverted("examples", name.replace(".", "/"))
-    text = PUBLIC[name].__doc__
+    text = inspect.cleandoc(PUBLIC[name].__doc__)
     assert "Example:" in text
+    # doctest reads the expected output up to a blank line.
+    text = re.sub(r"\n(?=\S)", "\n\n", text)
     example = doctest.DocTestParser().get_doctest(
         text, names_for_examples(), name, name, 0
     )

@@ -18,6 +18,8 @@ Paper: Ba, Kiros & Hinton (2016), arXiv:1607.06450, eq. (4).
 Differs from the paper: epsilon, against a division by zero.
 """
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -50,7 +52,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     Returns:
         float (..., D), computed in float32 at least.
     Raises:
-        ValueError: if `axis` is a float, `epsilon` is not > 0, or `center` or
+        ValueError: if `axis` is neither int nor list, `epsilon` is not > 0, or `center` or
             `scale` is not a bool.
     Example:
         >>> layer = LayerNormalization(epsilon=1e-5)
@@ -74,7 +76,9 @@ class LayerNormalization(keras.layers.LayerNormalization):
         **kwargs,
     ):
         checks.positive(epsilon=epsilon)
-        if isinstance(axis, float):
+        if isinstance(axis, numbers.Integral):
+            axis = int(axis)
+        elif not isinstance(axis, (list, tuple)):
             raise ValueError(
                 "`axis` must be an int or a list of int; pass `epsilon` by "
                 f"name. Received axis={axis!r}."

@@ -22,6 +22,12 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.layers.position_encoding import (
+    POSITION_ENCODINGS,
+    PositionEmbedding,
+    sinusoidal_positions_2d,
+)
+from keras_seq.layers.trainable import propagate_trainable
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -178,3 +184,123 @@ class PatchDropout(keras.layers.Layer):
     def get_config(self):
         own = {"rate": self.rate, "spared": self.spared, "seed": self.seed}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class PatchEmbedding(keras.layers.Layer):
+    """Embed the patches of images, with a class token and positions.
+
+    Args:
+        hidden_dim: int > 0, width D of the token vectors.
+        patch_size: int > 0, or two: height and width of a patch.
+        image_size: int > 0, or two: height and width of the images.
+        channels: int > 0, C. Default 3.
+        class_token: bool, put a learned vector in front. Default True.
+        position_encoding: "learned", "sinusoidal", in two dimensions (then
+            `hidden_dim` is a multiple of 4), or "none". The class token has no
+            position if they are sinusoidal. Default "learned".
+    Call arguments:
+        images: float or int (B, H, W, C).
+    Returns:
+        float (B, T, D): T = N, or N + 1 with a class token.
+    Raises:
+        ValueError: if an argument is outside its range, or the images have
+            another size.
+    Example:
+        >>> embedding = PatchEmbedding(8, patch_size=2, image_size=6)
+        >>> tuple(embedding(ops.ones((1, 6, 6, 3))).shape)
+        (1, 10, 8)
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        patch_size,
+        image_size,
+        *,
+        channels=3,
+        class_token=True,
+        position_encoding="learned",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim, self.channels = checks.positive_int(
+            hidden_dim=hidden_dim, channels=channels
+        )
+        _check_position_encoding(position_encoding, self.hidden_dim)
+        self.position_encoding = position_encoding
+        self.image_size = checks.size(image_size=image_size)
+        self.patches = Patches(patch_size, dtype=self.dtype_policy)
+        self.grid = self.patches.grid(self.image_size)  # rows, columns
+        self.num_class_tokens = int(checks.boolean(class_token=class_token))
+        self.num_tokens = math.prod(self.grid) + self.num_class_tokens
+        self.dense = keras.layers.Dense(
+            self.hidden_dim,
+            kernel_initializer="lecun_normal",
+            dtype=self.dtype_policy,
+        )
+        self.position_embedding = None
+        if position_encoding == "learned":
+            normal = keras.initializers.RandomNormal(stddev=0.02)
+            self.position_embedding = PositionEmbedding(
+                self.num_tokens, normal, dtype=self.dtype_policy
+            )
+
+    def build(self, images_shape=None):
+        shape = (None, *self.image_size, self.channels)
+        self.check_images(images_shape or shape)
+        self.dense.build(self.patches.compute_output_shape(shape))
+        if self.num_class_tokens:
+            self.class_token = self.add_weight(
+                name="class_token",
+                shape=(self.hidden_dim,),
+                initializer="zeros",
+            )
+        if self.position_embedding is not None:
+            self.position_embedding.build((None, None, self.hidden_dim))
+        propagate_trainable(self)
+
+    def call(self, images):
+        self.check_images(images.shape)
+        x = self.dense(self.patches(images))  # (B, N, D)
+        if self.num_class_tokens:
+            token = ops.cast(self.class_token, x.dtype)
+            shape = (ops.shape(x)[0], 1, self.hidden_dim)
+            x = ops.concatenate([ops.broadcast_to(token, shape), x], axis=1)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(x)
+        if self.position_encoding == "sinusoidal":
+            positions = sinusoidal_positions_2d(*self.grid, self.hidden_dim)
+            before = ((self.num_class_tokens, 0), (0, 0))
+            x = x + ops.cast(ops.pad(positions, before), x.dtype)
+        return x
+
+    def check_images(self, images_shape):
+        """Raise a ValueError if images have another shape."""
+        expected = (*self.image_size, self.channels)
+        if tuple(images_shape)[1:] != expected:
+            raise ValueError(
+                f"`images` must be (B, H, W, C) with (H, W, C) = {expected}. "
+                f"Received images of shape {tuple(images_shape)}."
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "patch_size": self.patches.patch_size,
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "class_token": bool(self.num_class_tokens),
+            "position_encoding": self.position_encoding,
+        }
+
+
+def _check_position_encoding(position_encoding, hidden_dim):
+    checks.one_of(POSITION_ENCODINGS, position_encoding=position_encoding)
+    if position_encoding == "sinusoidal" and hidden_dim % 4:
+        raise ValueError(
+            "`hidden_dim` must be a multiple of 4 for sinusoidal positions: "
+            "sines and cosines, of the column and of the row. Received "
+            f"hidden_dim={hidden_dim}."
+        )

@@ -78,16 +78,6 @@ class ResidualConnection(keras.layers.Layer):
         return x if self.normalize_first else self.norm(x)
 
 
-def check_heads(width, num_heads):
-    """Raise a ValueError if the heads cannot share the width evenly."""
-    width, num_heads = checks.positive_int(width=width, num_heads=num_heads)
-    if width % num_heads:
-        raise ValueError(
-            "`num_heads` must divide the width. Received "
-            f"num_heads={num_heads}, width={width}."
-        )
-
-
 class TransformerBlock(keras.layers.Layer):
     """The arguments and sublayers that encoder and decoder block share."""
 
@@ -133,7 +123,7 @@ class TransformerBlock(keras.layers.Layer):
     def make_attention(self, width):
         """Create an attention layer whose heads together have this width."""
         num_heads = self.config["num_heads"]
-        check_heads(width, num_heads)
+        checks.heads(width, num_heads)
         dropout = self.config["attention_dropout"]
         return CachedMultiHeadAttention(
             num_heads,
