@@ -52,8 +52,8 @@ class LayerNormalization(keras.layers.LayerNormalization):
     Returns:
         float (..., D), computed in float32 at least.
     Raises:
-        ValueError: if `axis` is neither int nor list, `epsilon` is not > 0, or `center` or
-            `scale` is not a bool.
+        ValueError: if `axis` is neither int nor list, `epsilon` is not > 0,
+            or `center` or `scale` is not a bool.
     Example:
         >>> layer = LayerNormalization(epsilon=1e-5)
         >>> y = ops.convert_to_numpy(layer(np.array([[1.0, 3.0]])))
