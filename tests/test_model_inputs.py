@@ -8,7 +8,7 @@ import pytest
 from cases import CASES, sentences, texts
 from keras import ops
 
-from keras_seq.layers import MultiHeadAttention, TokenEmbedding
+from keras_seq.layers import MultiHeadAttention, Patches, TokenEmbedding
 from keras_seq.models import (
     BERT,
     BERTPretrainer,
@@ -52,6 +52,13 @@ def test_attention_weights_are_returned_only_if_asked_for(case, asked):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_a_model_of_patches_has_a_summary():
+    model = keras.Sequential([Patches(3)])
+    model(np.zeros((2, 6, 6, 3), "float32"))
+    model.summary(print_fn=lambda *args, **kwargs: None)
+    assert model.compute_output_shape((2, 6, 6, 3)) == (2, 4, 27)
+
+
 def test_the_vectors_of_a_vit_need_no_attention_weights(asked):
     model = ViT(5, 8, image_size=6, patch_size=3, num_layers=2)
     vectors = model.encode(np.zeros((2, 6, 6, 3), "float32"))
@@ -65,6 +72,17 @@ def test_a_called_model_has_a_summary(case):
     model(case.inputs())
     model.summary(print_fn=lambda line, **_: lines.append(line))
     assert "Total params" in "".join(lines)
+
+
+@every_model
+def test_a_quantized_model_loads_with_the_same_outputs(case, tmp_path):
+    model, x = case.make(), case.inputs()
+    model(x)
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for a, b in zip(*(keras.tree.flatten(m(x)) for m in (model, again))):
+        assert np.array_equal(*map(ops.convert_to_numpy, (a, b)))
 
 
 @every_model

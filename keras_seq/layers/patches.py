@@ -66,6 +66,9 @@ class Patches(keras.layers.Layer):
             for size, side in zip(image_size, self.patch_size)
         )
 
+    def build(self, images_shape):
+        self.compute_output_shape(images_shape)  # validate it
+
     def compute_output_shape(self, images_shape):
         if len(images_shape) != 4:
             raise ValueError(
