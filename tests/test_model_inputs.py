@@ -8,7 +8,7 @@ import pytest
 from cases import CASES, sentences, texts
 from keras import ops
 
-from keras_seq.layers import MultiHeadAttention, Patches, TokenEmbedding
+from keras_seq.layers import MultiHeadAttention, TokenEmbedding
 from keras_seq.models import (
     BERT,
     BERTPretrainer,
@@ -50,13 +50,6 @@ def test_attention_weights_are_returned_only_if_asked_for(case, asked):
     for a, b in zip(keras.tree.flatten(outputs), expected):
         a, b = (ops.convert_to_numpy(x) for x in (a, b))
         np.testing.assert_allclose(a, b, atol=1e-5)
-
-
-def test_a_model_of_patches_has_a_summary():
-    model = keras.Sequential([Patches(3)])
-    model(np.zeros((2, 6, 6, 3), "float32"))
-    model.summary(print_fn=lambda *args, **kwargs: None)
-    assert model.compute_output_shape((2, 6, 6, 3)) == (2, 4, 27)
 
 
 def test_the_vectors_of_a_vit_need_no_attention_weights(asked):

@@ -335,7 +335,7 @@ def test_norm_is_that_of_keras_and_learns_as_it_does(dtype):
 @pytest.mark.parametrize("dtype, near", [("float64", 1e-12), ("float16", 1e-2)])
 def test_norm_is_as_precise_as_its_policy(dtype, near):
     x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    found = LayerNormalization(1e-6, dtype=dtype)(x)
+    found = LayerNormalization(epsilon=1e-6, dtype=dtype)(x)
     theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
     assert keras.backend.standardize_dtype(found.dtype) == dtype
     np.testing.assert_allclose(found, theirs, atol=near)
@@ -346,7 +346,7 @@ def test_norm_trains_in_a_graph_in_other_precisions(dtype):
     if keras.backend.backend() == "jax" and dtype == "float64":
         pytest.skip("JAX has no float64 unless it is told to")
     x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    model = keras.Sequential([LayerNormalization(1e-6, dtype=dtype)])
+    model = keras.Sequential([LayerNormalization(epsilon=1e-6, dtype=dtype)])
     theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float32")(x)
     found = model.predict(x, verbose=0)
     assert found.dtype == dtype
@@ -354,6 +354,49 @@ def test_norm_trains_in_a_graph_in_other_precisions(dtype):
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(x, x, verbose=0)
     assert np.isfinite(numbers(model.layers[0].gamma)).all()
+
+
+NORMS = {
+    "default": {},
+    "another axis": {"axis": 1},
+    "two axes": {"axis": [1, 2]},
+    "last axis": {"axis": 2},
+    "no beta": {"center": False},
+    "no gamma": {"scale": False},
+    "neither": {"center": False, "scale": False},
+    "rms": {"rms_scaling": True},
+}
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize("options", NORMS)
+def test_layer_normalization_equals_keras_with_every_argument(options):
+    if options == "another axis" and keras.backend.backend() == "torch":
+        pytest.skip("Keras's layer cannot do it on PyTorch either")
+    # A small scale, at which epsilon matters.
+    x = 0.01 * np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
+    ours = LayerNormalization(**NORMS[options])
+    theirs = keras.layers.LayerNormalization(**NORMS[options])
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    draw = np.random.default_rng(1)
+    theirs.set_weights([draw.normal(size=w.shape) for w in theirs.weights])
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(numbers(ours(x)), numbers(theirs(x)), atol=1e-5)
+    again = LayerNormalization.from_config(ours.get_config())
+    again.build(x.shape)
+    again.set_weights(theirs.get_weights())
+    assert np.array_equal(numbers(again(x)), numbers(ours(x)))
+    assert again.get_config() == ours.get_config()
+
+
+def test_layer_normalization_takes_its_arguments_in_the_order_of_keras():
+    layer = LayerNormalization(1, 1e-5, False, True)
+    theirs = keras.layers.LayerNormalization(1, 1e-5, False, True)
+    kept = {"name": layer.name}
+    assert layer.get_config() | kept == theirs.get_config() | kept
+    with pytest.raises(ValueError, match="`axis`.*pass `epsilon` by name"):
+        LayerNormalization(1e-5)
 
 
 def test_norm_keeps_what_keras_lets_it_have():
@@ -441,16 +484,23 @@ def test_the_start_is_no_padding():
 
 
 @pytest.mark.parametrize("pad_id, T", [(None, 5), (0, 4)])
-def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
-    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8, pad_id=pad_id)
+def test_without_cache_generates_up_to_the_context_length(pad_id, T):
+    model = GPT(
+        VOCAB,
+        8,
+        num_heads=2,
+        num_layers=1,
+        max_sequence_length=8,
+        pad_id=pad_id,
+    )
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
-    again = WithoutCache(model)
-    assert again.max_prompt_length(4) == T
-    said = generate(model, x, max_length=4).ids
-    assert np.array_equal(generate(again, x, max_length=4).ids, said)
+    uncached = WithoutCache(model)
+    assert uncached.max_prompt_length(4) == T
+    expected = generate(model, x, max_length=4).ids
+    assert np.array_equal(generate(uncached, x, max_length=4).ids, expected)
     with pytest.raises(ValueError, match="`inputs`"):
-        generate(again, np.ones((3, T + 1), "int32"), max_length=4)
+        generate(uncached, np.ones((3, T + 1), "int32"), max_length=4)
 
 
 def test_a_prompt_longer_than_the_model_is_refused_by_its_name():

@@ -149,7 +149,7 @@ def test_patches_whose_number_a_graph_does_not_know_are_refused():
     leave_out = PatchDropout(0.5)
     unknown = tf.TensorSpec((None, None, 3))
     graph = tf.function(lambda x: leave_out(x, training=True))
-    with pytest.raises(ValueError, match="T known"):
+    with pytest.raises(ValueError, match="a known T"):
         graph.get_concrete_function(unknown)
 
 
@@ -428,3 +428,13 @@ def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
 def test_what_is_no_weights_is_not_rolled_out(shapes):
     with pytest.raises(ValueError, match="`weights` must"):
         attention_rollout([np.ones(shape) for shape in shapes])
+
+
+def test_a_model_with_patches_has_a_summary(capsys):
+    model = vit()
+    model(images())
+    model.summary()
+    plain = keras.Sequential([Patches((3, 5)), keras.layers.Dense(2)])
+    plain(images())
+    plain.summary()
+    assert "(3, 6, 30)" in capsys.readouterr().out
