@@ -68,7 +68,7 @@ RETIRED = [
     ),
     *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *("what is (?-i:none)", "(?<!there )(?:is|are|be) (?-i:none)", "the like"),
-    r"(?:is|are) no `?(?:int|float|number|str|bool|list|dict|model|keras|array)",
+    r"(?:is|are) no `?(?:int|float|number|str|bool|list|dict|model|keras)",
     *("such(?! as)", "refuses?", "refused", "give odds", "odds"),
     *("lay a mask", "hidden words?", "is dear", "commonest", "likeliest"),
     *("small network of a block", "what comes in", "at hand", "of yours"),
