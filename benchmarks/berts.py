@@ -34,7 +34,7 @@ def ours(sizes, dtype, objective):
         sizes["units"],
         num_heads=sizes["heads"],
         num_layers=sizes["layers"],
-        max_length=sizes["length"],
+        max_sequence_length=sizes["length"],
         dropout=0.0,
         activation="gelu" if both else "gelu_tanh",
         dtype=dtype,
@@ -45,8 +45,10 @@ def ours(sizes, dtype, objective):
     if both:
         loss["next_sentence"] = TokenCrossEntropy(pad_id=None)
     else:  # the head as KerasHub has it
-        model.transform.activation = keras.activations.gelu
-        model.norm.epsilon = 1e-5
+        model.masked_lm_head.intermediate_dense.activation = (
+            keras.activations.gelu
+        )
+        model.masked_lm_head.layer_norm.epsilon = 1e-5
     model.compile(adam(), loss)
     return model
 
@@ -86,10 +88,10 @@ def of_transformers(mine):
 
 def in_keras_hub_order(weights):
     """Reorder our weights: in KerasHub both norms of a block come first."""
-    bias, words, segments, positions, *rest = weights
-    norm, blocks, heads = rest[:2], rest[2:-6], rest[-6:]
+    words, segments, positions, *rest = weights
+    norm, blocks, heads = rest[:2], rest[2:-7], rest[-7:]
     ordered = [words, positions, segments, *norm]
     for i in range(0, len(blocks), 16):
         block = blocks[i : i + 16]
         ordered += [*block[:10], *block[14:], *block[10:14]]
-    return [*ordered, *heads[:2], bias, *heads[2:]]
+    return [*ordered, *heads]

@@ -16,7 +16,7 @@ def ours(sizes, max_length, dtype="float32"):
         sizes["units"],
         num_heads=sizes["heads"],
         num_layers=sizes["layers"],
-        max_length=max_length,
+        max_sequence_length=max_length,
         dropout=0.0,
         pad_id=None,
         dtype=dtype,

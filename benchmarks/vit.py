@@ -32,7 +32,7 @@ SIZES = {
         "batch": 8,
     },
     "4 layers of 128 at 32": {
-        "units": 128,
+        "hidden_dim": 128,
         "num_heads": 4,
         "num_layers": 4,
         "patch_size": 4,
@@ -43,7 +43,7 @@ SIZES = {
 }
 QUICK_SIZES = {
     "tiny": {
-        "units": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "num_layers": 2,
         "patch_size": 3,
@@ -60,10 +60,10 @@ def of_transformers(sizes):
     import transformers
 
     config = transformers.ViTConfig(
-        hidden_size=sizes["units"],
+        hidden_size=sizes["hidden_dim"],
         num_attention_heads=sizes["num_heads"],
         num_hidden_layers=sizes["num_layers"],
-        intermediate_size=4 * sizes["units"],
+        intermediate_size=4 * sizes["hidden_dim"],
         image_size=sizes["image_size"],
         patch_size=sizes["patch_size"],
         num_labels=sizes["num_classes"],
@@ -97,8 +97,8 @@ def of_keras_hub(sizes, dtype):
         patch_size=sizes["patch_size"],
         num_layers=sizes["num_layers"],
         num_heads=sizes["num_heads"],
-        hidden_dim=sizes["units"],
-        mlp_dim=4 * sizes["units"],
+        hidden_dim=sizes["hidden_dim"],
+        mlp_dim=4 * sizes["hidden_dim"],
         dtype=dtype,
     )
     images = keras.Input((side, side, 3))
@@ -158,7 +158,7 @@ def rivals(sizes, dtype, peers=PEERS, seed=0):
 
 def operations(sizes):
     """Count the multiplications and additions of our products, forward."""
-    D, patch, B = sizes["units"], sizes["patch_size"], sizes["batch"]
+    D, patch, B = sizes["hidden_dim"], sizes["patch_size"], sizes["batch"]
     N = (sizes["image_size"] // patch) ** 2
     T, weights = N + 1, 12 * D**2
     inner = (sizes["num_layers"] - 1) * T * (weights + 2 * T * D)
@@ -181,7 +181,7 @@ def measure(model, sizes, dtype, peers=PEERS, rounds=10, builds=2):
         rounds,
         builds,
     )
-    rate = contenders.matmul_rate(dtype, 16 * sizes["units"])
+    rate = contenders.matmul_rate(dtype, 16 * sizes["hidden_dim"])
     for result in results:
         work = operations(sizes) * (3 if "training" in result["mode"] else 1)
         result["share"] = work / result["seconds"]["keras_seq"]["median"] / rate

@@ -89,6 +89,55 @@ def _tensor_or_type(inputs):
     return f"inputs of type {type(inputs).__name__}"
 
 
+POSITIVE_INTS = (
+    "vocabulary_size",
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "num_layers",
+    "max_sequence_length",
+    "num_segments",
+    "channels",
+)
+BOOLEANS = ("normalize_first", "pooler", "tied", "shared")
+
+
+def transformer_config(**config):
+    """Validate the arguments of a Transformer, and return them as a dict.
+
+    Returns:
+        dict, whose numbers are Python's own, with the default of
+        `intermediate_dim`, 4 * `hidden_dim`.
+    Raises:
+        ValueError: for the first argument that is outside its range.
+    """
+    config = plain(config)
+    for name, value in config.items():
+        if name in POSITIVE_INTS:
+            positive_int(**{name: value})
+        if name in BOOLEANS:
+            boolean(**{name: value})
+    hidden_dim = positive_int(hidden_dim=config["hidden_dim"])
+    heads(hidden_dim, config["num_heads"])
+    fraction(dropout=config["dropout"])
+    if config["intermediate_dim"] is None:
+        config["intermediate_dim"] = 4 * config["hidden_dim"]
+    if "pad_id" in config:
+        names = ("target_vocabulary_size", "vocabulary_size")
+        size = next(config[name] for name in names if name in config)
+        padding(size, config["pad_id"])
+    return config
+
+
+def heads(width, num_heads):
+    """Raise a ValueError if the heads cannot share the width evenly."""
+    width, num_heads = positive_int(width=width, num_heads=num_heads)
+    if width % num_heads:
+        raise ValueError(
+            "`num_heads` must divide the width. Received "
+            f"num_heads={num_heads}, width={width}."
+        )
+
+
 def fraction(**arguments):
     """Raise a ValueError for the first argument outside [0, 1)."""
     for name, value in arguments.items():

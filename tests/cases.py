@@ -45,6 +45,11 @@ def wide_floats():
     return x.astype("float32")
 
 
+def first_vectors():
+    """Draw one vector of each row: float (B, UNITS)."""
+    return wide_floats()[:, 0]
+
+
 def ids():
     """Draw token ids; the second row ends and the third begins in padding."""
     x = np.random.default_rng(0).integers(1, VOCAB, (BATCH, LENGTH))
@@ -230,12 +235,13 @@ CASES += [
 ]
 
 BAD_BLOCK = (
-    *BAD_UNITS,
+    ({"hidden_dim": 0}, "hidden_dim"),
+    ({"hidden_dim": 2.5}, "hidden_dim"),
     ({"num_heads": 0}, "num_heads"),
     ({"num_heads": 2}, "num_heads"),  # does not divide UNITS
     ({"dropout": 1.0}, "dropout"),
     ({"dropout": 1.5}, "dropout"),
-    ({"hidden": 0}, "hidden"),
+    ({"intermediate_dim": 0}, "intermediate_dim"),
 )
 BAD_SUBLAYERS = (
     ({"intermediate_dim": 0}, "intermediate_dim"),
@@ -341,7 +347,7 @@ CASES += [
         ),
         source_vocabulary_size=VOCAB,
         target_vocabulary_size=VOCAB,
-        units=UNITS,
+        hidden_dim=UNITS,
         num_heads=1,
         num_layers=1,
         dropout=0.0,
@@ -354,13 +360,13 @@ CASES += [
             *BAD_BLOCK,
             *BAD_VOCAB,
             ({"num_layers": 0}, "num_layers"),
-            ({"max_length": 0}, "max_length"),
+            ({"max_sequence_length": 0}, "max_sequence_length"),
         ),
         vocabulary_size=VOCAB,
-        units=UNITS,
+        hidden_dim=UNITS,
         num_heads=1,
         num_layers=1,
-        max_length=LENGTH,
+        max_sequence_length=LENGTH,
         dropout=0.0,
     ),
 ]
@@ -398,10 +404,10 @@ def on_bert(name, inputs, shape, bad=(), **arguments):
 
 SMALL_BERT = {
     "vocabulary_size": VOCAB,
-    "units": UNITS,
+    "hidden_dim": UNITS,
     "num_heads": 1,
     "num_layers": 1,
-    "max_length": LENGTH,
+    "max_sequence_length": LENGTH,
     "dropout": 0.0,
 }
 BAD_HEAD = (
@@ -417,11 +423,23 @@ CASES += [
             *BAD_BLOCK,
             *BAD_VOCAB,
             ({"num_layers": 0}, "num_layers"),
-            ({"max_length": 0}, "max_length"),
+            ({"max_sequence_length": 0}, "max_sequence_length"),
             ({"num_segments": 0}, "num_segments"),
         ),
         **SMALL_BERT,
     ),
+    layer(
+        "MaskedLMHead",
+        wide_floats,
+        (BATCH, LENGTH, VOCAB),
+        (
+            ({"vocabulary_size": 0}, "vocabulary_size"),
+            ({"vocabulary_size": None}, "vocabulary_size"),
+            ({"layer_norm_epsilon": 0}, "layer_norm_epsilon"),
+        ),
+        vocabulary_size=VOCAB,
+    ),
+    layer("NextSentenceHead", first_vectors, (BATCH, 2)),
     on_bert(
         "BERTPretrainer",
         questions,
@@ -451,7 +469,7 @@ def images():
 
 SMALL_VIT = {
     "num_classes": 7,
-    "units": UNITS,
+    "hidden_dim": UNITS,
     "image_size": (6, 15),
     "patch_size": (3, 5),
     "num_heads": 1,
@@ -474,7 +492,7 @@ CASES += [
             ({"filters": (4, 2.5)}, "filters"),
             ({"filters": (4, 3)}, "filters"),
             ({"num_blocks": 0}, "num_blocks"),
-            ({"first_stride": 0}, "first_stride"),
+            ({"input_strides": 0}, "input_strides"),
             ({"channels": 0}, "channels"),
         ),
         num_classes=7,
@@ -496,6 +514,23 @@ CASES += [
         spared=1,
     ),
     layer(
+        "PatchEmbedding",
+        images,
+        (BATCH, 7, UNITS),
+        (
+            *BAD_PATCH,
+            ({"hidden_dim": 0}, "hidden_dim"),
+            ({"channels": 0}, "channels"),
+            ({"image_size": 2.5}, "image_size"),
+            ({"class_token": None}, "class_token"),
+            ({"position_encoding": "waves"}, "position_encoding"),
+        ),
+        hidden_dim=UNITS,
+        patch_size=(3, 5),
+        image_size=(6, 15),
+        channels=2,
+    ),
+    layer(
         "ViT",
         images,
         (BATCH, 7),
@@ -513,8 +548,8 @@ CASES += [
             ({"position_encoding": "waves"}, "position_encoding"),
             (
                 {"position_encoding": "sinusoidal"},
-                "units",
-            ),  # four do not divide them
+                "hidden_dim",
+            ),  # not a multiple of 4
         ),
         **SMALL_VIT,
     ),
@@ -522,7 +557,7 @@ CASES += [
         "ViT",
         images,
         (BATCH, 7),
-        **{**SMALL_VIT, "units": 12},
+        **{**SMALL_VIT, "hidden_dim": 12},
         pooling="mean",
         position_encoding="sinusoidal",
     ),
@@ -530,6 +565,7 @@ CASES += [
 
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
+    "BERTTask",
     "BeamSearch",
     "ChronoInitializer",
     "Generated",

@@ -17,10 +17,10 @@ from keras_seq.models import (
     BERTTagger,
     best_span,
 )
-from keras_seq.models.bert import mean_of
+from keras_seq.models.bert import mean_pooling
 from keras_seq.training import TokenAccuracy, TokenCrossEntropy
 
-BIG = {**SMALL_BERT, "num_layers": 2, "max_length": 17}
+BIG = {**SMALL_BERT, "num_layers": 2, "max_sequence_length": 17}
 HALF = 2.0**-8  # of bfloat16, beside 1
 
 
@@ -106,7 +106,7 @@ def test_a_text_is_the_mean_of_its_vectors_or_the_first():
 
 def test_the_mean_of_many_tokens_is_right_in_half_precision():
     x, real = np.ones((1, 700, 2), "float32"), np.ones((1, 700), bool)
-    found = mean_of(keras.ops.cast(x, "bfloat16"), real)
+    found = mean_pooling(keras.ops.cast(x, "bfloat16"), real)
     assert numbers(found).tolist() == [[1.0, 1.0]]
 
 
@@ -126,7 +126,7 @@ def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
         )
     assert weights[-1].shape[2] == 1 + 2
     none = bert({**inputs, "mask_positions": places[:, :0]})
-    assert none["sequence_output"].shape == (3, 0, BIG["units"])
+    assert none["sequence_output"].shape == (3, 0, BIG["hidden_dim"])
 
 
 @pytest.mark.parametrize(
@@ -219,16 +219,16 @@ def test_both_questions_are_learned_in_fit_and_reported():
 def test_hidden_words_are_filled_by_the_likeliest_first():
     model = BERTPretrainer(BERT(**BIG))
     ids = np.array([[2, 4, 6, 3, 0], [2, 4, 4, 6, 3]])
-    filled, p = model.fill_mask(ids, top=3)
+    filled, p = model.fill_mask(ids, 4, top=3)
     assert filled.shape == p.shape == (3, 3)
     assert (np.diff(p) <= 0).all()
     logits = numbers(model({"token_ids": ids})["masked_lm"])
     assert filled[2, 0] == logits[1, 2].argmax()
     asked = {"token_ids": ids, "mask_positions": np.array([[1], [2]])}
-    assert np.array_equal(model.fill_mask(asked, top=3)[0], filled)
+    assert np.array_equal(model.fill_mask(asked, 4, top=3)[0], filled)
     for top in (0, BIG["vocabulary_size"] + 1):
         with pytest.raises(ValueError, match="top"):
-            model.fill_mask(ids, top=top)
+            model.fill_mask(ids, 4, top=top)
     for mask_id in (BIG["vocabulary_size"], -1, "x"):
         with pytest.raises(ValueError, match="mask_id"):
             model.fill_mask(ids, mask_id=mask_id)
@@ -345,8 +345,8 @@ def test_first_adam_step_of_a_frequent_word_is_the_learning_rate():
     model = BERTTagger(bert, 3, dropout=0.0)
     ids = np.full((4, 7), VOCAB - 1)
     model({"token_ids": ids})
-    before = numbers(bert.embedding.embeddings)
+    before = numbers(bert.token_embedding.embeddings)
     model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy(pad_id=None))
     model.fit({"token_ids": ids}, np.ones((4, 7)), verbose=0)
-    step = np.abs(numbers(bert.embedding.embeddings) - before)
+    step = np.abs(numbers(bert.token_embedding.embeddings) - before)
     assert step.max() < 0.0101

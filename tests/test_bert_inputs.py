@@ -1,4 +1,4 @@
-"""What BERT reads and is asked: rows, hidden tokens, pairs, aligned labels."""
+"""Inputs and labels of BERT: packing, masking, sentence pairs, spans, tags."""
 
 import inspect
 import itertools
@@ -30,8 +30,8 @@ NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
 
-# Text is cut by TensorFlow whatever the backend; test_text.py and
-# test_subword.py run on each.
+# Texts are split by TensorFlow with every backend; test_text.py and
+# test_subword.py run on each backend.
 pytestmark = pytest.mark.tensorflow_only
 
 UNITS = ("token", "word", "span")
@@ -46,13 +46,13 @@ CORPUS = [unicodedata.normalize("NFC", text) for text in CONTEXTS] * 3
 
 @pytest.fixture(scope="module")
 def letters():
-    """Give a tokenizer where a is 5, b is 6 and so on."""
+    """Make a tokenizer with the ids a 5, b 6 and so on."""
     return WordPieceTokenizer([*"abcdefg", "##x"])
 
 
 @pytest.fixture(scope="module")
 def many():
-    """Give a tokenizer of 997 words, 5 to 1001, and 211 pieces that go on."""
+    """Make a tokenizer of 997 words, ids 5 to 1001, and 211 continuations."""
     words = [f"w{i}" for i in range(997)]
     return WordPieceTokenizer([*words, *(f"##w{i}" for i in range(211))])
 
@@ -82,7 +82,7 @@ def composed(texts):
 # Packing.
 
 
-def test_one_text_stands_between_two_marks(letters):
+def test_one_text_is_packed_between_cls_and_sep(letters):
     packed = MultiSegmentPacker(letters, 7)(["a bx", ""])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 12, 3, 0, 0],
@@ -92,7 +92,7 @@ def test_one_text_stands_between_two_marks(letters):
     assert {x.dtype.name for x in packed.values()} == {"int32"}
 
 
-def test_two_texts_have_three_marks_and_two_segments(letters):
+def test_two_texts_have_three_special_tokens_and_two_segments(letters):
     packed = MultiSegmentPacker(letters, 11)(["a b", ""], ["c d e", "f"])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 3, 7, 8, 9, 3, 0, 0, 0],
@@ -104,7 +104,7 @@ def test_two_texts_have_three_marks_and_two_segments(letters):
     ]
 
 
-def test_without_a_length_the_longest_row_decides(letters):
+def test_by_default_the_length_is_that_of_the_longest_row(letters):
     packed = MultiSegmentPacker(letters)(["a b", "c"], ["d", ""])
     assert packed["token_ids"].tolist() == [
         [2, 5, 6, 3, 8, 3],
@@ -113,12 +113,12 @@ def test_without_a_length_the_longest_row_decides(letters):
 
 
 def published():
-    """Make a tokenizer whose special ids stand elsewhere."""
+    """Make a tokenizer with other special ids."""
     marks = ["[MASK]", "[SEP]", "[CLS]", "[UNK]", "[PAD]"]
     return BERTTokenizer(["a", "b", *marks])
 
 
-def test_the_marks_are_those_of_the_tokenizer():
+def test_cls_and_sep_are_the_start_and_end_ids_of_the_tokenizer():
     packed = MultiSegmentPacker(published(), 7)(["a"], ["b"])
     assert packed["token_ids"].tolist() == [[4, 0, 3, 1, 3, 6, 6]]
     assert packed["segment_ids"].tolist() == [[0, 0, 0, 1, 1, 0, 0]]
@@ -163,7 +163,7 @@ def test_a_mask_token_in_a_text_is_packed_if_the_tokenizer_recognizes_it():
         ("only_second", [(5, 0), (2, 3), (5, 0), (4, 1), (0, 5)]),
     ],
 )
-def test_each_trimming_gives_the_room_to_whom_it_says(letters, truncate, sizes):
+def test_each_strategy_truncates_the_documented_text(letters, truncate, sizes):
     first = ["a b c d e", "a b", "a b c d e", "a b c d", ""]
     second = ["a b", "a b c d e", "a b c d e", "a", "a b c d e f g"]
     packed = MultiSegmentPacker(letters, 8, truncate=truncate)(first, second)
@@ -175,7 +175,7 @@ def test_each_trimming_gives_the_room_to_whom_it_says(letters, truncate, sizes):
 @pytest.mark.parametrize(
     "truncate", ["longest_first", "round_robin", "waterfall"]
 )
-def test_one_text_alone_loses_its_end(letters, truncate):
+def test_one_text_is_truncated_at_its_end(letters, truncate):
     packed = MultiSegmentPacker(letters, 5, truncate=truncate)(
         ["a b c d e f g"]
     )
@@ -185,13 +185,15 @@ def test_one_text_alone_loses_its_end(letters, truncate):
 @pytest.mark.parametrize(
     "truncate", ["longest_first", "round_robin", "waterfall"]
 )
-def test_the_smallest_length_holds_the_marks_alone(letters, truncate):
+def test_the_smallest_length_has_room_for_special_tokens_only(
+    letters, truncate
+):
     packed = MultiSegmentPacker(letters, 3, truncate=truncate)(["a b"], ["c"])
     assert packed["token_ids"].tolist() == [[2, 3, 3]]
 
 
 @pytest.mark.parametrize("truncate", ["only_second", None])
-def test_what_may_not_be_trimmed_is_refused(letters, truncate):
+def test_a_text_that_must_not_be_truncated_raises_an_error(letters, truncate):
     packer = MultiSegmentPacker(letters, 5, truncate=truncate)
     with pytest.raises(ValueError, match="`sequence_length` must have room"):
         packer(["a b c"], ["d"])
@@ -212,7 +214,7 @@ def test_what_may_not_be_trimmed_is_refused(letters, truncate):
         ({"tokenizer": "letters"}, "tokenizer"),
     ],
 )
-def test_bad_arguments_of_a_packer_are_refused(letters, arguments, name):
+def test_bad_arguments_of_a_packer_raise_an_error(letters, arguments, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
         MultiSegmentPacker(**{"tokenizer": letters, **arguments})
 
@@ -226,7 +228,7 @@ def test_bad_arguments_of_a_packer_are_refused(letters, arguments, name):
         ([["a"]], None, "first"),
     ],
 )
-def test_texts_that_are_none_are_refused(letters, first, second, name):
+def test_bad_texts_raise_an_error(letters, first, second, name):
     with pytest.raises(ValueError, match=f"`{name}` must"):
         MultiSegmentPacker(letters)(first, second)
 
@@ -283,7 +285,7 @@ def test_an_empty_batch_has_a_column(letters):
 
 
 def rows_of(many, rows=89, length=103, seed=3):
-    """Draw rows of two segments, with unknown words and with padding."""
+    """Draw rows of two segments, with unknown words and padding."""
     random = np.random.default_rng(seed)
     ids = random.integers(5, many.vocabulary_size(), (rows, length))
     ids[random.random(ids.shape) < 0.02] = many.unknown_id
@@ -293,7 +295,7 @@ def rows_of(many, rows=89, length=103, seed=3):
 
 
 def hidden_at(masked, ids):
-    """Read off `mask_positions` and `labels` what is hidden: bool (B, T)."""
+    """Convert `mask_positions` and `labels` to a mask: bool (B, T)."""
     hidden = np.zeros(ids.shape, bool)
     used = masked["labels"] != 0
     row = np.nonzero(used)[0]
@@ -302,7 +304,7 @@ def hidden_at(masked, ids):
 
 
 def words_of(ids, many):
-    """List the words of a row, one after the other, as lists of places."""
+    """List the words of a row as lists of positions."""
     words = []
     for place, token in enumerate(ids.tolist()):
         if token < 5:
@@ -316,7 +318,7 @@ def words_of(ids, many):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_places_and_labels_tell_what_was_hidden(many, unit):
+def test_positions_and_labels_are_those_of_the_selected_tokens(many, unit):
     ids = rows_of(many)
     masked = MaskedLMMaskGenerator(many, unit=unit)(ids, 0)
     assert {x.dtype.name for x in masked.values()} == {"int32"}
@@ -333,25 +335,25 @@ def test_places_and_labels_tell_what_was_hidden(many, unit):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_no_special_id_is_ever_hidden_or_drawn(many, unit):
+def test_no_special_token_is_ever_selected_or_drawn(many, unit):
     ids = rows_of(many)
-    masker = MaskedLMMaskGenerator(many, 0.5, unit=unit)
+    generator = MaskedLMMaskGenerator(many, 0.5, unit=unit)
     for step in range(5):
-        masked = masker(ids, step)
+        masked = generator(ids, step)
         special = ids < 5
         assert np.array_equal(masked["token_ids"][special], ids[special])
         assert set(masked["token_ids"][~special]) & set(range(5)) == {4}
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_fifteen_in_a_hundred_ordinary_tokens_are_hidden(many, unit):
-    ids, masker = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
-    hidden = [hidden_at(masker(ids, step), ids) for step in range(11)]
+def test_fifteen_percent_of_the_ordinary_tokens_are_selected(many, unit):
+    ids, generator = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
+    hidden = [hidden_at(generator(ids, step), ids) for step in range(11)]
     share = np.mean(hidden, axis=0)[ids >= 5].mean()
     assert abs(share - 0.15) < 0.002
 
 
-def test_short_rows_hide_the_same_share(many):
+def test_short_rows_have_the_same_selection_rate(many):
     ids = np.full((1009, 5), 7)
     ids[:, 0], ids[:, 4] = 2, 3
     hidden = [
@@ -360,10 +362,10 @@ def test_short_rows_hide_the_same_share(many):
     assert abs(np.mean(hidden) * 5 / 3 - 0.15) < 0.01
 
 
-def test_every_ordinary_token_is_hidden_as_often(many):
+def test_every_position_is_selected_equally_often(many):
     ids = rows_of(many, rows=997)
-    masker = MaskedLMMaskGenerator(many)
-    hidden = [hidden_at(masker(ids, step), ids) for step in range(5)]
+    generator = MaskedLMMaskGenerator(many)
+    hidden = [hidden_at(generator(ids, step), ids) for step in range(5)]
     known = ids >= 5
     share = np.sum(hidden, axis=(0, 1))[known.any(0)]
     share = share / (5 * known.sum(0)[known.any(0)])
@@ -371,14 +373,14 @@ def test_every_ordinary_token_is_hidden_as_often(many):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_one_draw_makes_80_10_10(many, unit):
-    ids, masker = (
+def test_selected_tokens_are_masked_replaced_and_kept_80_10_10(many, unit):
+    ids, generator = (
         rows_of(many, rows=251),
         MaskedLMMaskGenerator(many, unit=unit),
     )
     becomes = []
     for step in range(11):
-        masked = masker(ids, step)
+        masked = generator(ids, step)
         hidden = hidden_at(masked, ids)
         becomes += zip(masked["token_ids"][hidden], ids[hidden])
     new, old = np.array(becomes).T
@@ -407,7 +409,7 @@ def test_an_id_outside_the_vocabulary_is_an_error_in_a_tensor_too(many):
             MaskedLMMaskGenerator(many)(tf.constant([[7, bad]]), 0)
 
 
-def test_other_tokens_are_drawn_from_all_ordinary_ones():
+def test_random_tokens_are_drawn_from_all_ordinary_tokens():
     few = WordPieceTokenizer([*"abcd"])
     ids = np.full((499, 101), 5)
     new = np.concatenate(
@@ -420,7 +422,7 @@ def test_other_tokens_are_drawn_from_all_ordinary_ones():
 
 
 @pytest.mark.parametrize("unit", ["word", "span"])
-def test_a_word_is_hidden_whole_or_not_at_all(many, unit):
+def test_a_word_is_selected_whole_or_not_at_all(many, unit):
     ids = rows_of(many)
     hidden = hidden_at(MaskedLMMaskGenerator(many, unit=unit)(ids, 0), ids)
     taken = [
@@ -432,7 +434,7 @@ def test_a_word_is_hidden_whole_or_not_at_all(many, unit):
     assert any(len(word) > 1 and word[0] for word in taken)
 
 
-def test_a_word_begins_at_the_sign_of_sentencepiece(unigram):
+def test_a_word_begins_at_u2581(unigram):
     text = "강아지가 놀아요 the cat"
     ids = unigram.tokenize([text] * 211, start=True, end=True)
     masked = MaskedLMMaskGenerator(unigram, 0.5, unit="word")(ids, 0)
@@ -446,7 +448,7 @@ def test_a_word_begins_at_the_sign_of_sentencepiece(unigram):
         assert 0 < word[:, 0].mean() < 1
 
 
-def test_words_are_taken_as_long_as_they_fit():
+def test_units_are_chosen_as_long_as_they_fit():
     random = np.random.default_rng(5)
     sizes = random.integers(0, 7, (97, 31))
     room = random.integers(0, 29, 97)
@@ -470,14 +472,14 @@ def test_spans_have_geometric_lengths_up_to_ten():
     assert abs(np.mean(lengths) - 3.8) < 0.1
 
 
-def test_a_span_ends_before_a_special_id():
+def test_a_span_ends_before_a_special_token():
     words, ordinary = [[1, 2, 2, 3, 4]], [[True, True, False, True, True]]
     u = np.full((1, 5), 0.99, "float32")
     spans = number_spans(tf.constant(words), tf.constant(ordinary), u)
     assert spans[0, 0] == spans[0, 1] != spans[0, 3] == spans[0, 4]
 
 
-def test_spans_hide_neighbours_and_give_them_one_fate(many):
+def test_spans_select_neighbors_and_replace_them_alike(many):
     ids = rows_of(many, rows=199)
     ids[ids >= 5 + 997] = 5
     alike, runs = {}, {}
@@ -496,7 +498,7 @@ def test_spans_hide_neighbours_and_give_them_one_fate(many):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_there_are_never_more_places_than_asked_for(many, unit):
+def test_mask_selection_length_limits_the_positions(many, unit):
     ids = rows_of(many)
     masked = MaskedLMMaskGenerator(
         many, 0.5, unit=unit, mask_selection_length=7
@@ -510,7 +512,7 @@ def test_there_are_never_more_places_than_asked_for(many, unit):
     assert masked["mask_positions"].shape == (89, 113)
 
 
-def test_the_number_of_places_is_the_share_rounded_up(many):
+def test_by_default_the_number_of_positions_is_the_rate_rounded_up(many):
     places = MaskedLMMaskGenerator(many, 0.07)(np.full((3, 100), 7), 0)[
         "mask_positions"
     ]
@@ -523,7 +525,7 @@ def test_the_number_of_places_is_the_share_rounded_up(many):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_rows_without_an_ordinary_token_are_left_alone(many, unit):
+def test_rows_without_an_ordinary_token_do_not_change(many, unit):
     ids = np.array([[0] * 11, [2, 3] + [0] * 9, [1] * 11])
     masked = MaskedLMMaskGenerator(many, 0.5, unit=unit)(ids, 0)
     assert np.array_equal(masked["token_ids"], ids)
@@ -538,7 +540,7 @@ def test_small_batches_are_masked_too(many, unit, shape):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_the_same_seed_and_step_hide_the_same(many, unit):
+def test_the_same_seed_and_step_give_the_same_mask(many, unit):
     ids = rows_of(many)
     first = MaskedLMMaskGenerator(many, unit=unit, seed=7)
     masked = first(ids, 3)["token_ids"]
@@ -551,12 +553,12 @@ def test_the_same_seed_and_step_hide_the_same(many, unit):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_graph_hides_what_python_hides(many, unit):
-    ids, masker = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
-    python = masker({"token_ids": ids, "segment_ids": ids * 0}, 5)
+def test_a_graph_masks_as_python_does(many, unit):
+    ids, generator = rows_of(many), MaskedLMMaskGenerator(many, unit=unit)
+    python = generator({"token_ids": ids, "segment_ids": ids * 0}, 5)
     spec = tf.TensorSpec([None, None], tf.int64)
     mask = tf.function(
-        masker,
+        generator,
         input_signature=[
             {"token_ids": spec, "segment_ids": spec},
             tf.TensorSpec([], tf.int32),
@@ -577,7 +579,7 @@ def test_a_graph_hides_what_python_hides(many, unit):
         assert np.array_equal(x, python[name])
 
 
-def test_each_epoch_hides_other_tokens_and_each_run_the_same(many):
+def test_each_epoch_has_another_mask_and_each_run_the_same_ones(many):
     data = tf.data.Dataset.from_tensor_slices({"token_ids": rows_of(many)})
 
     def epochs():
@@ -618,13 +620,15 @@ def test_batches_of_one_epoch_are_masked_differently(many):
         ({"tokenizer": None}, "tokenizer"),
     ],
 )
-def test_bad_arguments_of_a_masker_are_refused(many, arguments, name):
+def test_bad_arguments_of_a_mask_generator_raise_an_error(
+    many, arguments, name
+):
     with pytest.raises(ValueError, match=f"`{name}` must"):
         MaskedLMMaskGenerator(**{"tokenizer": many, **arguments})
 
 
 @pytest.mark.parametrize("ids", [[7, 8], [[0.5]], [[5000]], [[-1]]])
-def test_what_is_no_batch_of_ids_is_refused(many, ids):
+def test_bad_batches_of_ids_raise_an_error(many, ids):
     with pytest.raises(ValueError, match="`ids` must"):
         MaskedLMMaskGenerator(many)(np.array(ids), 0)
     with pytest.raises(ValueError, match="`ids` must"):
@@ -632,7 +636,7 @@ def test_what_is_no_batch_of_ids_is_refused(many, ids):
 
 
 @pytest.mark.parametrize("step", [0.5, -1, None, [0, 1]])
-def test_what_is_no_step_is_refused(many, step):
+def test_a_bad_step_raises_an_error(many, step):
     with pytest.raises(ValueError, match="`step` must"):
         MaskedLMMaskGenerator(many)(np.array([[7]]), step)
     if isinstance(step, (float, list)):
@@ -640,7 +644,7 @@ def test_what_is_no_step_is_refused(many, step):
             MaskedLMMaskGenerator(many)(np.array([[7]]), tf.constant(step))
 
 
-def test_unused_places_cost_nothing(many):
+def test_unused_positions_do_not_change_the_loss(many):
     masked = MaskedLMMaskGenerator(many, mask_selection_length=29)(
         rows_of(many), 0
     )
@@ -654,7 +658,7 @@ def test_unused_places_cost_nothing(many):
 
 
 @pytest.mark.tensorflow_only
-def test_bert_is_asked_for_what_was_hidden(letters):
+def test_bert_predicts_at_the_mask_positions(letters):
     packer = MultiSegmentPacker(letters, 17, truncate="longest_first")
     first, second, follows = sentence_pairs([["a b c", "d"], ["f g", "a"]] * 5)
     packed = {**packer(first, second), "next_sentence": follows}
@@ -682,7 +686,7 @@ DOCUMENTS = [
 ]
 
 
-def test_half_of_the_pairs_are_neighbours_and_half_are_not():
+def test_half_of_the_pairs_are_neighbors():
     first, second, labels = sentence_pairs(DOCUMENTS, seed=3)
     assert len(first) == len(second) == len(labels) == 100 + 6 + 52 + 210
     assert labels.sum() == len(labels) / 2
@@ -693,7 +697,7 @@ def test_half_of_the_pairs_are_neighbours_and_half_are_not():
             assert b == f"{a[0]}{int(a[1:]) + 1}"
 
 
-def test_the_second_text_alone_does_not_tell():
+def test_the_second_text_alone_does_not_predict_the_label():
     beginnings = {document[0] for document in DOCUMENTS}
     drawn = set()
     for seed in range(11):
@@ -703,7 +707,7 @@ def test_the_second_text_alone_does_not_tell():
     assert {text[0] for text in drawn} == set("abce")
 
 
-def test_pairs_are_drawn_by_their_seed():
+def test_the_same_seed_gives_the_same_pairs():
     one, same, other = (sentence_pairs(DOCUMENTS, s) for s in (3, 3, 5))
     assert one[1] == same[1] and np.array_equal(one[2], same[2])
     assert one[1] != other[1]
@@ -713,12 +717,12 @@ def test_pairs_are_drawn_by_their_seed():
     "documents",
     [[], [["a", "b"]], [["a", "b"], ["c"]], ["ab", "cd"], [[1, 2], [3, 4]]],
 )
-def test_documents_that_make_no_pairs_are_refused(documents):
+def test_documents_without_pairs_raise_an_error(documents):
     with pytest.raises(ValueError, match="`documents` must"):
         sentence_pairs(documents)
 
 
-def test_a_bad_seed_of_pairs_is_refused():
+def test_a_bad_seed_of_pairs_raises_an_error():
     with pytest.raises(ValueError, match="`seed` must"):
         sentence_pairs(DOCUMENTS, -1)
 
@@ -729,7 +733,7 @@ def test_sentences_fill_a_text_up_to_its_budget(letters):
     assert filled == [["a b c", "d e f", "g a b c d e", "f"], ["a"], []]
 
 
-def test_bad_arguments_of_filling_are_refused(letters):
+def test_bad_arguments_of_fill_texts_raise_an_error(letters):
     with pytest.raises(ValueError, match="`budget` must"):
         fill_texts(DOCUMENTS, letters, 0)
     with pytest.raises(ValueError, match="`documents` must"):
@@ -739,7 +743,7 @@ def test_bad_arguments_of_filling_are_refused(letters):
 # Offsets.
 
 
-def test_a_wordpiece_was_read_from_its_own_letters(wordpiece):
+def test_offsets_of_wordpieces_are_their_letters(wordpiece):
     ids, offsets = wordpiece.tokenize_with_offsets(CONTEXTS)
     assert np.array_equal(ids, wordpiece.tokenize(CONTEXTS))
     for text, row, ends in zip(composed(CONTEXTS), ids, offsets):
@@ -750,12 +754,12 @@ def test_a_wordpiece_was_read_from_its_own_letters(wordpiece):
                 assert text[i:j] == token.removeprefix("##")
 
 
-def test_an_unknown_word_was_read_from_all_of_it(letters):
+def test_the_offsets_of_an_unknown_word_cover_it(letters):
     _, offsets = letters.tokenize_with_offsets("a 안녕🙂 b")
     assert offsets.tolist() == [[0, 1], [2, 5], [6, 7]]
 
 
-def test_sentencepieces_cover_the_text(unigram):
+def test_offsets_of_sentencepieces_cover_the_text(unigram):
     texts = [*CONTEXTS, "", " ", "  x\ty\0 ", "漢字\U0001f680 z"]
     ids, offsets = unigram.tokenize_with_offsets(texts)
     assert np.array_equal(ids, unigram.tokenize(texts))
@@ -771,13 +775,13 @@ def test_sentencepieces_cover_the_text(unigram):
         assert seen == len(text)
 
 
-def test_each_byte_of_a_character_was_read_from_all_of_it(unigram):
+def test_each_byte_has_the_offsets_of_its_character(unigram):
     ids, offsets = unigram.tokenize_with_offsets("a漢b")
     assert unigram.tokens(ids)[1:4] == ["<0xE6>", "<0xBC>", "<0xA2>"]
     assert offsets.tolist() == [[0, 1], *[[1, 2]] * 3, [2, 3]]
 
 
-def test_a_character_was_read_from_itself():
+def test_the_offsets_of_a_character_are_its_index():
     tokenizer = CharTokenizer("ab가")
     ids, offsets = tokenizer.tokenize_with_offsets(["a가?", "b"])
     assert np.array_equal(ids, tokenizer.tokenize(["a가?", "b"]))
@@ -797,7 +801,7 @@ def test_offsets_are_those_before_lower_casing():
     assert read == ["CAFÉ", "강", "ẋ", "Ẏ", "CAFÉ"]
 
 
-def test_what_lower_casing_takes_away_belongs_to_what_is_before_it():
+def test_a_removed_accent_belongs_to_the_character_before_it():
     tokenizer = WordPieceTokenizer(["q", "##j"], lower_case=True)
     _, offsets = tokenizer.tokenize_with_offsets("Q\u0307J\u0307 q\u0307")
     assert offsets.tolist() == [[0, 2], [2, 4], [5, 7]]
@@ -830,7 +834,7 @@ def text_words(text):
         place += len(word)
 
 
-def test_an_answer_comes_back_as_it_stands_in_the_text(tokenizer):
+def test_an_answer_is_restored_as_in_the_text(tokenizer):
     for text in composed(CONTEXTS):
         starts, ends = np.array(answers(text)).T
         packed = MultiSegmentPacker(tokenizer)(
@@ -842,7 +846,7 @@ def test_an_answer_comes_back_as_it_stands_in_the_text(tokenizer):
         assert found == [text[i:j] for i, j in zip(starts, ends)]
 
 
-def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
+def test_the_tokens_of_an_answer_overlap_with_it(letters):
     text = "a bx c dx"
     packed = MultiSegmentPacker(letters, 13)(
         ["e"] * 4, [text] * 4, offsets=True
@@ -852,7 +856,7 @@ def test_an_answer_is_the_tokens_that_overlap_with_it(letters):
     assert spans.tolist() == [[3, 3], [5, 5], [4, 6], [6, 8]]
 
 
-def test_no_white_space_of_any_script_is_around_an_answer(letters):
+def test_white_space_around_an_answer_is_removed(letters):
     text = "\u3000a\xa0b "
     packed = MultiSegmentPacker(letters)(["c"], [text], offsets=True)
     packed["offsets"][0, 3:5] = [[0, 2], [2, 5]]
@@ -866,7 +870,7 @@ def test_an_answer_in_the_first_text_is_found_there(letters):
     assert tokens_to_text(packed, ["a b", "c d"], spans) == ["b", "c d"]
 
 
-def test_an_answer_that_was_trimmed_away_is_none(letters):
+def test_a_truncated_answer_has_no_tokens(letters):
     text = ["a b c bx c d"] * 4
     packer = MultiSegmentPacker(letters, 8, truncate="only_second")
     packed = packer(["e"] * 4, text, offsets=True)  # a b c b stay
@@ -874,7 +878,7 @@ def test_an_answer_that_was_trimmed_away_is_none(letters):
     assert spans.tolist() == [[6, 6], [0, 0], [0, 0], [5, 6]]
 
 
-def test_no_answer_is_an_empty_text(letters):
+def test_a_missing_answer_is_an_empty_text(letters):
     packed = MultiSegmentPacker(letters)(["a"] * 2, ["b c"] * 2, offsets=True)
     spans = span_to_tokens(packed, [0, -1], [0, -1])
     assert spans.tolist() == [[0, 0], [0, 0]]
@@ -884,7 +888,7 @@ def test_no_answer_is_an_empty_text(letters):
 NO = -100
 
 
-def test_an_answer_that_begins_at_0_takes_no_mark_with_it(letters):
+def test_an_answer_that_begins_at_0_has_no_special_token(letters):
     packed = MultiSegmentPacker(letters, 13)(["a b"], ["a bx c"], offsets=True)
     # [CLS] a b [SEP] a b ##x c [SEP]
     assert span_to_tokens(packed, [0], [2]).tolist() == [[4, 4]]
@@ -894,7 +898,7 @@ def test_an_answer_that_begins_at_0_takes_no_mark_with_it(letters):
         span_to_tokens(packed, [-1], [2])
 
 
-def test_the_tokens_of_a_span_have_its_number(letters):
+def test_tokens_are_tagged_with_the_number_of_their_span(letters):
     texts = ["a bx c", "d", ""]
     packed = MultiSegmentPacker(letters, 11)(texts, offsets=True)
     # [CLS] a b ##x c [SEP]
@@ -907,13 +911,13 @@ def test_the_tokens_of_a_span_have_its_number(letters):
     ]
 
 
-def test_a_token_that_two_spans_share_is_of_the_later_one(letters):
+def test_a_token_of_two_spans_has_the_number_of_the_later_one(letters):
     packed = MultiSegmentPacker(letters, 7)(["a bx c"], offsets=True)
     tags = tag_spans(packed, [[[0, 4], [2, 6], [3, 4]]])
     assert tags.tolist() == [[NO, 1, 2, 3, 2, NO, NO]]
 
 
-def test_a_span_of_the_second_text_is_tagged_there(letters):
+def test_a_span_of_the_second_text_is_tagged_in_its_segment(letters):
     packer = MultiSegmentPacker(letters, 11)
     packed = packer(["a b"] * 3, ["a bx c", "", "c"], offsets=True)
     tags = tag_spans(packed, [[[0, 1]]] * 3, segment=1, ignore_id=-1)
@@ -923,7 +927,7 @@ def test_a_span_of_the_second_text_is_tagged_there(letters):
     assert tags[2].tolist() == [-1, -1, -1, -1, 1, *[-1] * 6]
 
 
-def test_what_is_left_of_a_span_is_not_asked(letters):
+def test_the_rest_of_a_truncated_span_is_ignored(letters):
     packed = MultiSegmentPacker(letters, 5, truncate="longest_first")(
         ["a c bx d"], offsets=True
     )
@@ -955,7 +959,7 @@ def test_a_saved_model_finds_the_answers_of_python(unigram, tmp_path):
     assert found == [text[i:j] for text, i, j in zip(texts, starts, ends)]
 
 
-def test_bad_spans_are_refused(letters):
+def test_bad_spans_raise_an_error(letters):
     packed = MultiSegmentPacker(letters)(
         ["a", "b"], ["c d", "e f"], offsets=True
     )
@@ -981,7 +985,7 @@ def test_bad_spans_are_refused(letters):
         tokens_to_text(packed, ["c d"], [[3, 3], [3, 3]])
 
 
-def test_bad_spans_to_tag_are_refused(letters):
+def test_bad_spans_to_tag_raise_an_error(letters):
     packed = MultiSegmentPacker(letters)(["a"] * 3, ["b c"] * 3, offsets=True)
     for spans, rule in (
         ([[0, 1]] * 3, r"int \(B, N, 2\).*\(3, 2\)"),
@@ -1014,7 +1018,7 @@ def test_bad_spans_to_tag_are_refused(letters):
 # Tags.
 
 
-def test_the_first_piece_of_a_word_carries_its_tag(letters):
+def test_the_first_token_of_a_word_has_its_tag(letters):
     words, tags = [["ax", "b", "cxx"], ["d"]], [[7, 8, 9], [1]]
     inputs, aligned = align_tags(MultiSegmentPacker(letters, 11), words, tags)
     no = -100
@@ -1039,7 +1043,7 @@ def test_the_first_piece_of_a_word_carries_its_tag(letters):
     assert aligned.dtype == "int32"
 
 
-def test_words_get_the_tags_of_their_first_pieces_back(tokenizer):
+def test_word_tags_inverts_align_tags(tokenizer):
     words = [text.split() for text in CONTEXTS]
     tags = [[3 + i % 5 for i, _ in enumerate(row)] for row in words]
     packer = MultiSegmentPacker(tokenizer)
@@ -1059,7 +1063,7 @@ def test_a_word_of_sentencepiece_begins_at_its_first_letter(unigram):
     assert [token.strip("\u2581")[0] for token in tagged] == ["강", "<", "c"]
 
 
-def test_a_trimmed_word_has_no_tag(letters):
+def test_a_truncated_word_has_no_tag(letters):
     words, tags = (
         [["a", "bx", "c"], ["\u200b", "d"], []],
         [[7, 8, 9], [5, 6], []],
@@ -1074,7 +1078,7 @@ def test_a_trimmed_word_has_no_tag(letters):
     assert word_tags(packer, words, aligned) == [[7, 8, -100], [-100, 6], []]
 
 
-def test_bad_tags_are_refused(letters):
+def test_bad_tags_raise_an_error(letters):
     packer = MultiSegmentPacker(letters)
     with pytest.raises(ValueError, match="`tags` must"):
         align_tags(packer, [["a", "b"]], [[1]])

@@ -1,4 +1,4 @@
-"""BERT's own tokenizer: the ids that `transformers` gives, odd text too."""
+"""BERT's tokenizer: the ids and the offsets of `transformers`."""
 
 import collections
 import itertools
@@ -17,12 +17,12 @@ NEEDS_TEXT = "needs tensorflow-text, which has no wheels for this platform"
 pytest.importorskip("tensorflow_text", reason=NEEDS_TEXT)
 tf = pytest.importorskip("tensorflow")
 
-# Text is cut by TensorFlow whatever the backend; test_text.py and
-# test_subword.py run on each.
+# Texts are split by TensorFlow with every backend; test_text.py and
+# test_subword.py run on each backend.
 pytestmark = pytest.mark.tensorflow_only
 
-MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-ODD = [
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+UNUSUAL = [
     "",
     " ",
     "The dogs, the Dog; THE DOG! thes ##s # ## the##s",
@@ -58,9 +58,9 @@ every_option = pytest.mark.parametrize("options", OPTIONS, ids=repr)
 
 
 def vocabulary_of(texts):
-    """Make a vocabulary as of a published BERT: frequent words and pieces.
+    """Make a vocabulary like that of a published BERT: words and pieces.
 
-    The rarest characters are left out, and the marks do not stand first.
+    It lacks the rarest characters, and special tokens are not first.
     """
     words, characters = collections.Counter(), collections.Counter()
     for text in texts:
@@ -73,11 +73,17 @@ def vocabulary_of(texts):
         pieces |= {word[: len(word) // 2], "##" + word[len(word) // 2 :]}
     common = [char for char, count in characters.most_common() if count > 1]
     pieces |= {*common, *("##" + char for char in common[: len(common) // 2])}
-    pieces -= {" ", "## ", *MARKS}
-    return ["[PAD]", "[unused0]", *MARKS[1:4], *sorted(pieces), MARKS[4]]
+    pieces -= {" ", "## ", *SPECIAL_TOKENS}
+    return [
+        "[PAD]",
+        "[unused0]",
+        *SPECIAL_TOKENS[1:4],
+        *sorted(pieces),
+        SPECIAL_TOKENS[4],
+    ]
 
 
-VOCABULARY = vocabulary_of(ODD * 2)
+VOCABULARY = vocabulary_of(UNUSUAL * 2)
 
 
 def published(vocabulary, lower_case, strip_accents, chinese):
@@ -109,7 +115,7 @@ def assert_same_ids(texts, vocabulary, options):
 
 
 def lines(real_data):
-    """Give 2,000 lines each of Korean reviews and of English articles."""
+    """Read 2,000 lines each of Korean reviews and of English articles."""
     reviews = real_data("nsmc/ratings_test.txt").read_text("utf-8")
     reviews = (line.split("\t")[1] for line in reviews.split("\n")[1:] if line)
     articles = real_data("wikitext-2/test.txt").read_text("utf-8").split("\n")
@@ -126,8 +132,8 @@ def tokenizer():
 
 
 @every_option
-def test_odd_text_has_the_ids_of_transformers(options):
-    assert_same_ids(ODD, VOCABULARY, options)
+def test_unusual_texts_have_the_ids_of_transformers(options):
+    assert_same_ids(UNUSUAL, VOCABULARY, options)
 
 
 @pytest.mark.parametrize("options", OPTIONS[:2], ids=["uncased", "cased"])
@@ -137,15 +143,15 @@ def test_real_lines_have_the_ids_of_transformers(real_data, options):
     assert_same_ids(texts, vocabulary, options)
     ids = BERTTokenizer(vocabulary, *options).tokenize(texts)
     unknown = (ids == vocabulary.index("[UNK]")).sum()
-    assert 0 < unknown < 0.1 * (ids != 0).sum()  # so that it says something
+    assert 0 < unknown < 0.1 * (ids != 0).sum()
 
 
-CHANGED = "\u166d\u1734\u1885\u1886"  # they are not what they were in 2015
+CHANGED = "\u166d\u1734\u1885\u1886"  # their category has changed since 2015
 
 
 @pytest.mark.parametrize("options", OPTIONS[:4], ids=repr)
-def test_every_character_of_unicode_3_cuts_words_alike(options):
-    backend = published(MARKS, *options).backend_tokenizer
+def test_every_character_of_unicode_3_splits_words_as_in_transformers(options):
+    backend = published(SPECIAL_TOKENS, *options).backend_tokenizer
     category = unicodedata.ucd_3_2_0.category
     characters = [
         char
@@ -161,16 +167,16 @@ def test_every_character_of_unicode_3_cuts_words_alike(options):
 
 
 @pytest.mark.parametrize("char", ["\u2e43", "\u08e2", *CHANGED])
-def test_what_unicode_has_changed_since_8_may_differ(char):
-    backend = published(MARKS, True, None, True).backend_tokenizer
+def test_characters_changed_since_unicode_8_may_differ(char):
+    backend = published(SPECIAL_TOKENS, True, None, True).backend_tokenizer
     text = backend.normalizer.normalize_str(f"a{char}b")
     theirs = [w for w, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
     ours = split_words(tf.constant([f"a{char}b"]), True).to_list()[0]
     assert [word.decode() for word in ours] != theirs
 
 
-@pytest.mark.parametrize("mark", ["[PAD]", *MARKS[2:]])
-def test_the_name_of_a_special_id_is_plain_text(tokenizer, mark):
+@pytest.mark.parametrize("mark", ["[PAD]", *SPECIAL_TOKENS[2:]])
+def test_a_special_token_in_a_text_is_plain_text_by_default(tokenizer, mark):
     theirs = published(VOCABULARY, True, None, True)
     text = f"the {mark} dog"
     ids = tokenizer.tokenize(text).tolist()
@@ -179,21 +185,21 @@ def test_the_name_of_a_special_id_is_plain_text(tokenizer, mark):
     assert VOCABULARY.index(mark) in theirs(text)["input_ids"]  # by default
 
 
-def test_marks_stand_where_transformers_puts_them(tokenizer):
+def test_cls_and_sep_are_where_transformers_adds_them(tokenizer):
     theirs = published(VOCABULARY, True, None, True)
     ids = tokenizer.tokenize("the dog", start=True, end=True).tolist()
     assert ids == ids_of(theirs, "the dog", add_special_tokens=True)
 
 
 @pytest.mark.parametrize("text", ["a\ud800b", b"a\xffb", b"a\xed\xa0\x80b"])
-def test_what_is_no_unicode_is_dropped(tokenizer, text):
+def test_invalid_unicode_is_removed(tokenizer, text):
     assert (
         tokenizer.tokenize(text).tolist() == tokenizer.tokenize("ab").tolist()
     )
 
 
-def test_uncased_korean_is_cut_into_jamo():
-    vocabulary = [*MARKS, *unicodedata.normalize("NFD", "각"), "각"]
+def test_uncased_korean_is_split_into_jamo():
+    vocabulary = [*SPECIAL_TOKENS, *unicodedata.normalize("NFD", "각"), "각"]
     vocabulary += ["##" + jamo for jamo in unicodedata.normalize("NFD", "각")]
     assert len(BERTTokenizer(vocabulary).tokenize("각")) == 3
     assert len(BERTTokenizer(vocabulary, False).tokenize("각")) == 1
@@ -215,7 +221,7 @@ def test_offsets_are_those_of_transformers(options):
         BERTTokenizer(VOCABULARY, *options),
         published(VOCABULARY, *options),
     )
-    for text in ODD:
+    for text in UNUSUAL:
         ids, offsets = ours.tokenize_with_offsets(text)
         offsets = offsets[ids != ours.pad_id].tolist()
         expected = offsets_of(theirs, text, split_special_tokens=True)
@@ -246,8 +252,8 @@ def test_real_lines_have_the_offsets_of_transformers(real_data):
 @every_option
 def test_a_graph_has_the_offsets_of_python(options):
     tokenizer = BERTTokenizer(VOCABULARY, *options)
-    graph = tf.function(tokenizer.tokenize_with_offsets)(tf.constant(ODD))
-    python = tokenizer.tokenize_with_offsets(ODD)
+    graph = tf.function(tokenizer.tokenize_with_offsets)(tf.constant(UNUSUAL))
+    python = tokenizer.tokenize_with_offsets(UNUSUAL)
     assert all(map(np.array_equal, graph, python))
 
 
@@ -277,10 +283,10 @@ def test_special_tokens_in_a_text_are_those_of_transformers(options, text):
         assert [*map(tuple, offsets.tolist())] == expected
 
 
-# What every tokenizer does.
+# Behavior of all tokenizers.
 
 
-def test_special_ids_are_where_their_names_stand(tokenizer):
+def test_special_ids_are_the_lines_of_their_names(tokenizer):
     assert tokenizer.pad_id == 0 and tokenizer.unknown_id == 2
     assert (tokenizer.start_id, tokenizer.end_id) == (3, 4)
     assert tokenizer.mask_id == len(VOCABULARY) - 1
@@ -288,7 +294,7 @@ def test_special_ids_are_where_their_names_stand(tokenizer):
 
 
 def test_rows_are_padded_with_the_id_of_padding():
-    tokenizer = BERTTokenizer([*MARKS[1:], "the", "dog", "[PAD]"])
+    tokenizer = BERTTokenizer([*SPECIAL_TOKENS[1:], "the", "dog", "[PAD]"])
     found = tokenizer.tokenize(["the dog", "dog"], start=True, end=True)
     assert found.tolist() == [[1, 4, 5, 2], [1, 5, 2, 6]]
     graph = tokenizer.tokenize(
@@ -303,11 +309,11 @@ def test_rows_are_padded_with_the_id_of_padding():
 @every_option
 def test_a_graph_gives_the_ids_of_python(options):
     tokenizer = BERTTokenizer(VOCABULARY, *options)
-    graph = tf.function(tokenizer.tokenize)(tf.constant(ODD))
-    assert np.array_equal(graph, tokenizer.tokenize(ODD))
+    graph = tf.function(tokenizer.tokenize)(tf.constant(UNUSUAL))
+    assert np.array_equal(graph, tokenizer.tokenize(UNUSUAL))
 
 
-def test_words_come_back_in_python_and_in_a_graph(tokenizer):
+def test_words_are_restored_in_python_and_in_a_graph(tokenizer):
     ids = tokenizer.tokenize(["The dogs!", "THE dog"], start=True, end=True)
     ids[1, 2] = tokenizer.mask_id
     assert tokenizer.detokenize(ids) == ["the dogs !", "the"]
@@ -318,7 +324,7 @@ def test_words_come_back_in_python_and_in_a_graph(tokenizer):
 
 
 def test_tokens_have_the_published_names():
-    tokenizer = BERTTokenizer([*MARKS, "dog", "##s"])
+    tokenizer = BERTTokenizer([*SPECIAL_TOKENS, "dog", "##s"])
     ids = tokenizer.tokenize(
         "dogs cat", start=True, end=True, sequence_length=6
     )
@@ -327,18 +333,20 @@ def test_tokens_have_the_published_names():
 
 
 @every_option
-def test_it_comes_back_from_its_config_and_from_a_file(tmp_path, options):
+def test_the_config_and_the_file_round_trip(tmp_path, options):
     tokenizer = BERTTokenizer(VOCABULARY, *options)
     tokenizer.save(tmp_path / "tokenizer.json")
     for again in (
         BERTTokenizer.from_config(tokenizer.get_config()),
         BERTTokenizer.load(tmp_path / "tokenizer.json"),
     ):
-        assert np.array_equal(again.tokenize(ODD), tokenizer.tokenize(ODD))
+        assert np.array_equal(
+            again.tokenize(UNUSUAL), tokenizer.tokenize(UNUSUAL)
+        )
         assert again.mask_id == tokenizer.mask_id
 
 
-def test_it_runs_inside_a_saved_model(tokenizer, tmp_path):
+def test_a_saved_model_runs_the_tokenizer(tokenizer, tmp_path):
     module = tf.Module()
     texts = tf.TensorSpec([None], tf.string)
     ids = tf.TensorSpec([None, None], tf.int32)
@@ -346,8 +354,8 @@ def test_it_runs_inside_a_saved_model(tokenizer, tmp_path):
     module.text = tf.function(tokenizer.detokenize, input_signature=[ids])
     tf.saved_model.save(module, str(tmp_path))
     served = tf.saved_model.load(str(tmp_path))
-    found = served.ids(tf.constant(ODD))
-    assert np.array_equal(found, tokenizer.tokenize(ODD))
+    found = served.ids(tf.constant(UNUSUAL))
+    assert np.array_equal(found, tokenizer.tokenize(UNUSUAL))
     written = [text.decode() for text in served.text(found).numpy()]
     assert written == tokenizer.detokenize(found.numpy())
 
@@ -358,13 +366,15 @@ def test_a_model_of_strings_reloads(tokenizer, tmp_path):
     model = keras.Model(text, tokenizer(text))
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert np.array_equal(again(tf.constant(ODD)), tokenizer.tokenize(ODD))
+    assert np.array_equal(
+        again(tf.constant(UNUSUAL)), tokenizer.tokenize(UNUSUAL)
+    )
 
 
-def test_it_learns_a_vocabulary_of_ones_own():
+def test_a_vocabulary_can_be_learned():
     texts = ["The dogs play.", "the dog plays", "강아지가 놀아요"] * 3
     tokenizer = BERTTokenizer.train(texts, 97)
-    assert tokenizer.tokens(np.arange(5)) == MARKS
+    assert tokenizer.tokens(np.arange(5)) == SPECIAL_TOKENS
     assert tokenizer.vocabulary_size() <= 97
     ids = tokenizer.tokenize("THE DOG PLAYS 강아지")
     assert tokenizer.unknown_id not in ids
@@ -376,32 +386,34 @@ def test_it_learns_a_vocabulary_of_ones_own():
 
 @pytest.fixture
 def folder(tmp_path):
-    BERTTokenizer([*MARKS, "The", "the"], False).to_huggingface(tmp_path)
+    BERTTokenizer([*SPECIAL_TOKENS, "The", "the"], False).to_huggingface(
+        tmp_path
+    )
     return tmp_path
 
 
 @every_option
-def test_a_folder_is_read_as_transformers_reads_it(tmp_path, options):
+def test_transformers_reads_a_written_folder_equally(tmp_path, options):
     transformers = pytest.importorskip("transformers")
     BERTTokenizer(VOCABULARY, *options).to_huggingface(tmp_path)
     ours = BERTTokenizer.from_huggingface(tmp_path)
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert ours.get_config()["strip_accents"] == options[1]
-    for text in ODD:
+    for text in UNUSUAL:
         assert unpadded(ours, text) == ids_of(theirs, text)
 
 
 @every_option
-def test_a_folder_of_transformers_itself_is_read(tmp_path, options):
+def test_a_folder_written_by_transformers_is_read(tmp_path, options):
     theirs = published(VOCABULARY, *options)
     theirs.save_pretrained(tmp_path)
     assert not (tmp_path / "vocab.txt").exists()  # but a tokenizer.json
     ours = BERTTokenizer.from_huggingface(tmp_path)
-    for text in ODD:
+    for text in UNUSUAL:
         assert unpadded(ours, text) == ids_of(theirs, text)
 
 
-def test_a_vocabulary_alone_is_uncased(folder):
+def test_a_folder_with_only_a_vocabulary_is_uncased(folder):
     (folder / "tokenizer_config.json").unlink()
     tokenizer = BERTTokenizer.from_huggingface(folder)
     assert tokenizer.tokens(tokenizer.tokenize("The")) == ["the"]
@@ -414,7 +426,7 @@ def test_lines_may_end_as_on_windows(folder):
     assert tokenizer.tokens(tokenizer.tokenize("the The")) == ["the", "The"]
 
 
-def test_special_names_may_stand_with_their_options(folder):
+def test_special_tokens_may_be_dicts_with_options(folder):
     options = {"unk_token": {"content": "[UNK]", "special": True}}
     options["added_tokens_decoder"] = {"4": {"content": "[MASK]"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(options))
@@ -434,14 +446,14 @@ def test_special_names_may_stand_with_their_options(folder):
         ("mask_token", {"content": "<mask>"}),
     ],
 )
-def test_what_our_tokenizer_does_not_have_is_refused(folder, option, value):
+def test_an_unsupported_option_raises_an_error(folder, option, value):
     path = folder / "tokenizer_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), option: value}))
     with pytest.raises(ValueError, match=option):
         BERTTokenizer.from_huggingface(folder)
 
 
-def test_added_tokens_are_refused(folder):
+def test_added_tokens_raise_an_error(folder):
     (folder / "added_tokens.json").write_text('{"[USER]": 7}')
     with pytest.raises(ValueError, match=r"added_tokens.*\[USER\]"):
         BERTTokenizer.from_huggingface(folder)
@@ -463,7 +475,9 @@ def test_added_tokens_are_refused(folder):
         ("tokenizer_config.json", b"[]", "by name"),
     ],
 )
-def test_a_missing_or_damaged_file_is_named(folder, name, content, says):
+def test_the_error_for_a_missing_or_damaged_file_names_it(
+    folder, name, content, says
+):
     if content is None:
         (folder / name).unlink()
     else:
@@ -480,7 +494,7 @@ def test_a_missing_or_damaged_file_is_named(folder, name, content, says):
         ({"type": "WordPiece", "vocab": {"[PAD]": 1}}, "0 to n - 1"),
     ],
 )
-def test_another_tokenizer_json_is_refused(folder, model, says):
+def test_another_model_in_tokenizer_json_raises_an_error(folder, model, says):
     (folder / "vocab.txt").unlink()
     (folder / "tokenizer.json").write_text(json.dumps({"model": model}))
     with pytest.raises(ValueError, match=says):
@@ -490,14 +504,14 @@ def test_another_tokenizer_json_is_refused(folder, model, says):
 @pytest.mark.parametrize(
     "vocabulary, says",
     [
-        (MARKS[:4], r"must hold \[MASK\]"),
-        ([*MARKS, "a", "a"], "'a' twice"),
-        ([*MARKS, "a\nb"], "lines"),
-        ([*MARKS, "a\0b"], "lines"),
-        ([*MARKS, 5], "lines"),
-        ([*MARKS, "##" + "가" * 86], "256 bytes"),
+        (SPECIAL_TOKENS[:4], r"must hold \[MASK\]"),
+        ([*SPECIAL_TOKENS, "a", "a"], "'a' twice"),
+        ([*SPECIAL_TOKENS, "a\nb"], "lines"),
+        ([*SPECIAL_TOKENS, "a\0b"], "lines"),
+        ([*SPECIAL_TOKENS, 5], "lines"),
+        ([*SPECIAL_TOKENS, "##" + "가" * 86], "256 bytes"),
     ],
 )
-def test_what_is_no_vocabulary_is_refused(vocabulary, says):
+def test_a_bad_vocabulary_raises_an_error(vocabulary, says):
     with pytest.raises(ValueError, match=says):
         BERTTokenizer(vocabulary)

@@ -13,7 +13,7 @@ from keras_seq.generation import BeamSearch, Greedy, generate
 from keras_seq.layers import attend
 from keras_seq.models import ScheduledSampling
 
-SMALL = {"units": 14, "num_heads": 2, "num_layers": 2}
+SMALL = {"hidden_dim": 14, "num_heads": 2, "num_layers": 2}
 MODELS = {
     "plain": ("Seq2Seq", {}),
     "plain, both ways": (
@@ -60,7 +60,8 @@ def make(name, vocabulary=VOCAB):
         "source_vocabulary_size": VOCAB,
         "target_vocabulary_size": vocabulary,
     }
-    model = getattr(keras_seq.models, kind)(**sizes, **{"units": 7, **options})
+    width = {} if kind == "Transformer" else {"units": 7}
+    model = getattr(keras_seq.models, kind)(**sizes, **{**width, **options})
     model({k: v % vocabulary for k, v in sentences().items()})
     # But for the norms, which would blow up every rounding of a deep stack.
     model.set_weights([2 * w if w.ndim > 1 else w for w in model.get_weights()])

@@ -52,8 +52,10 @@ def test_logits_are_those_of_transformers(published):
 
 def test_gpt_is_read_with_another_dropout(published):
     assert pretrained.load(published[1], dropout=0.0).dropout.rate == 0
-    with pytest.raises(ValueError, match="`epsilon` must be left out"):
-        pretrained.load(published[1], epsilon=0.1)
+    with pytest.raises(
+        ValueError, match="`layer_norm_epsilon` must be left out"
+    ):
+        pretrained.load(published[1], layer_norm_epsilon=0.1)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -32,11 +32,11 @@ SIZES = {
 }
 OURS = {
     "vocabulary_size": 29,
-    "units": 12,
+    "hidden_dim": 12,
     "num_heads": 3,
     "num_layers": 2,
-    "hidden": 31,
-    "max_length": 23,
+    "intermediate_dim": 31,
+    "max_sequence_length": 23,
     "num_segments": 3,
 }
 
@@ -376,7 +376,7 @@ def test_every_argument_comes_back(tmp_path):
         **OURS,
         dropout=0.2,
         attention_dropout=0.3,
-        epsilon=1e-7,
+        layer_norm_epsilon=1e-7,
         activation="gelu_tanh",
     )
     ours.build()
@@ -389,7 +389,7 @@ def test_what_is_left_to_the_model_is_written_out(tmp_path):
     ours.build()
     pretrained.save(ours, tmp_path)
     again = pretrained.load(tmp_path, BERT).config
-    assert again["hidden"] == 48 and again["attention_dropout"] == 0.2
+    assert again["intermediate_dim"] == 48 and again["attention_dropout"] == 0.2
 
 
 def random_weights(model):

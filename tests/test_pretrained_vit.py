@@ -241,7 +241,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
         ("position_encoding", "sinusoidal"),
         ("patch_size", 2),
         ("num_heads", 2),
-        ("epsilon", 1e-3),
+        ("layer_norm_epsilon", 1e-3),
         ("activation", "relu"),
         ("image_size", 0),
         ("num_classes", 0),
@@ -316,9 +316,9 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
         num_heads=3,
         num_layers=2,
         channels=2,
-        hidden=31,
+        intermediate_dim=31,
         activation="gelu_tanh",
-        epsilon=1e-3,
+        layer_norm_epsilon=1e-3,
         stochastic_depth=0.3,
     )
     ours.build()
@@ -356,7 +356,7 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
 )
 def test_what_no_folder_can_say_is_refused(tmp_path, options, labels, says):
     size = {"image_size": 4, "patch_size": 2, "num_layers": 1}
-    ours = ViT(**{"num_classes": 2, "units": 4, **size, **options})
+    ours = ViT(**{"num_classes": 2, "hidden_dim": 4, **size, **options})
     with pytest.raises(ValueError, match="built"):
         pretrained.save(ours, tmp_path / "none")
     ours.build()

@@ -530,7 +530,8 @@ def test_translator_is_rebuilt_for_inference_from_a_saved_model(tmp_path):
 
 def test_addition_of_digits_trains_with_repeated_vector():
     model = keras.Sequential()  # addition_rnn
-    model.add(LSTM(UNITS, input_shape=(LENGTH, 12)))
+    model.add(keras.Input((LENGTH, 12)))
+    model.add(LSTM(UNITS))
     model.add(keras.layers.RepeatVector(4))
     model.add(LSTM(UNITS, return_sequences=True))
     model.add(keras.layers.Dense(12, activation="softmax"))

@@ -9,7 +9,7 @@ import pytest
 
 from keras_seq.layers import GRU, LSTM, SimpleRNN
 from keras_seq.models import BERT, GPT, RecurrentLM, ResNet, Transformer, ViT
-from keras_seq.models.resnet import count_weights
+from keras_seq.models.resnet import count_params
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ RESNETS = {"20": 0.27, "32": 0.46, "44": 0.66, "56": 0.85, "110": 1.7}
 
 @pytest.mark.parametrize("name", ResNet.sizes)
 def test_resnet_has_the_published_millions_of_weights(name):
-    count = count_weights(10, channels=3, **ResNet.sizes[name])
+    count = count_params(10, channels=3, **ResNet.sizes[name])
     assert name != "20" or count == 269_722
     digits = 1 if name == "110" else 2
     assert round(count / 1e6, digits) == RESNETS[name]
@@ -122,8 +122,8 @@ def test_transformer_counts_its_parts(name, layers, width):
 
 
 def test_counting_without_allocating_counts_what_is_there():
-    model = GPT(13, 6, num_heads=2, num_layers=2, max_length=7)
+    model = GPT(13, 6, num_heads=2, num_layers=2, max_sequence_length=7)
     model.build((None, None))
-    twin = GPT(13, 6, num_heads=2, num_layers=2, max_length=7)
+    twin = GPT(13, 6, num_heads=2, num_layers=2, max_sequence_length=7)
     count = count_without_allocating(twin, (None, None))
     assert count == model.count_params()

@@ -1,4 +1,4 @@
-"""Strings to ids and back: the same ids in Python, in a graph, after export."""
+"""Character tokenizer: equal ids in Python, in a graph and after export."""
 
 import ast
 import json
@@ -14,7 +14,7 @@ from keras_seq.text import CharTokenizer
 from keras_seq.text import char_tokenizer as char_module
 
 CORPUS = "안녕하세요? 각각의 글자. Hello, naïve café 🙂👍🏽\n"
-NASTY = [
+UNUSUAL = [
     "",
     "안녕하세요",
     unicodedata.normalize("NFD", "안녕하세요 각각"),
@@ -50,7 +50,7 @@ def test_the_special_ids_come_first_and_the_characters_by_code_point():
     assert tokenizer.vocabulary_size() == 9
 
 
-def test_korean_comes_back_as_it_went_in(tokenizer):
+def test_korean_text_is_restored_exactly(tokenizer):
     assert tokenizer.detokenize(tokenizer.tokenize(CORPUS)) == CORPUS
 
 
@@ -65,13 +65,15 @@ def test_an_emoji_is_one_id(tokenizer):
     assert tokenizer.tokenize("🙂").shape == (1,)
 
 
-def test_an_unknown_character_prints_as_the_replacement_character(tokenizer):
+def test_an_unknown_character_is_detokenized_as_the_replacement_character(
+    tokenizer,
+):
     ids = tokenizer.tokenize("Hzo")
     assert ids[1] == CharTokenizer.unknown_id
     assert tokenizer.detokenize(ids) == "H\ufffdo"
 
 
-def test_half_a_surrogate_pair_is_unknown(tokenizer):
+def test_a_lone_surrogate_is_unknown(tokenizer):
     assert tokenizer.tokenize("\ud83d").tolist() == [1]
 
 
@@ -91,7 +93,7 @@ def test_a_batch_is_padded_to_its_longest_text(tokenizer):
     assert (ids == 0).sum(axis=1).tolist() == [1, 2, 0]
 
 
-def test_marks_surround_the_text_before_the_padding():
+def test_start_and_end_tokens_come_before_the_padding():
     tokenizer = CharTokenizer("ab")
     ids = tokenizer.tokenize(
         ["ab", ""], start=True, end=True, sequence_length=5
@@ -99,7 +101,7 @@ def test_marks_surround_the_text_before_the_padding():
     assert ids.tolist() == [[2, 5, 6, 3, 0], [2, 3, 0, 0, 0]]
 
 
-def test_truncation_cuts_characters_and_keeps_the_marks():
+def test_truncation_keeps_the_start_and_end_tokens():
     tokenizer = CharTokenizer("ab")
     ids = tokenizer.tokenize(
         "abab", start=True, end=True, sequence_length=3, truncate=True
@@ -117,24 +119,24 @@ def test_truncation_cuts_characters_and_keeps_the_marks():
         {"truncate": True},
     ],
 )
-def test_a_text_is_never_cut_unasked(tokenizer, arguments):
+def test_a_text_is_truncated_only_on_request(tokenizer, arguments):
     with pytest.raises(ValueError, match="`sequence_length` must"):
         tokenizer.tokenize(["Hel"], **arguments)
 
 
 @pytest.mark.parametrize("texts", [5, None, [["a"]], [1]])
-def test_what_is_not_text_is_refused(tokenizer, texts):
+def test_other_types_than_text_raise_an_error(tokenizer, texts):
     with pytest.raises(ValueError, match="`texts` must"):
         tokenizer.tokenize(texts)
 
 
-def test_marks_print_nothing_and_the_end_ends_the_text():
+def test_special_tokens_are_left_out_and_the_end_token_ends_the_text():
     tokenizer = CharTokenizer("ab")
     ids = [[2, 5, 4, 6, 0], [2, 5, 3, 6, 3]]
     assert tokenizer.detokenize(ids) == ["ab", "a"]
 
 
-def test_no_ids_are_no_text(tokenizer):
+def test_empty_ids_give_an_empty_text(tokenizer):
     assert tokenizer.detokenize([]) == ""
     assert tokenizer.detokenize(np.zeros((0, 7), "int32")) == []
 
@@ -148,7 +150,7 @@ def test_a_backend_tensor_is_detokenized(tokenizer):
 
 
 @pytest.mark.parametrize("ids", [[-1], [10**6], [0.5], 5, [[[5]]], [True]])
-def test_bad_ids_are_refused(tokenizer, ids):
+def test_bad_ids_raise_an_error(tokenizer, ids):
     with pytest.raises(ValueError, match="`ids` must"):
         tokenizer.detokenize(np.asarray(ids))
 
@@ -158,13 +160,13 @@ def test_training_keeps_the_most_frequent_characters():
     assert tokenizer.characters == "bc"
 
 
-def test_training_composes_decomposed_text():
+def test_training_normalizes_decomposed_text():
     jamo = unicodedata.normalize("NFD", "각")
     assert CharTokenizer.train([jamo]).characters == "각"
 
 
 @pytest.mark.parametrize("vocabulary_size", [5, 0, 7.0])
-def test_a_vocabulary_of_specials_alone_is_refused(vocabulary_size):
+def test_a_vocabulary_of_special_tokens_only_raises_an_error(vocabulary_size):
     with pytest.raises(ValueError, match="`vocabulary_size` must"):
         CharTokenizer.train("ab", vocabulary_size)
 
@@ -172,7 +174,7 @@ def test_a_vocabulary_of_specials_alone_is_refused(vocabulary_size):
 @pytest.mark.parametrize(
     "characters", ["", "aa", ["ab"], ["\u212b"], ["\ud83d"], [5]]
 )
-def test_characters_that_no_text_contains_are_refused(characters):
+def test_characters_that_no_text_contains_raise_an_error(characters):
     with pytest.raises(ValueError, match="`characters` must"):
         CharTokenizer(characters)
 
@@ -191,7 +193,7 @@ def test_a_model_that_holds_a_tokenizer_still_trains(tokenizer):
     model.fit(np.ones((3, 2)), np.ones((3, 1)), verbose=0)
 
 
-def test_calling_is_tokenizing(tokenizer):
+def test_a_call_is_the_same_as_tokenize(tokenizer):
     texts = ["Hello", "안녕"]
     assert np.array_equal(tokenizer(texts), tokenizer.tokenize(texts))
 
@@ -216,7 +218,7 @@ def test_a_saved_tokenizer_loads(tokenizer, tmp_path):
         lambda saved: json.dumps({"format": 1}).encode(),
     ],
 )
-def test_a_damaged_file_is_named(tokenizer, tmp_path, damage):
+def test_the_error_for_a_damaged_file_names_it(tokenizer, tmp_path, damage):
     path = tmp_path / "characters.json"
     tokenizer.save(path)
     path.write_bytes(damage(path.read_bytes()))
@@ -224,9 +226,9 @@ def test_a_damaged_file_is_named(tokenizer, tmp_path, damage):
         CharTokenizer.load(path)
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", UNUSUAL)
 def test_a_graph_gives_the_ids_of_python(tf, text):
-    tokenizer = CharTokenizer.train([CORPUS, *NASTY[:9]])
+    tokenizer = CharTokenizer.train([CORPUS, *UNUSUAL[:9]])
     in_graph = tf.function(tokenizer.tokenize)(tf.constant([text]))
     assert in_graph.numpy().tolist() == tokenizer.tokenize([text]).tolist()
 
@@ -241,8 +243,8 @@ def test_a_graph_gives_the_ids_of_python(tf, text):
     ],
 )
 def test_a_graph_pads_as_python_does(tf, tokenizer, arguments):
-    in_graph = tokenizer.tokenize(tf.constant(NASTY), **arguments)
-    in_python = tokenizer.tokenize(NASTY, **arguments)
+    in_graph = tokenizer.tokenize(tf.constant(UNUSUAL), **arguments)
+    in_python = tokenizer.tokenize(UNUSUAL, **arguments)
     assert in_graph.dtype == "int32"
     assert np.array_equal(in_graph, in_python)
 
@@ -260,7 +262,7 @@ def test_one_text_in_a_tensor_gives_one_row(tf, tokenizer):
     assert ids.numpy().tolist() == tokenizer.tokenize("안녕").tolist()
 
 
-def test_a_graph_refuses_to_cut_a_text_unasked(tf, tokenizer):
+def test_a_graph_truncates_a_text_only_on_request(tf, tokenizer):
     signature = [tf.TensorSpec([None], tf.string)]
     tokenize = tf.function(
         lambda texts: tokenizer.tokenize(texts, sequence_length=3), signature
@@ -271,7 +273,7 @@ def test_a_graph_refuses_to_cut_a_text_unasked(tf, tokenizer):
         tokenize(tf.constant(["Hello"]))
 
 
-def test_a_graph_writes_what_python_writes(tf):
+def test_a_graph_detokenizes_as_python_does(tf):
     tokenizer = CharTokenizer("ab🙂")
     ids = [[2, 5, 4, 6, 0], [2, 7, 3, 6, 3], [1, 5, 0, 1, 3]]
     written = tf.function(tokenizer.detokenize)(tf.constant(ids))
@@ -279,13 +281,15 @@ def test_a_graph_writes_what_python_writes(tf):
     assert [text.decode() for text in written.numpy()] == expected
 
 
-def test_a_graph_refuses_an_id_outside_the_vocabulary(tf, tokenizer):
+def test_a_graph_raises_an_error_for_an_id_outside_the_vocabulary(
+    tf, tokenizer
+):
     with pytest.raises(tf.errors.InvalidArgumentError):
         tokenizer.detokenize(tf.constant([10**6]))
 
 
 @pytest.mark.parametrize("bad", [[1, 2], [["a"]]])
-def test_a_tensor_that_holds_no_texts_is_refused(tf, tokenizer, bad):
+def test_a_tensor_without_texts_raises_an_error(tf, tokenizer, bad):
     with pytest.raises(ValueError, match="`texts` must"):
         tokenizer.tokenize(tf.constant(bad))
 
@@ -301,8 +305,8 @@ def test_an_exported_tokenizer_gives_the_same_ids(tf, tokenizer, tmp_path):
     archive.add_endpoint("ids", tokenizer.tokenize, [spec])
     archive.write_out(str(tmp_path / "saved"), verbose=False)
     served = tf.saved_model.load(str(tmp_path / "saved"))
-    ids = served.ids(tf.constant(NASTY))
-    assert np.array_equal(ids, tokenizer.tokenize(NASTY))
+    ids = served.ids(tf.constant(UNUSUAL))
+    assert np.array_equal(ids, tokenizer.tokenize(UNUSUAL))
 
 
 def test_python_strings_need_no_tensorflow_text(tokenizer, monkeypatch):
@@ -310,7 +314,7 @@ def test_python_strings_need_no_tensorflow_text(tokenizer, monkeypatch):
     assert tokenizer.tokenize("Hello").shape == (5,)
 
 
-def test_a_missing_tensorflow_text_names_the_platforms(
+def test_the_error_for_a_missing_tensorflow_text_names_the_platforms(
     tf, tokenizer, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
@@ -325,7 +329,7 @@ def test_the_module_imports_no_tensorflow():
     assert not any(name.startswith("tensorflow") for name in names)
 
 
-def test_broken_bytes_stay_unknown_whatever_was_trained_on():
+def test_invalid_bytes_are_unknown_even_if_training_texts_have_them():
     tokenizer = CharTokenizer.train([b"a\xffb".decode(errors="replace")])
     assert tokenizer.characters == "ab"
     with pytest.raises(ValueError, match="characters"):

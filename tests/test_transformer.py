@@ -335,7 +335,7 @@ def test_norm_is_that_of_keras_and_learns_as_it_does(dtype):
 @pytest.mark.parametrize("dtype, near", [("float64", 1e-12), ("float16", 1e-2)])
 def test_norm_is_as_precise_as_its_policy(dtype, near):
     x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    found = LayerNormalization(1e-6, dtype=dtype)(x)
+    found = LayerNormalization(epsilon=1e-6, dtype=dtype)(x)
     theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
     assert keras.backend.standardize_dtype(found.dtype) == dtype
     np.testing.assert_allclose(found, theirs, atol=near)
@@ -346,7 +346,7 @@ def test_norm_trains_in_a_graph_in_other_precisions(dtype):
     if keras.backend.backend() == "jax" and dtype == "float64":
         pytest.skip("JAX has no float64 unless it is told to")
     x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    model = keras.Sequential([LayerNormalization(1e-6, dtype=dtype)])
+    model = keras.Sequential([LayerNormalization(epsilon=1e-6, dtype=dtype)])
     theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float32")(x)
     found = model.predict(x, verbose=0)
     assert found.dtype == dtype
@@ -354,6 +354,49 @@ def test_norm_trains_in_a_graph_in_other_precisions(dtype):
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(x, x, verbose=0)
     assert np.isfinite(numbers(model.layers[0].gamma)).all()
+
+
+NORMS = {
+    "default": {},
+    "another axis": {"axis": 1},
+    "two axes": {"axis": [1, 2]},
+    "last axis": {"axis": 2},
+    "no beta": {"center": False},
+    "no gamma": {"scale": False},
+    "neither": {"center": False, "scale": False},
+    "rms": {"rms_scaling": True},
+}
+
+
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize("options", NORMS)
+def test_layer_normalization_equals_keras_with_every_argument(options):
+    if options == "another axis" and keras.backend.backend() == "torch":
+        pytest.skip("Keras's layer cannot do it on PyTorch either")
+    # A small scale, at which epsilon matters.
+    x = 0.01 * np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
+    ours = LayerNormalization(**NORMS[options])
+    theirs = keras.layers.LayerNormalization(**NORMS[options])
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    draw = np.random.default_rng(1)
+    theirs.set_weights([draw.normal(size=w.shape) for w in theirs.weights])
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(numbers(ours(x)), numbers(theirs(x)), atol=1e-5)
+    again = LayerNormalization.from_config(ours.get_config())
+    again.build(x.shape)
+    again.set_weights(theirs.get_weights())
+    assert np.array_equal(numbers(again(x)), numbers(ours(x)))
+    assert again.get_config() == ours.get_config()
+
+
+def test_layer_normalization_takes_its_arguments_in_the_order_of_keras():
+    layer = LayerNormalization(1, 1e-5, False, True)
+    theirs = keras.layers.LayerNormalization(1, 1e-5, False, True)
+    kept = {"name": layer.name}
+    assert layer.get_config() | kept == theirs.get_config() | kept
+    with pytest.raises(ValueError, match="`axis`.*pass `epsilon` by name"):
+        LayerNormalization(1e-5)
 
 
 def test_norm_keeps_what_keras_lets_it_have():
@@ -395,7 +438,7 @@ def test_no_more_places_than_were_learned():
     with pytest.raises(ValueError, match="sequence_length"):
         PositionEmbedding(4)(wide_floats())
     with pytest.raises(ValueError, match="length"):
-        GPT(VOCAB, 8, num_heads=2, max_length=4)(ids())
+        GPT(VOCAB, 8, num_heads=2, max_sequence_length=4)(ids())
 
 
 def test_without_positions_words_are_a_bag():
@@ -419,7 +462,9 @@ def test_without_positions_words_are_a_bag():
 
 def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
     """As of a repeated id: the gradient of a lookup must be whole."""
-    model = GPT(VOCAB, 8, num_heads=2, num_layers=1, max_length=5, dropout=0.0)
+    model = GPT(
+        VOCAB, 8, num_heads=2, num_layers=1, max_sequence_length=5, dropout=0.0
+    )
     x = np.abs(ids()) + (ids() == 0)
     model(x)
     model.compile(
@@ -439,20 +484,27 @@ def test_the_start_is_no_padding():
 
 
 @pytest.mark.parametrize("pad_id, T", [(None, 5), (0, 4)])
-def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8, pad_id=pad_id)
+def test_without_cache_generates_up_to_the_context_length(pad_id, T):
+    model = GPT(
+        VOCAB,
+        8,
+        num_heads=2,
+        num_layers=1,
+        max_sequence_length=8,
+        pad_id=pad_id,
+    )
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
-    again = WithoutCache(model)
-    assert again.max_prompt_length(4) == T
-    said = generate(model, x, max_length=4).ids
-    assert np.array_equal(generate(again, x, max_length=4).ids, said)
+    uncached = WithoutCache(model)
+    assert uncached.max_prompt_length(4) == T
+    expected = generate(model, x, max_length=4).ids
+    assert np.array_equal(generate(uncached, x, max_length=4).ids, expected)
     with pytest.raises(ValueError, match="`inputs`"):
-        generate(again, np.ones((3, T + 1), "int32"), max_length=4)
+        generate(uncached, np.ones((3, T + 1), "int32"), max_length=4)
 
 
 def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="`inputs`.*9 tokens"):
         model.start(np.ones((1, 9), "int32"))
@@ -460,7 +512,7 @@ def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
 
 @pytest.mark.parametrize("steps", [0, 5, 9])
 def test_gpt_refuses_more_than_it_can_see(steps):
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="max_length"):
         model.start(ids(), max_length=steps)
@@ -468,14 +520,14 @@ def test_gpt_refuses_more_than_it_can_see(steps):
 
 def test_a_longer_prompt_is_refused_after_a_shorter_one():
     """A function compiled for any length does not know it any more."""
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     for length in (2, 5):
         generate(model, ids()[:, :length], max_length=4)
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, np.ones((3, 6), "int32"), max_length=4)
     wide = Transformer(
-        VOCAB, VOCAB, 8, position_encoding="learned", max_length=5
+        VOCAB, VOCAB, 8, position_encoding="learned", max_sequence_length=5
     )
     wide(sentences())
     with pytest.raises(ValueError, match="`max_length`"):
@@ -596,7 +648,7 @@ def test_the_arguments_are_those_of_keras_in_their_order(method):
 
 def test_a_beam_of_one_is_greedy_for_gpt_too():
     keras.utils.set_random_seed(0)
-    model = GPT(VOCAB, 8, num_heads=2, max_length=16)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=16)
     model(ids())
     greedy = generate(model, ids(), max_length=7)
     one = generate(model, ids(), BeamSearch(1, length_penalty=0), max_length=7)
@@ -621,7 +673,7 @@ def best_pair(model, row):
 
 
 def test_gpt_does_not_look_at_padding_nor_ahead():
-    model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_length=5)
+    model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_sequence_length=5)
     x = ids()
     _, weights = model(x, return_attention_scores=True)
     assert len(weights) == 3
@@ -641,7 +693,7 @@ def test_a_stateful_model_cannot_be_read_again():
 
 
 def test_gpt_speaks_to_the_end_of_what_it_can_see():
-    model = GPT(VOCAB, 8, num_heads=2, max_length=8)
+    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     x = np.abs(ids()) + (ids() == 0)
     model(x)
     token, state = model.start(x, max_length=4)

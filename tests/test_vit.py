@@ -7,7 +7,12 @@ from cases import BATCH, SMALL_VIT, images
 from keras import ops
 
 from keras_seq.evaluation import attention_rollout
-from keras_seq.layers import PatchDropout, Patches, sinusoidal_positions_2d
+from keras_seq.layers import (
+    PatchDropout,
+    PatchEmbedding,
+    Patches,
+    sinusoidal_positions_2d,
+)
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.models import ViT
 
@@ -21,7 +26,7 @@ def numbers(x):
 
 def vit(**options):
     """Make a small model, all of its weights random."""
-    model = ViT(**{**SMALL_VIT, "units": 12, "num_heads": 3, **options})
+    model = ViT(**{**SMALL_VIT, "hidden_dim": 12, "num_heads": 3, **options})
     model.build()
     draw = np.random.default_rng(0)
     for weight in model.weights:
@@ -144,7 +149,7 @@ def test_patches_whose_number_a_graph_does_not_know_are_refused():
     leave_out = PatchDropout(0.5)
     unknown = tf.TensorSpec((None, None, 3))
     graph = tf.function(lambda x: leave_out(x, training=True))
-    with pytest.raises(ValueError, match="T known"):
+    with pytest.raises(ValueError, match="a known T"):
         graph.get_concrete_function(unknown)
 
 
@@ -166,8 +171,10 @@ def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_only_without_positions_patches_are_a_bag(positions, pooling):
     model = vit(position_encoding=positions, pooling=pooling)
-    pieces = numbers(model.patches(images()))
-    mixed = model.patches.join(pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15))
+    pieces = numbers(model.patch_embedding.patches(images()))
+    mixed = model.patch_embedding.patches.join(
+        pieces[:, [3, 0, 5, 2, 1, 4]], (6, 15)
+    )
     change = np.abs(numbers(model(mixed)) - numbers(model(images()))).max()
     assert change < 1e-5 if positions == "none" else change > 1e-2
 
@@ -278,8 +285,10 @@ def test_a_width_without_four_parts_has_no_waves(units):
 
 
 def test_the_token_stands_at_no_place():
-    model = vit(position_encoding="sinusoidal")
-    told = numbers(model._place(ops.zeros((1, 7, 12))))[0]
+    layer = PatchEmbedding(
+        12, (3, 5), (6, 15), channels=2, position_encoding="sinusoidal"
+    )
+    told = numbers(layer(ops.zeros((1, 6, 15, 2))))[0]
     assert not told[0].any()
     assert np.allclose(told[1:], numbers(sinusoidal_positions_2d(2, 3, 12)))
 
@@ -419,3 +428,13 @@ def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
 def test_what_is_no_weights_is_not_rolled_out(shapes):
     with pytest.raises(ValueError, match="`weights` must"):
         attention_rollout([np.ones(shape) for shape in shapes])
+
+
+def test_a_model_with_patches_has_a_summary(capsys):
+    model = vit()
+    model(images())
+    model.summary()
+    plain = keras.Sequential([Patches((3, 5)), keras.layers.Dense(2)])
+    plain(images())
+    plain.summary()
+    assert "(3, 6, 30)" in capsys.readouterr().out

@@ -263,7 +263,9 @@ lengths = (16,) if run.quick else (16, 64, 256, 512)
 readers = {
     "LSTM": RecurrentLM(64, 256, cell="lstm"),
     "GRU": RecurrentLM(64, 296, cell="gru"),
-    "Transformer": GPT(64, 148, num_layers=2, max_length=512, dropout=0.0),
+    "Transformer": GPT(
+        64, 148, num_layers=2, max_sequence_length=512, dropout=0.0
+    ),
 }
 for reader in readers.values():
     reader.compile("adam", TokenCrossEntropy(), jit_compile="auto")
@@ -303,7 +305,7 @@ run.save(figure, "step_time")
 
 # %%
 long, deep = (20, 1) if run.quick else (200, 4)
-speaker = GPT(64, 128, num_layers=deep, max_length=8 + long)
+speaker = GPT(64, 128, num_layers=deep, max_sequence_length=8 + long)
 prompt = rows[:4, :8]
 speaker(prompt)
 says = {

@@ -90,7 +90,7 @@ draw = np.random.default_rng(run.seed)
 begin = draw.integers(0, len(train_ids) - LENGTH, (BATCH * STEPS, 1))
 windows = train_ids[begin + np.arange(LENGTH + 1)].astype("int32")
 sizes = {"num_heads": 4, "num_layers": LAYERS}
-model = GPT(V, 128, **sizes, max_length=LENGTH, dropout=0.0)
+model = GPT(V, 128, **sizes, max_sequence_length=LENGTH, dropout=0.0)
 fit("prose", model, windows[:, :-1], windows[:, 1:], 2e-3, BATCH)
 held_out = next_token_windows(test_ids, LENGTH)
 scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
@@ -107,7 +107,14 @@ metrics["loss"] = scores["nats_per_token"]
 moved = {}
 for parts in (1, 4):
     keras.utils.set_random_seed(run.seed)
-    twin = GPT(V, 32, num_heads=4, num_layers=1, max_length=LENGTH, dropout=0.0)
+    twin = GPT(
+        V,
+        32,
+        num_heads=4,
+        num_layers=1,
+        max_sequence_length=LENGTH,
+        dropout=0.0,
+    )
     adam = keras.optimizers.Adam(
         1e-3, gradient_accumulation_steps=None if parts == 1 else parts
     )
@@ -181,7 +188,7 @@ sorter = GPT(
     48,
     num_heads=3,
     num_layers=min(3, LAYERS),
-    max_length=2 * DIGITS,
+    max_sequence_length=2 * DIGITS,
     dropout=0.0,
 )
 fit("sorting", sorter, x[:-UNSEEN], y[:-UNSEEN], 4e-3, 64)
@@ -197,7 +204,7 @@ baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
 
 # %%
 long = 20 if run.quick else 200
-reader = GPT(V, 128, **sizes, max_length=8 + long)
+reader = GPT(V, 128, **sizes, max_sequence_length=8 + long)
 eight = test_ids[None, :8].repeat(4, axis=0)
 reader(eight)
 speakers = {"cached": reader, "uncached": WithoutCache(reader)}

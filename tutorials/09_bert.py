@@ -61,11 +61,11 @@ PAIRS = run.data != "nsmc"
 if PAIRS:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 64, 64, 2e-3, 4000, 0.15
     BUCKETS, SHOWN = None, 4  # of the held-out texts, one in so many
-    SIZE = {"units": 128, "num_heads": 4, "num_layers": 3}
+    SIZE = {"hidden_dim": 128, "num_heads": 4, "num_layers": 3}
 else:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 96, 96, 7e-4, 8000, 0.25
     BUCKETS, SHOWN = range(4, LENGTH + 1, 4), 16
-    SIZE = {"units": 256, "num_heads": 4, "num_layers": 3}
+    SIZE = {"hidden_dim": 256, "num_heads": 4, "num_layers": 3}
 
 # %% [markdown]
 # ## Documents
@@ -195,7 +195,9 @@ if PAIRS:
 # changes from epoch to epoch, and cannot be learned by heart.
 
 # %%
-bert = BERT(tokenizer.vocabulary_size(), **SIZE, max_length=LENGTH, dropout=0.0)
+bert = BERT(
+    tokenizer.vocabulary_size(), **SIZE, max_sequence_length=LENGTH, dropout=0.0
+)
 model = BERTPretrainer(bert, next_sentence=PAIRS)
 model({name: x[:2] for name, x in questions.items()})  # makes the weights
 print(f"{model.count_params():,} parameters")

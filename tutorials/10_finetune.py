@@ -82,7 +82,7 @@ DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # for reviews, two views
 tokenizer = pieces.load(folder / "tokenizer.json")
 pretrained = keras.models.load_model(folder / "model.keras").bert
 packer = MultiSegmentPacker(
-    tokenizer, pretrained.max_length, truncate="longest_first"
+    tokenizer, pretrained.max_sequence_length, truncate="longest_first"
 )
 
 
@@ -186,7 +186,7 @@ few = 100 if run.quick else 1000
 
 
 def recurrent():
-    units = pretrained.config["units"]
+    units = pretrained.config["hidden_dim"]
     return keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),

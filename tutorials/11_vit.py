@@ -39,8 +39,8 @@ if run.data == "digits":
     NAMES, RATE = list("0123456789"), 6e-3
     MEAN, STD = 0.0, 1.0
     SIZE = {"image_size": 8, "patch_size": 2, "channels": 1}
-    SIZE |= {"units": 64, "num_heads": 4, "num_layers": 2}
-    SIZE["positions"], OTHER = "learned", "sinusoidal"
+    SIZE |= {"hidden_dim": 64, "num_heads": 4, "num_layers": 2}
+    SIZE["position_encoding"], OTHER = "learned", "sinusoidal"
     SHIFT, BETWEEN, STRIDE = 0.06, "bilinear", 1
     (x, y), (test_x, test_y) = map(data.digits, ("train", "test"))
     x, test_x = x[..., None], test_x[..., None]
@@ -48,8 +48,8 @@ else:
     NAMES, RATE = list(data.CIFAR10_LABELS), 1e-3
     MEAN, STD = 0.5, 0.25  # about that of all pixels
     SIZE = {"image_size": 32, "patch_size": 4, "channels": 3}
-    SIZE |= {"units": 96, "num_heads": 4, "num_layers": 4}
-    SIZE["positions"], OTHER = "sinusoidal", "learned"
+    SIZE |= {"hidden_dim": 96, "num_heads": 4, "num_layers": 4}
+    SIZE["position_encoding"], OTHER = "sinusoidal", "learned"
     SIZE["patch_dropout"] = 0.5
     SHIFT, BETWEEN, STRIDE = 0.125, "nearest", 2
     (x, y), (test_x, test_y) = map(data.cifar10_10k, ("train", "test"))
@@ -108,8 +108,8 @@ def make(kind, **options):
     vit.build()
     if kind == "vit":
         return vit
-    cnn = ResNet.matching(
-        vit.count_params(), K, num_blocks=1, first_stride=STRIDE, channels=C
+    cnn = ResNet.from_param_count(
+        vit.count_params(), K, num_blocks=1, input_strides=STRIDE, channels=C
     )
     cnn.build()
     return cnn
@@ -269,8 +269,8 @@ baselines["vit_accuracy_permuted"] = accuracy(vit, test_x)
 others = {}
 mixing = "not_mixed" if PHOTOS else "mixed"
 for name, options, mixed in (
-    ("no_positions", {"positions": "none"}, PHOTOS),
-    (OTHER, {"positions": OTHER}, PHOTOS),
+    ("no_positions", {"position_encoding": "none"}, PHOTOS),
+    (OTHER, {"position_encoding": OTHER}, PHOTOS),
     ("mean", {"pooling": "mean"}, PHOTOS),
     (mixing, {}, not PHOTOS),
 ):
@@ -295,7 +295,8 @@ metrics["vit_accuracy_no_positions_permuted"] = accuracy(
 
 # %%
 learner = others.get("learned", vit)
-learned = keras.ops.convert_to_numpy(learner.position_embedding.embeddings)[1:]
+table = learner.patch_embedding.position_embedding.embeddings
+learned = keras.ops.convert_to_numpy(table)[1:]
 run.save(plots.position_similarity(learned, GRID), "positions")
 
 # %% [markdown]

@@ -142,7 +142,7 @@ MODELS = {
         narrow,
         num_heads=4,
         num_layers=3,
-        hidden=2 * narrow,
+        intermediate_dim=2 * narrow,
         dropout=0.15,
         attention_dropout=0.0,
         normalize_first=True,

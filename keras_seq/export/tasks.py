@@ -185,7 +185,8 @@ def _pack(packer, model, *texts, offsets=False):
     """Pack texts; an error if a row is longer than the model supports."""
     import tensorflow as tf
 
-    packed, limit = packer(*texts, offsets=offsets), model.bert.max_length
+    packed = packer(*texts, offsets=offsets)
+    limit = model.bert.max_sequence_length
     tf.debugging.assert_less_equal(
         tf.shape(packed["token_ids"])[1],
         limit,

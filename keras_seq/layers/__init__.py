@@ -12,7 +12,7 @@ from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
-from keras_seq.layers.patches import PatchDropout, Patches
+from keras_seq.layers.patches import PatchDropout, PatchEmbedding, Patches
 from keras_seq.layers.position_encoding import (
     PositionEmbedding,
     SinePositionEncoding,
@@ -37,6 +37,7 @@ __all__ = [
     "MultiHeadAttention",
     "OneHot",
     "PatchDropout",
+    "PatchEmbedding",
     "Patches",
     "PositionEmbedding",
     "SimpleRNN",

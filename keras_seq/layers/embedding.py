@@ -197,6 +197,7 @@ class TokenEmbedding(_TokenLayer):
             initializer=self.initializer,
             regularizer=self.regularizer,
             constraint=self.constraint,
+            autocast=False,  # which would copy the table at every lookup
         )
 
     def call(self, ids):

@@ -60,13 +60,13 @@ class GRUCell(TracedCell, keras.layers.GRUCell):
         float (B, U) and [h], the hidden state after this step.
     Raises:
         ValueError: if an argument is invalid; the message names it.
+    Our names: `kernel` holds the three W, `recurrent_kernel` the U side by
+        side; with `reset_after`, `bias` has two rows, b and b'.
     Example:
         >>> cell = keras_seq.layers.GRUCell(4)
         >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))])
         >>> tuple(h.shape)
         (2, 4)
-    Our names: `kernel` holds the three W, `recurrent_kernel` the U side by
-        side; with `reset_after`, `bias` has two rows, b and b'.
     """
 
     arguments = (

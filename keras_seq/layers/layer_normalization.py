@@ -1,15 +1,15 @@
-"""Layer normalization: each vector by itself, to mean 0 and variance 1.
+"""Layer normalization: each vector is scaled to mean 0 and variance 1.
 
-In a deep stack the sums grow, each layer's input drifts as those below it
-learn, and with it the size of every step. The norm takes mean and spread out
-of each vector, whatever else is in the batch, and gives the layer two vectors
-of its own to put back what it needs.
+In a deep stack the distribution of the inputs of each layer drifts while the
+layers below it learn, and with it the size of every step. Layer normalization
+computes mean and variance of each vector alone, whatever else is in the batch,
+and removes them; two learned vectors restore what the next layer needs.
 
     n = (x - mean(x)) / sqrt(var(x) + epsilon)     # over the width
     y = gamma * n + beta
 
-Backwards, with s the gradient at n, it takes out the same two things again,
-the mean of s and what of s points along n: neither can change n.
+The gradient, with s the gradient at n, loses the same two components again,
+the mean of s and the part of s along n: neither can change n.
 
     dx = (s - mean(s) - n * mean(s * n)) / sqrt(var(x) + epsilon)
 
@@ -26,47 +26,91 @@ from keras_seq import checks
 
 @keras.saving.register_keras_serializable("keras_seq")
 class LayerNormalization(keras.layers.LayerNormalization):
-    """Norm the last axis, as Keras does; on TensorFlow with a short gradient.
+    """`keras.layers.LayerNormalization`, faster on TensorFlow.
 
     TensorFlow differentiates operation by operation, each a pass over the
-    tensor; written out, the gradient takes fewer. JAX and PyTorch join them by
-    themselves: there it is Keras's layer.
+    tensor; the gradient above needs fewer. It is used over the last axis, with
+    gamma and beta. Everywhere else, and on JAX and PyTorch, which join
+    operations themselves, this is Keras's own computation.
 
     Args:
-        epsilon: float > 0, added to the variance. Default 1e-5.
-        kwargs: initializers, regularizers and constraints of gamma and beta,
-            as Keras's layer has them.
+        axis: int or list of int, the axes to normalize. Default -1.
+        epsilon: float > 0, added to the variance. Default 1e-3.
+        center: bool, add beta. Default True.
+        scale: bool, multiply by gamma. Default True.
+        beta_initializer: initializer of beta. Default "zeros".
+        gamma_initializer: initializer of gamma. Default "ones".
+        beta_regularizer: optional regularizer of beta.
+        gamma_regularizer: optional regularizer of gamma.
+        beta_constraint: optional constraint of beta.
+        gamma_constraint: optional constraint of gamma.
+        rms_scaling: bool, as in Keras, which has deprecated it. Default False.
     Call arguments:
         inputs: float (..., D).
     Returns:
         float (..., D), computed in float32 at least.
     Raises:
-        ValueError: if `epsilon` is not > 0.
+        ValueError: if `axis` is a float, `epsilon` is not > 0, or `center` or
+            `scale` is not a bool.
+    Example:
+        >>> layer = LayerNormalization(epsilon=1e-5)
+        >>> y = ops.convert_to_numpy(layer(np.array([[1.0, 3.0]])))
+        >>> y.round(3).tolist()
+        [[-1.0, 1.0]]
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
         checks.positive(epsilon=epsilon)
+        if isinstance(axis, float):
+            raise ValueError(
+                "`axis` must be an int or a list of int; pass `epsilon` by "
+                f"name. Received axis={axis!r}."
+            )
         super().__init__(
-            axis=-1, epsilon=epsilon, center=True, scale=True, **kwargs
+            axis,
+            epsilon,
+            checks.boolean(center=center),
+            checks.boolean(scale=scale),
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
         )
 
     def call(self, inputs):
-        if keras.backend.backend() != "tensorflow":
+        last = len(inputs.shape) - 1
+        if (
+            keras.backend.backend() != "tensorflow"
+            or list(self.axis) not in ([-1], [last])
+            or self.gamma is None
+            or self.beta is None
+        ):
             return super().call(inputs)
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        n = _norm(ops.cast(inputs, dtype), self.epsilon)
+        n = _normalize(ops.cast(inputs, dtype), self.epsilon)
         y = n * ops.cast(self.gamma, dtype) + ops.cast(self.beta, dtype)
         return ops.cast(y, self.compute_dtype)
 
-    def get_config(self):
-        fixed = ("axis", "center", "scale", "rms_scaling")
-        config = super().get_config()
-        return {key: config[key] for key in config if key not in fixed}
 
-
-def _norm(x, epsilon):
+def _normalize(x, epsilon):
     @ops.custom_gradient
-    def norm(x):  # (What it is given becomes float32 in a graph: only x.)
+    def normalize(x):  # (Only x: in a graph, arguments become float32.)
         x = x - _mean(x)
         scale = ops.rsqrt(_mean(x * x) + epsilon)
         n = x * scale
@@ -76,7 +120,7 @@ def _norm(x, epsilon):
 
         return n, gradient
 
-    return norm(x)
+    return normalize(x)
 
 
 def _mean(x):

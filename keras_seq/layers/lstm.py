@@ -1,10 +1,11 @@
 """LSTM: a cell state updated by addition, controlled by three gates.
 
 The hidden state of the simple recurrent network is overwritten at every time
-step, so its gradient is multiplied by the same matrix again and again. The
-LSTM keeps a second state, the cell state c, which is only scaled by the forget
-gate and added to: where f stays near 1, the gradient flows back through
-hundreds of steps almost unchanged, and long-term dependencies can be learned.
+step, so its gradient is multiplied by the same matrix again and again, and
+vanishes or explodes: the vanishing and exploding gradient problem. The LSTM
+keeps a second state, the cell state c, which is only scaled by the forget gate
+and added to: where f stays near 1, the gradient flows back through hundreds of
+steps almost unchanged, and long-term dependencies can be learned.
 
     i_t = sigmoid(x_t W_i + h_{t-1} U_i + b_i)      # input gate
     f_t = sigmoid(x_t W_f + h_{t-1} U_f + b_f)      # forget gate
@@ -44,6 +45,8 @@ class ChronoInitializer(keras.initializers.Initializer):
         seed: optional int, the seed of the time spans. Default None.
     Raises:
         ValueError: if `max_steps` is not an int > 2.
+    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
+        on gate initialization.
     Example:
         >>> chrono = keras_seq.layers.ChronoInitializer(max_steps=100)
         >>> layer = keras_seq.layers.LSTM(
@@ -51,8 +54,6 @@ class ChronoInitializer(keras.initializers.Initializer):
         ... )
         >>> tuple(layer(np.ones((2, 3, 5))).shape)
         (2, 4)
-    Paper: Tallec & Ollivier (2018), arXiv:1804.11188, section 2,
-        on gate initialization.
     """
 
     def __init__(self, max_steps, seed=None):
@@ -116,13 +117,13 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
     Raises:
         ValueError: if an argument is invalid, or a `ChronoInitializer` is
             combined with `unit_forget_bias`; the message names it.
+    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
+        b, side by side.
     Example:
         >>> cell = keras_seq.layers.LSTMCell(4)
         >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))] * 2)
         >>> tuple(h.shape), len(states)
         ((2, 4), 2)
-    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
-        b, side by side.
     """
 
     state_names = ("hidden_state", "cell_state")

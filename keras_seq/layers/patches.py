@@ -1,18 +1,19 @@
-"""Patches: squares cut from an image, to be read like the words of a text.
+"""Patches: squares cut from an image, read like the tokens of a text.
 
-A text comes in words, an image in pixels, and of those there are far too many
-for each to look at each. So cut the image into squares, row by row, and write
-each as one row of numbers. Nothing is lost: they can be put back.
+An image consists of pixels, too many for each to attend to every other. So the
+image is cut into square patches, row by row, and each patch is one vector.
+Nothing is lost: the patches can be joined to the image again.
 
-A network in training may be shown only some of them, each time others: what it
-says must then hang on no single one, and there is less to compute.
+In training a network may be shown a random part of the patches (patch
+dropout): its prediction can then depend on no single patch, and there is less
+to compute.
 
 Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
     patch, T tokens (N, and those in front), D width of a token.
-Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; leaving
-    patches out: Liu et al. (2022), arXiv:2208.07220, section 3.
-Differs from the paper: those that stay come in no order; they know their
-    places.
+Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; patch dropout:
+    Liu et al. (2022), arXiv:2208.07220, section 3.
+Differs from the paper: the patches that stay are in random order; they already
+    carry their positions.
 """
 
 import math
@@ -21,15 +22,21 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.layers.position_encoding import (
+    POSITION_ENCODINGS,
+    PositionEmbedding,
+    sinusoidal_positions_2d,
+)
+from keras_seq.layers.trainable import propagate_trainable
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class Patches(keras.layers.Layer):
-    """Cut images into patches, row by row, and each into a row of numbers.
+    """Cut images into patches, row by row, each flattened to a vector.
 
-    Its numbers are in the order height, width, channel: the kernel of a
-    convolution by patches, (height, width, C, D), is a reshape away from the
-    matrix (P, D) that does the same.
+    The numbers of a patch are in the order height, width, channel. So a
+    convolution with a kernel (height, width, C, D) and equal strides is the
+    product with the same kernel reshaped to (P, D).
 
     Args:
         patch_size: int > 0, or two: height and width of a patch in pixels.
@@ -40,6 +47,13 @@ class Patches(keras.layers.Layer):
     Raises:
         ValueError: if an argument is outside its range, or the patches do not
             divide the images.
+    Example:
+        >>> layer = Patches((2, 3))
+        >>> patches = layer(np.ones((5, 4, 6, 3)))
+        >>> tuple(patches.shape)
+        (5, 4, 18)
+        >>> tuple(layer.join(patches, (4, 6)).shape)
+        (5, 4, 6, 3)
     """
 
     def __init__(self, patch_size, **kwargs):
@@ -47,7 +61,15 @@ class Patches(keras.layers.Layer):
         self.patch_size = checks.size(patch_size=patch_size)
 
     def grid(self, image_size):
-        """Count the patches: rows and columns, None where a size is."""
+        """Compute the grid of patches.
+
+        Args:
+            image_size: height and width, int > 0 or None if unknown.
+        Returns:
+            number of rows and columns, int or None if unknown.
+        Raises:
+            ValueError: if `patch_size` does not divide `image_size`.
+        """
         for size, side in zip(image_size, self.patch_size):
             if size is not None and size % side:
                 raise ValueError(
@@ -60,19 +82,19 @@ class Patches(keras.layers.Layer):
             for size, side in zip(image_size, self.patch_size)
         )
 
-    def compute_output_shape(self, images_shape):
-        if len(images_shape) != 4:
+    def compute_output_shape(self, input_shape):
+        if len(input_shape) != 4:
             raise ValueError(
-                "`images` must be (B, H, W, C), grey ones too. Received "
-                f"images of shape {tuple(images_shape)}."
+                "`images` must be (B, H, W, C), with C = 1 for gray images. "
+                f"Received images of shape {tuple(input_shape)}."
             )
-        B, *image_size, C = images_shape
+        B, *image_size, C = input_shape
         grid, (h, w) = self.grid(image_size), self.patch_size
         return B, None if None in grid else math.prod(grid), C and h * w * C
 
     def call(self, images):
         self.compute_output_shape(tuple(images.shape))
-        images = ops.cast(images, self.compute_dtype)  # of uint8, too
+        images = ops.cast(images, self.compute_dtype)  # such as uint8
         B, H, W, C = ops.shape(images)
         h, w = self.patch_size
         x = ops.reshape(images, (B, H // h, h, W // w, w, C))
@@ -80,15 +102,15 @@ class Patches(keras.layers.Layer):
         return ops.reshape(x, (B, (H // h) * (W // w), h * w * C))
 
     def join(self, patches, image_size):
-        """Put the patches of images back in their places.
+        """Join patches to images again.
 
         Args:
             patches: float (B, N, P).
             image_size: int > 0, or two: H and W.
         Returns:
-            float (B, H, W, C), the images that a call cut.
+            float (B, H, W, C).
         Raises:
-            ValueError: if the patches are not those of such an image.
+            ValueError: if the shape of `patches` does not fit `image_size`.
         """
         H, W = checks.size(image_size=image_size)
         (rows, columns), (h, w) = self.grid((H, W)), self.patch_size
@@ -110,29 +132,34 @@ class Patches(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class PatchDropout(keras.layers.Layer):
-    """Leave patches out in training, for each image others.
-
-    What is read of an image changes from epoch to epoch, and costs less.
+    """Drop a random part of the patches of each image in training.
 
     Args:
-        rate: float in [0, 1), the share of the patches that is left out,
-            rounded down to whole ones.
-        spared: int >= 0, tokens in front that always stay. Default 0.
-        seed: optional int. Default: drawn.
+        rate: float in [0, 1), fraction of the patches that is dropped, rounded
+            down to whole patches.
+        spared: int >= 0, number of tokens in front that are never dropped,
+            such as a class token. Default 0.
+        seed: optional int, seed of the draws. Default: random.
     Call arguments:
-        x: float (B, T, D), tokens that know their places.
+        x: float (B, T, D), tokens with their position encoding added.
     Returns:
-        float (B, T', D), in no order: T' = T - floor(rate (T - spared)) in
-        training; else x.
+        float (B, T', D), in random order, with T' = T - floor(rate (T -
+        spared)), in training; else x.
     Raises:
         ValueError: if an argument is outside its range, or, in training, `x`
             has no patches or an unknown number of them.
+    Example:
+        >>> layer = PatchDropout(0.5, spared=1)
+        >>> tuple(layer(np.ones((2, 9, 3)), training=True).shape)
+        (2, 5, 3)
     """
 
     def __init__(self, rate, spared=0, seed=None, **kwargs):
         super().__init__(**kwargs)
         checks.fraction(rate=rate)
         checks.not_negative_int(spared=spared)
+        if seed is not None:
+            checks.not_negative_int(seed=seed)
         self.rate, self.spared, self.seed = rate, spared, seed
         if rate:
             self.draws = keras.random.SeedGenerator(seed)
@@ -143,17 +170,137 @@ class PatchDropout(keras.layers.Layer):
         T = x.shape[1] if len(x.shape) == 3 else None
         if T is None or self.spared >= T:
             raise ValueError(
-                f"`x` must be (B, T, D), T known and above {self.spared}. "
+                f"`x` must be (B, T, D) with a known T > {self.spared}. "
                 f"Received x of shape {tuple(x.shape)}."
             )
         B, N = ops.shape(x)[0], T - self.spared
         order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
         left_out = math.floor(self.rate * N + 1e-9)  # 0.29 of 100: 29
         left_out = min(left_out, N - 1)
-        places = order[:, left_out:, None] + self.spared
-        some = ops.take_along_axis(x, places, axis=1)
+        kept = order[:, left_out:, None] + self.spared
+        some = ops.take_along_axis(x, kept, axis=1)
         return ops.concatenate([x[:, : self.spared], some], axis=1)
 
     def get_config(self):
         own = {"rate": self.rate, "spared": self.spared, "seed": self.seed}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class PatchEmbedding(keras.layers.Layer):
+    """Embed the patches of images, with a class token and positions.
+
+    Args:
+        hidden_dim: int > 0, width D of the token vectors.
+        patch_size: int > 0, or two: height and width of a patch.
+        image_size: int > 0, or two: height and width of the images.
+        channels: int > 0, C. Default 3.
+        class_token: bool, put a learned vector in front. Default True.
+        position_encoding: "learned", "sinusoidal", in two dimensions (then
+            `hidden_dim` is a multiple of 4), or "none". The class token has no
+            position if they are sinusoidal. Default "learned".
+    Call arguments:
+        images: float or int (B, H, W, C).
+    Returns:
+        float (B, T, D): T = N, or N + 1 with a class token.
+    Raises:
+        ValueError: if an argument is outside its range, or the images have
+            another size.
+    Example:
+        >>> embedding = PatchEmbedding(8, patch_size=2, image_size=6)
+        >>> tuple(embedding(ops.ones((1, 6, 6, 3))).shape)
+        (1, 10, 8)
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        patch_size,
+        image_size,
+        *,
+        channels=3,
+        class_token=True,
+        position_encoding="learned",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim, self.channels = checks.positive_int(
+            hidden_dim=hidden_dim, channels=channels
+        )
+        _check_position_encoding(position_encoding, self.hidden_dim)
+        self.position_encoding = position_encoding
+        self.image_size = checks.size(image_size=image_size)
+        self.patches = Patches(patch_size, dtype=self.dtype_policy)
+        self.grid = self.patches.grid(self.image_size)  # rows, columns
+        self.num_class_tokens = int(checks.boolean(class_token=class_token))
+        self.num_tokens = math.prod(self.grid) + self.num_class_tokens
+        self.dense = keras.layers.Dense(
+            self.hidden_dim,
+            kernel_initializer="lecun_normal",
+            dtype=self.dtype_policy,
+        )
+        self.position_embedding = None
+        if position_encoding == "learned":
+            normal = keras.initializers.RandomNormal(stddev=0.02)
+            self.position_embedding = PositionEmbedding(
+                self.num_tokens, normal, dtype=self.dtype_policy
+            )
+
+    def build(self, images_shape=None):
+        shape = (None, *self.image_size, self.channels)
+        self.check_images(images_shape or shape)
+        self.dense.build(self.patches.compute_output_shape(shape))
+        if self.num_class_tokens:
+            self.class_token = self.add_weight(
+                name="class_token",
+                shape=(self.hidden_dim,),
+                initializer="zeros",
+            )
+        if self.position_embedding is not None:
+            self.position_embedding.build((None, None, self.hidden_dim))
+        propagate_trainable(self)
+
+    def call(self, images):
+        self.check_images(images.shape)
+        x = self.dense(self.patches(images))  # (B, N, D)
+        if self.num_class_tokens:
+            token = ops.cast(self.class_token, x.dtype)
+            shape = (ops.shape(x)[0], 1, self.hidden_dim)
+            x = ops.concatenate([ops.broadcast_to(token, shape), x], axis=1)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(x)
+        if self.position_encoding == "sinusoidal":
+            positions = sinusoidal_positions_2d(*self.grid, self.hidden_dim)
+            before = ((self.num_class_tokens, 0), (0, 0))
+            x = x + ops.cast(ops.pad(positions, before), x.dtype)
+        return x
+
+    def check_images(self, images_shape):
+        """Raise a ValueError if images have another shape."""
+        expected = (*self.image_size, self.channels)
+        if tuple(images_shape)[1:] != expected:
+            raise ValueError(
+                f"`images` must be (B, H, W, C) with (H, W, C) = {expected}. "
+                f"Received images of shape {tuple(images_shape)}."
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "patch_size": self.patches.patch_size,
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "class_token": bool(self.num_class_tokens),
+            "position_encoding": self.position_encoding,
+        }
+
+
+def _check_position_encoding(position_encoding, hidden_dim):
+    checks.one_of(POSITION_ENCODINGS, position_encoding=position_encoding)
+    if position_encoding == "sinusoidal" and hidden_dim % 4:
+        raise ValueError(
+            "`hidden_dim` must be a multiple of 4 for sinusoidal positions: "
+            "sines and cosines, of the column and of the row. Received "
+            f"hidden_dim={hidden_dim}."
+        )

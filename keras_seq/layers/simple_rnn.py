@@ -50,12 +50,12 @@ class SimpleRNNCell(TracedCell, keras.layers.SimpleRNNCell):
         float (B, U) and [h], the hidden state after this step.
     Raises:
         ValueError: if an argument is invalid; the message names it.
+    Our names: `kernel` is W, `recurrent_kernel` is U, `bias` is b.
     Example:
         >>> cell = keras_seq.layers.SimpleRNNCell(4)
         >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))])
         >>> tuple(h.shape)
         (2, 4)
-    Our names: `kernel` is W, `recurrent_kernel` is U, `bias` is b.
     """
 
     def step(self, x, states, x_mask=None, h_mask=None):

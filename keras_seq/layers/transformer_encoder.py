@@ -79,16 +79,6 @@ class ResidualConnection(keras.layers.Layer):
         return x if self.normalize_first else self.norm(x)
 
 
-def check_heads(width, num_heads):
-    """Raise a ValueError if the heads cannot share the width evenly."""
-    width, num_heads = checks.positive_int(width=width, num_heads=num_heads)
-    if width % num_heads:
-        raise ValueError(
-            "`num_heads` must divide the width. Received "
-            f"num_heads={num_heads}, width={width}."
-        )
-
-
 class TransformerBlock(keras.layers.Layer):
     """The arguments and sublayers that encoder and decoder block share."""
 
@@ -134,7 +124,7 @@ class TransformerBlock(keras.layers.Layer):
     def make_attention(self, width):
         """Create an attention layer whose heads together have this width."""
         num_heads = self.config["num_heads"]
-        check_heads(width, num_heads)
+        checks.heads(width, num_heads)
         dropout = self.config["attention_dropout"]
         return CachedMultiHeadAttention(
             num_heads,
@@ -253,8 +243,7 @@ class TransformerEncoder(TransformerBlock):
 
     def apply_feed_forward(self, x, training=False):
         """Apply the feed-forward network with its residual connection."""
-        h = self.feed_forward_residual.normalize_input(x)
-        y = self.feed_forward(h)
+        y = self.feed_forward(self.feed_forward_residual.normalize_input(x))
         return self.feed_forward_residual.add(x, y, training=training)
 
     def encode_queries(
@@ -266,9 +255,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=False,
     ):
-        """Compute the output of some positions: the others are only keys.
-
-        The last block of a model that reads only some outputs needs no others.
+        """Compute some outputs only, as the last block of a model may do.
 
         Args:
             query: float (B, N, D), the vectors of these positions in `x`.

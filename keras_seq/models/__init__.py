@@ -2,11 +2,16 @@
 
 from keras_seq.models.bahdanau import BahdanauSeq2Seq
 from keras_seq.models.bert import BERT
-from keras_seq.models.bert_pretraining import BERTPretrainer
+from keras_seq.models.bert_pretraining import (
+    BERTPretrainer,
+    MaskedLMHead,
+    NextSentenceHead,
+)
 from keras_seq.models.bert_tasks import (
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,
+    BERTTask,
     best_span,
 )
 from keras_seq.models.gpt import GPT
@@ -27,8 +32,11 @@ __all__ = [
     "BERTPretrainer",
     "BERTSpanQA",
     "BERTTagger",
+    "BERTTask",
     "BahdanauSeq2Seq",
     "LuongSeq2Seq",
+    "MaskedLMHead",
+    "NextSentenceHead",
     "RecurrentLM",
     "ResNet",
     "ScheduledSampling",

@@ -1,14 +1,15 @@
-"""Pretraining: hide words and ask for them, so that both sides help.
+"""Pretraining of BERT: masked language modeling and next sentence prediction.
 
-A model that sees the words to the right cannot be asked for the next one. So
-BERT is asked for words that were hidden, and whether the second of two texts
-followed the first. Neither needs a label, and what it then knows of language
-is the start for tasks with few of them.
+Neither task needs labeled data. In masked language modeling (MLM) some tokens
+are replaced by [MASK], and the model predicts the original tokens from both
+sides. In next sentence prediction (NSP) the model predicts whether the second
+of two texts followed the first. The trained encoder is then fine-tuned for
+tasks with few labels, see `bert_tasks`.
 
-    masked = norm(gelu(x_p W + b)) E^T + c    # p: the hidden places; tied
-    next   = pooled W + b                     # 0 it followed, 1 it did not
+    masked_lm     = norm(gelu(x_p W + b)) E^T + c   # p: masked positions; tied
+    next_sentence = pooled W + b                    # 0: it followed, 1: not
 
-Shapes: B batch, T length, D width, V vocabulary, M places asked for.
+Shapes: B batch, T length, D width, V vocabulary, M masked positions.
 Paper: Devlin et al. (2019), arXiv:1810.04805, section 3.1, appendix A.
 Differs from the paper: nothing.
 """
@@ -19,145 +20,278 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.feed_forward import activation_of
+from keras_seq.layers.initializers import clone_initializer
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.bert import BERT, bert_initializer
+from keras_seq.models.bert import bert_initializer, gather_positions
+from keras_seq.models.bert_tasks import BERTTask, shared_config
 
 
-class BERTTask(keras.Model):
-    """What every model on top of a BERT shares: it, and whether it pools.
+@keras.saving.register_keras_serializable("keras_seq")
+class MaskedLMHead(keras.layers.Layer):
+    """Predict the tokens at masked positions from the output of an encoder.
 
-    A head that does not use the pooler freezes it, for other models that share
-    this BERT too (until a BERT that was frozen is freed).
+    Args:
+        vocabulary_size: optional int > 0, V. Default: that of
+            `token_embedding`.
+        token_embedding: optional `TokenEmbedding`, of an encoder: its matrix
+            is used for the logits as well (tied weights). Default None: the
+            head has a kernel of its own, (D, V).
+        intermediate_activation: str or function. Default "relu".
+        activation: optional str or function, of the outputs, such as
+            "softmax". Default None: the outputs are logits.
+        layer_norm_epsilon: float > 0. Default 1e-5.
+        kernel_initializer: initializer. Default "glorot_uniform".
+        bias_initializer: initializer. Default "zeros".
+    Call arguments:
+        inputs: float (B, T, D).
+        mask_positions: optional int (B, M). Default: all T positions.
+    Returns:
+        float (B, M, V), or (B, T, V) without `mask_positions`.
+    Raises:
+        ValueError: if an argument is outside its range, neither of the first
+            two is given, or they differ.
+    Example:
+        >>> head = MaskedLMHead(13)
+        >>> logits = head(ops.ones((2, 5, 8)), np.array([[1, 2], [0, 4]]))
+        >>> tuple(logits.shape)
+        (2, 2, 13)
     """
 
-    pools = True
-
-    def __init__(self, bert, **kwargs):
-        kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))
+    def __init__(
+        self,
+        vocabulary_size=None,
+        token_embedding=None,
+        intermediate_activation="relu",
+        activation=None,
+        layer_norm_epsilon=1e-5,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        if not isinstance(bert, BERT):
-            raise ValueError(f"`bert` must be a BERT. Received bert={bert!r}.")
-        if self.pools and bert.pooler is None:
-            raise ValueError(
-                "`bert` must have a pooler. Received one with pooler=False."
-            )
-        if bert.pooler is not None:
-            bert.pooler.trainable = self.pools and bert.trainable
-        self.bert = bert
+        self.supports_masking = True
+        if token_embedding is not None:
+            tied_size = token_embedding.vocabulary_size
+            if vocabulary_size is None:
+                vocabulary_size = tied_size
+            checks.one_of((tied_size,), vocabulary_size=vocabulary_size)
+        self.vocabulary_size = checks.positive_int(
+            vocabulary_size=vocabulary_size
+        )
+        self.token_embedding = token_embedding
+        self.intermediate_activation = activation_of(intermediate_activation)
+        self.activation = activation_of(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        checks.positive(layer_norm_epsilon=layer_norm_epsilon)
+        self.layer_norm_epsilon = layer_norm_epsilon
 
-    def dense(self, units, activation=None):
-        """Make a layer of a head."""
-        return keras.layers.Dense(
-            units,
-            activation_of(activation),
-            kernel_initializer=bert_initializer(),
+    def build(self, inputs_shape, mask_positions_shape=None):
+        D = inputs_shape[-1]
+        self.intermediate_dense = keras.layers.Dense(
+            D,
+            self.intermediate_activation,
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            bias_initializer=clone_initializer(self.bias_initializer),
             dtype=self.dtype_policy,
         )
-
-    def build_on(self, *layers):
-        """Build the BERT, if it is new, and layers as wide as it is."""
-        if not self.bert.built:
-            self.bert.build()
-        for layer in layers:
-            layer.build((None, self.bert.config["units"]))
+        self.intermediate_dense.build((None, None, D))
+        self.layer_norm = LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy
+        )
+        self.layer_norm.build((None, None, D))
+        if self.token_embedding is None:
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(D, self.vocabulary_size),
+                initializer=clone_initializer(self.kernel_initializer),
+            )
+        elif not self.token_embedding.built:
+            self.token_embedding.build()
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.vocabulary_size,),
+            initializer=clone_initializer(self.bias_initializer),
+        )
         propagate_trainable(self)
 
+    def call(self, inputs, mask_positions=None):
+        x = inputs
+        if mask_positions is not None:
+            x = gather_positions(x, mask_positions)
+        x = self.layer_norm(self.intermediate_dense(x))
+        if self.token_embedding is None:
+            logits = ops.matmul(x, ops.cast(self.kernel, x.dtype))
+        else:
+            logits = self.token_embedding.logits(x)
+        return self.activation(logits + ops.cast(self.bias, logits.dtype))
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None  # the loss masks by the labels
+
     def get_config(self):
-        bert = keras.saving.serialize_keras_object(self.bert)
-        bert["shared_object_id"] = id(self.bert)  # so that two find one again
-        return {**super().get_config(), "bert": bert}
+        serialize = keras.initializers.serialize
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "token_embedding": shared_config(self.token_embedding),
+            "intermediate_activation": keras.activations.serialize(
+                self.intermediate_activation
+            ),
+            "activation": keras.activations.serialize(self.activation),
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+        }
 
     @classmethod
     def from_config(cls, config):
-        bert = keras.saving.deserialize_keras_object(config["bert"])
-        return cls(**{**config, "bert": bert})
+        embedding = config["token_embedding"]
+        embedding = keras.saving.deserialize_keras_object(embedding)
+        return cls(**{**config, "token_embedding": embedding})
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class NextSentenceHead(keras.layers.Layer):
+    """Predict from a pooled vector whether a second text followed the first.
+
+    Args:
+        kernel_initializer: initializer. Default "glorot_uniform".
+        bias_initializer: initializer. Default "zeros".
+    Call arguments:
+        inputs: float (B, D), `pooled_output` of a `BERT`.
+    Returns:
+        logits, float (B, 2): 0, it followed; 1, it did not.
+    Raises:
+        ValueError: if an initializer is not known.
+    Example:
+        >>> tuple(NextSentenceHead()(ops.ones((3, 8))).shape)
+        (3, 2)
+    """
+
+    def __init__(
+        self,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(
+            2,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, inputs_shape):
+        self.dense.build(inputs_shape)
+        propagate_trainable(self)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def get_config(self):
+        config, dense = super().get_config(), self.dense.get_config()
+        names = ("kernel_initializer", "bias_initializer")
+        return {**config, **{name: dense[name] for name in names}}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class BERTPretrainer(BERTTask):
-    """Ask a BERT for hidden words, and whether one text followed the other.
+    """Train a BERT with masked language modeling and next sentence prediction.
 
-    Compile with a `TokenCrossEntropy()` for `masked`, where label 0 is no
-    question, and a `TokenCrossEntropy(pad_id=None)` for `next`.
+    Compile it with `TokenCrossEntropy()` for `masked_lm`, which ignores label
+    0, and `TokenCrossEntropy(pad_id=None)` for `next_sentence`.
 
     Args:
-        bert: `BERT`, which learns.
-        next_sentence: bool, ask whether the second text followed the first.
-            Default True.
+        bert: `BERT`, trained together with the heads.
+        next_sentence: bool, train next sentence prediction as well. Default
+            True.
     Call arguments:
-        inputs: as of `BERT`; its `mask_positions` are the masked tokens.
+        inputs: as of `BERT`; `mask_positions` are the positions to predict.
             Default: all T.
     Returns:
-        dict of logits: `masked`, float (B, M, V), and, if asked, `next`,
-        float (B, 2): 0, it followed; 1, it did not.
+        dict of logits: `masked_lm`, float (B, M, V), and, if trained,
+        `next_sentence`, float (B, 2): 0, it followed; 1, it did not.
     Raises:
-        ValueError: if `bert` is none, or has no pooler where the next
-            sentence is asked for.
+        ValueError: if `bert` is not a `BERT`, or has no pooler and
+            `next_sentence` is True.
+    Example:
+        >>> model = BERTPretrainer(BERT(13, 8, num_heads=2, num_layers=1))
+        >>> ids = np.array([[2, 5, 4, 3]])  # 4: [MASK]
+        >>> inputs = {"token_ids": ids, "mask_positions": np.array([[2]])}
+        >>> {name: tuple(x.shape) for name, x in model(inputs).items()}
+        {'masked_lm': (1, 1, 13), 'next_sentence': (1, 2)}
     """
 
     def __init__(self, bert, *, next_sentence=True, **kwargs):
-        self.pools = next_sentence
-        super().__init__(bert, **kwargs)
+        super().__init__(bert, use_pooler=next_sentence, **kwargs)
         self.next_sentence = next_sentence
-        self.transform = self.dense(
-            bert.config["units"], bert.config["activation"]
+        self.masked_lm_head = MaskedLMHead(
+            token_embedding=bert.token_embedding,
+            intermediate_activation=bert.config["activation"],
+            layer_norm_epsilon=bert.config["layer_norm_epsilon"],
+            kernel_initializer=bert_initializer(),
+            dtype=self.dtype_policy,
         )
-        self.norm = LayerNormalization(
-            epsilon=bert.config["epsilon"], dtype=self.dtype_policy
-        )
-        self.next = self.dense(2) if next_sentence else None
+        self.next_sentence_head = None
+        if next_sentence:
+            self.next_sentence_head = NextSentenceHead(
+                bert_initializer(), dtype=self.dtype_policy
+            )
 
     def build(self, inputs_shape=None):
-        heads = [self.transform, self.norm]
-        if self.next_sentence:
-            heads.append(self.next)
-        self.build_on(*heads)
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(self.bert.config["vocabulary_size"],),
-            initializer="zeros",
-        )
+        self.build_bert()
+        D = self.bert.config["hidden_dim"]
+        self.masked_lm_head.build((None, None, D))
+        if self.next_sentence_head is not None:
+            self.next_sentence_head.build((None, D))
+        propagate_trainable(self)
 
     def call(self, inputs, training=False):
-        found = self.bert(inputs, training=training)
-        x = self.norm(self.transform(found["sequence_output"]))
-        masked = self.bert.embedding.logits(x)
-        logits = {"masked_lm": masked + ops.cast(self.bias, masked.dtype)}
-        if self.next_sentence:
-            logits["next_sentence"] = self.next(found["pooled_output"])
+        outputs = self.bert(inputs, training=training)
+        # `bert` has gathered the masked positions already.
+        logits = {"masked_lm": self.masked_lm_head(outputs["sequence_output"])}
+        if self.next_sentence_head is not None:
+            pooled = outputs["pooled_output"]
+            logits["next_sentence"] = self.next_sentence_head(pooled)
         return logits
 
-    def fill_mask(self, inputs, mask_id=4, top=5):
-        """Guess the hidden words.
+    def fill_mask(self, inputs, mask_id, top=5):
+        """Predict the masked tokens of some texts.
 
         Args:
             inputs: as in a call, NumPy arrays; `mask_positions` is ignored.
-            mask_id: int, the id that hides a word. Default 4.
-            top: int > 0, guesses for each, at most V. Default 5.
+            mask_id: int, id of [MASK]: `mask_id` of the tokenizer.
+            top: int > 0, number of predictions for each, at most V. Default 5.
         Returns:
-            int (N, top), ids, the likeliest first, and float (N, top), their
-            probabilities, for each of the N places hidden, row by row.
+            int (N, top), token ids, the most probable first, and float (N,
+            top), their probabilities, for each of the N masked tokens, row by
+            row.
         Raises:
-            ValueError: if `top` is no int > 0, or more than V, or `mask_id` is
-                no id.
+            ValueError: if `top` is not an int in [1, V], `mask_id` is not an
+                id, or no token is masked.
         """
         checks.positive_int(top=top)
         V = self.bert.config["vocabulary_size"]
         checks.id_below(V, mask_id=mask_id)
         if top > V:
-            raise ValueError(
-                f"`top` must be at most {V} tokens. Received top={top}."
-            )
-        texts = (
+            raise ValueError(f"`top` must be at most {V}. Received top={top}.")
+        inputs = (
             dict(inputs) if isinstance(inputs, dict) else {"token_ids": inputs}
         )
-        texts.pop("mask_positions", None)
-        logits = self(texts)["masked_lm"]
+        inputs.pop("mask_positions", None)
+        masked = np.asarray(inputs["token_ids"]) == mask_id
+        if not masked.any():
+            raise ValueError(
+                "`inputs` must hold `mask_id` at least once. Received "
+                f"mask_id={mask_id}, which is not among the token ids."
+            )
+        logits = self(inputs)["masked_lm"]
         p = ops.softmax(ops.cast(logits, "float32"))
         p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))
-        hidden = np.asarray(texts["token_ids"]) == mask_id
-        return ids[hidden], p[hidden]
+        return ids[masked], p[masked]
 
     def get_config(self):
         return {**super().get_config(), "next_sentence": self.next_sentence}

@@ -1,17 +1,19 @@
-"""Fine-tuning: a pretrained BERT and one new layer, for four kinds of tasks.
+"""Fine-tuning of BERT: one new layer on a pretrained encoder, for three tasks.
 
-A task with few labels cannot teach a language. BERT has read; so put a single
-matrix on top of it, and train all of it a little on the labels: one answer
-for a text or a pair of texts, one for each token, or the two ends of a span.
+Few labels are not enough to learn a language, but enough to learn a task with
+an encoder that was pretrained on unlabeled text (transfer learning). The new
+layer is a
+single matrix, and all weights are trained: for one class for each text or pair
+of texts, one class for each token, or the first and last token of an answer.
 
-    class: logits   = dropout(pooled) W + b    # or the mean of x_t
-    tag:   logits_t = dropout(x_t) W + b
-    span:  start_t, end_t = x_t W + b          # the span that adds up to most
+    text classification:   logits   = dropout(pooled) W + b   # or mean of x_t
+    token classification:  logits_t = dropout(x_t) W + b
+    question answering:    start_t, end_t = x_t W + b  # span of highest sum
 
-Shapes: B batch, T length, D width, C classes or tags.
+Shapes: B batch, T length, D width, C classes.
 Paper: Devlin et al. (2019), arXiv:1810.04805, section 4 and figure 4.
-Differs from the paper: only places that can be answers are scored: tokens of
-    the second segment before its [SEP], and the first token, "no answer".
+Differs from the paper: only possible answers are scored: tokens of the second
+    segment before its [SEP], and the first token, which means "no answer".
 """
 
 import keras
@@ -19,169 +21,270 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.embedding import padding_mask
+from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import (
+    BERT,
+    bert_initializer,
+    first_token_index,
     gather_positions,
-    ids_of,
-    mean_of,
-    segments_of,
-    texts_of,
+    mean_pooling,
+    token_and_segment_ids,
 )
-from keras_seq.models.bert_pretraining import BERTTask
 
-NEVER = -1e9  # a float32 score: half precision has no such number
+IMPOSSIBLE = -1e9  # a float32 logit, out of the range of float16
 
 
-class _Labels(BERTTask):
-    """One matrix on what a BERT gives."""
+class BERTTask(keras.Model):
+    """Base class of the models that put a head on a `BERT`.
+
+    A subclass creates its head, calls `build_bert` in `build`, and calls
+    `self.bert` in `call`. If it does not use the pooler, the pooler is frozen,
+    also for other models that share this BERT.
+
+    Args:
+        bert: `BERT`.
+        use_pooler: bool, the head reads `pooled_output`. Default False.
+    Attributes:
+        bert: the `BERT`, trained together with the head.
+        use_pooler: bool.
+    Raises:
+        ValueError: if `bert` is not a `BERT`, or has no pooler and
+            `use_pooler` is True.
+    Example:
+        >>> bert = BERT(13, 8, num_layers=1)
+        >>> BERTTask(bert).bert is bert
+        True
+    """
+
+    def __init__(self, bert, use_pooler=False, **kwargs):
+        kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))
+        super().__init__(**kwargs)
+        if not isinstance(bert, BERT):
+            raise ValueError(f"`bert` must be a BERT. Received bert={bert!r}.")
+        if use_pooler and bert.pooler is None:
+            raise ValueError(
+                "`bert` must have a pooler. Received a BERT with pooler=False."
+            )
+        if bert.pooler is not None:
+            bert.pooler.trainable = use_pooler and bert.trainable
+        self.bert, self.use_pooler = bert, use_pooler
+
+    def build_bert(self):
+        """Build the BERT, unless it is built."""
+        if not self.bert.built:
+            self.bert.build()
+
+    def get_config(self):
+        return {**super().get_config(), "bert": shared_config(self.bert)}
+
+    @classmethod
+    def from_config(cls, config):
+        bert = keras.saving.deserialize_keras_object(config["bert"])
+        return cls(**{**config, "bert": bert})
+
+
+def shared_config(layer):
+    """Serialize a layer so that two users of it share it again, or None."""
+    if layer is None:
+        return None
+    config = keras.saving.serialize_keras_object(layer)
+    return {**config, "shared_object_id": id(layer)}
+
+
+class _DenseTask(BERTTask):
+    """Dropout and one dense layer on the output of a BERT."""
 
     def __init__(self, bert, num_classes, *, dropout=0.1, **kwargs):
         super().__init__(bert, **kwargs)
         num_classes = checks.positive_int(num_classes=num_classes)
         checks.fraction(dropout=dropout)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-        self.head = self.dense(num_classes)
+        self.head = keras.layers.Dense(
+            num_classes,
+            kernel_initializer=bert_initializer(),
+            dtype=self.dtype_policy,
+        )
 
     def build(self, inputs_shape=None):
-        self.build_on(self.head)
-
-    def call(self, inputs, training=False):
-        x = self.read(inputs, training)
-        return self.head(self.dropout(x, training=training))
-
-    def read(self, inputs, training):
-        """Give what the head reads of what the BERT gives."""
-        return self.bert(texts_of(inputs), training=training)["sequence_output"]
+        self.build_bert()
+        self.head.build((None, self.bert.config["hidden_dim"]))
+        propagate_trainable(self)
 
     def get_config(self):
-        own = {"num_classes": self.head.units, "dropout": self.dropout.rate}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "num_classes": self.head.units,
+            "dropout": self.dropout.rate,
+        }
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERTClassifier(_Labels):
+class BERTClassifier(_DenseTask):
     """Classify a text, or a pair of texts.
 
     Args:
-        bert: `BERT`, which learns too; with a pooler, unless `pooling` is
+        bert: `BERT`, trained as well; with a pooler, unless `pooling` is
             "mean".
-        num_classes: int > 0, C.
+        num_classes: int > 0, number of classes C.
         dropout: float in [0, 1). Default 0.1.
-        pooling: "cls", as in the paper, what the pooler makes of the first
-            token; or "mean", of the real tokens, for a BERT that has learned
-            hidden words alone, and so nothing of its first token. Default
-            "cls".
+        pooling: "cls", the pooled output of the first token, as in the paper;
+            or "mean", the average over the real tokens, for a BERT that was
+            pretrained without next sentence prediction, whose first token is
+            not trained. Default "cls".
     Call arguments:
-        inputs: as of `BERT`.
+        inputs: as of `BERT`; `mask_positions` is ignored.
     Returns:
-        float (B, C), logits.
+        logits, float (B, C).
     Raises:
-        ValueError: if an argument is outside its range, or `bert` is none.
+        ValueError: if an argument is outside its range, or `bert` is not a
+            `BERT`.
+    Example:
+        >>> model = BERTClassifier(BERT(13, 8, num_layers=1), num_classes=3)
+        >>> tuple(model(np.array([[2, 5, 7, 3], [2, 6, 3, 0]])).shape)
+        (2, 3)
     """
 
     def __init__(
         self, bert, num_classes, *, dropout=0.1, pooling="cls", **kwargs
     ):
         checks.one_of(("cls", "mean"), pooling=pooling)
-        self.pools, self.pooling = pooling == "cls", pooling
-        super().__init__(bert, num_classes, dropout=dropout, **kwargs)
+        super().__init__(
+            bert,
+            num_classes,
+            dropout=dropout,
+            use_pooler=pooling == "cls",
+            **kwargs,
+        )
+        self.pooling = pooling
 
-    def read(self, inputs, training):
-        ids = ids_of(inputs)
-        if self.pools:  # and so no token's vector is wanted but the first's
-            texts = {**texts_of(inputs), "mask_positions": ids[:, :0]}
-            return self.bert(texts, training=training)["pooled_output"]
-        x = super().read(inputs, training)
-        return mean_of(x, padding_mask(ids, self.bert.pad_id))
+    def call(self, inputs, training=False):
+        token_ids, segment_ids = token_and_segment_ids(inputs)
+        inputs = {"token_ids": token_ids, "segment_ids": segment_ids}
+        if self.pooling == "cls":
+            # The last block then computes the first token alone.
+            inputs["mask_positions"] = token_ids[:, :0]
+            x = self.bert(inputs, training=training)["pooled_output"]
+        else:
+            x = self.bert(inputs, training=training)["sequence_output"]
+            x = mean_pooling(x, padding_mask(token_ids, self.bert.pad_id))
+        return self.head(self.dropout(x, training=training))
 
     def get_config(self):
         return {**super().get_config(), "pooling": self.pooling}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERTTagger(_Labels):
-    """Give each token a tag.
+class BERTTagger(_DenseTask):
+    """Classify each token.
 
     Args:
-        bert: `BERT`, which learns too.
-        num_classes: int > 0, tags C.
+        bert: `BERT`, trained as well.
+        num_classes: int > 0, number of tags C.
         dropout: float in [0, 1). Default 0.1.
     Call arguments:
-        inputs: as of `BERT`.
+        inputs: as of `BERT`; `mask_positions` is ignored.
     Returns:
-        float (B, T, C), logits.
+        logits, float (B, T, C).
     Raises:
-        ValueError: if an argument is outside its range, or `bert` is none.
+        ValueError: if an argument is outside its range, or `bert` is not a
+            `BERT`.
+    Example:
+        >>> model = BERTTagger(BERT(13, 8, num_layers=1), num_classes=3)
+        >>> tuple(model(np.array([[2, 5, 7, 3], [2, 6, 3, 0]])).shape)
+        (2, 4, 3)
     """
 
-    pools = False
+    def call(self, inputs, training=False):
+        token_ids, segment_ids = token_and_segment_ids(inputs)
+        inputs = {"token_ids": token_ids, "segment_ids": segment_ids}
+        x = self.bert(inputs, training=training)["sequence_output"]
+        return self.head(self.dropout(x, training=training))
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class BERTSpanQA(BERTTask):
-    """Find the answer to a question in a text: its first and last token.
+    """Answer a question by a span of a text: predict its first and last token.
 
     Args:
-        bert: `BERT`, which learns too.
+        bert: `BERT`, trained as well.
     Call arguments:
-        inputs: dict of int (B, T), as of `BERT`: `token_ids`, and
-            `segment_ids`, 0 for the question and 1 for the text with the
-            [SEP] after it.
+        inputs: dict of int (B, T), as of `BERT`: `token_ids`; and
+            `segment_ids`, 0 for the question, 1 for the text and the [SEP]
+            after it.
     Returns:
         dict of logits, float32 (B, T): `start` and `end`, -1e9 where no
-        answer can stand. Place 0 means that there is none.
+        answer is possible. Position 0 means "no answer".
     Raises:
-        ValueError: if `bert` is none, or without segments.
+        ValueError: if `bert` is not a `BERT`, or there are no `segment_ids`.
+    Example:
+        >>> model = BERTSpanQA(BERT(13, 8, num_layers=1))
+        >>> ids = np.array([[2, 5, 3, 7, 8, 3]])
+        >>> segments = np.array([[0, 0, 0, 1, 1, 1]])
+        >>> logits = model({"token_ids": ids, "segment_ids": segments})
+        >>> tuple(logits["start"].shape)
+        (1, 6)
     """
-
-    pools = False
 
     def __init__(self, bert, **kwargs):
         super().__init__(bert, **kwargs)
-        self.head = self.dense(2)
+        self.head = keras.layers.Dense(
+            2, kernel_initializer=bert_initializer(), dtype=self.dtype_policy
+        )
 
     def build(self, inputs_shape=None):
-        self.build_on(self.head)
+        self.build_bert()
+        self.head.build((None, self.bert.config["hidden_dim"]))
+        propagate_trainable(self)
 
     def call(self, inputs, training=False):
-        if not isinstance(inputs, dict) or "segment_ids" not in inputs:
-            raise ValueError(
-                "`inputs` must be a dict with `segment_ids`, which tell the "
-                f"question from the text. Received {inputs!r}."
-            )
-        found = self.bert(texts_of(inputs), training=training)
-        logits, ids = self.head(found["sequence_output"]), ids_of(inputs)
-        real = padding_mask(ids, self.bert.pad_id)
-        text = ops.logical_and(ops.equal(segments_of(inputs), 1), real)
-        goes_on = ops.pad(text[:, 1:], ((0, 0), (0, 1)))
-        text = ops.logical_and(text, goes_on)  # the last one is its [SEP]
-        first = ops.equal(ops.arange(ops.shape(ids)[1]), 0)
-        allowed = ops.logical_or(text, first)[..., None]
-        # "No answer" is scored by the first real token, and stands at place 0
-        # even where that is padding.
-        none = gather_positions(logits, self.bert.first_token_index(real))
-        logits = ops.where(first[:, None], none, logits)
-        logits = ops.where(allowed, ops.cast(logits, "float32"), NEVER)
+        checks.has_keys(inputs, "token_ids", "segment_ids")
+        token_ids, segment_ids = token_and_segment_ids(inputs)
+        inputs = {"token_ids": token_ids, "segment_ids": segment_ids}
+        x = self.bert(inputs, training=training)["sequence_output"]
+        logits = self.head(x)  # (B, T, 2)
+        mask = padding_mask(token_ids, self.bert.pad_id)
+        # "No answer" is the score of the first real token, [CLS], which is
+        # returned at position 0 even if that is padding.
+        no_answer = gather_positions(logits, first_token_index(mask))
+        position = ops.arange(ops.shape(token_ids)[1])[None, :, None]
+        logits = ops.where(position == 0, no_answer, logits)
+        allowed = _answer_mask(segment_ids, mask)[..., None]
+        allowed = ops.logical_or(allowed, position == 0)
+        logits = ops.where(allowed, ops.cast(logits, "float32"), IMPOSSIBLE)
         return {"start": logits[..., 0], "end": logits[..., 1]}
 
 
+def _answer_mask(segment_ids, mask):
+    """Return True at real tokens of segment 1 but its last, [SEP]: (B, T)."""
+    text = ops.logical_and(ops.equal(segment_ids, 1), mask)
+    text_follows = ops.pad(text[:, 1:], ((0, 0), (0, 1)))
+    return ops.logical_and(text, text_follows)
+
+
 def best_span(start, end, max_length=30):
-    """Choose the span whose two ends add up to most.
+    """Return the span whose start and end logits have the highest sum.
 
     Args:
-        start, end: float (B, T), logits as `BERTSpanQA` gives them.
-        max_length: int > 0, tokens of an answer. Default 30.
+        start: float (B, T), logits of `BERTSpanQA`.
+        end: float (B, T), logits of `BERTSpanQA`.
+        max_length: int > 0, the longest answer in tokens. Default 30.
     Returns:
         int32 (B, 2): the first and the last token; (0, 0), no answer.
     Raises:
-        ValueError: if `max_length` is no int > 0.
+        ValueError: if `max_length` is not an int > 0.
+    Example:
+        >>> start, end = np.zeros((2, 1, 5), "float32")
+        >>> start[0, 2] = end[0, 3] = 1
+        >>> ops.convert_to_numpy(best_span(start, end)).tolist()
+        [[2, 3]]
     """
     checks.positive_int(max_length=max_length)
     start, end = map(ops.convert_to_tensor, (start, end))
     total = start[:, :, None] + end[:, None, :]  # (B, T, T)
-    place = ops.arange(ops.shape(start)[1])
-    i, j = place[:, None], place[None, :]
-    inside = (i <= j) & (j < i + max_length) & ((i > 0) == (j > 0))
-    total = ops.where(inside, total, -float("inf"))
+    position = ops.arange(ops.shape(start)[1])
+    i, j = position[:, None], position[None, :]
+    possible = (i <= j) & (j < i + max_length) & ((i > 0) == (j > 0))
+    total = ops.where(possible, total, -float("inf"))
     first = ops.argmax(ops.max(total, axis=2), axis=1)[:, None]
     last = ops.take_along_axis(ops.argmax(total, axis=2), first, axis=1)
     return ops.cast(ops.concatenate([first, last], axis=1), "int32")

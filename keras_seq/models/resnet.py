@@ -1,20 +1,20 @@
-"""ResNet: a residual network of convolutions, what ViT is measured against.
+"""ResNet: a residual network of convolutions, the baseline of ViT.
 
-A convolution looks at three by three pixels, the same way everywhere: it knows
-beforehand that neighbours belong together, and that a thing is the same thing
-wherever it stands. Layer upon layer sees more, but a deep stack trains badly:
-so each pair of convolutions only adds to what came in. Where the image halves,
-its filters double.
+A convolution reads 3 x 3 pixels and has the same weights everywhere. This
+is its inductive bias: neighboring pixels belong together, and an object is the
+same object wherever it is. A deep stack of convolutions trains badly, so each
+pair of them has a residual connection. Where the image is halved, the number
+of filters doubles.
 
-    f(x) = norm(relu(norm(x * K_1)) * K_2)       # *: a convolution, 3 x 3
-    x    <- relu(x + f(x))                       # a block
-    x    <- relu([x; 0] + f(x))                  # halved: every second pixel
-    logits = mean(x) W + b                       # over the pixels
+    f(x) = norm(relu(norm(x * K_1)) * K_2)  # *: 3 x 3 convolution; batch norm
+    x    <- relu(x + f(x))                  # a block
+    x    <- relu([x; 0] + f(x))             # strides 2: every second pixel
+    logits = mean(x) W + b                  # over the pixels
 
 Shapes: B batch, H height, W width, C channels, F filters.
 Paper: He et al. (2016), arXiv:1512.03385, eq. (1), section 4.2, tables 1 and 6;
-    norm: Ioffe & Szegedy (2015), arXiv:1502.03167.
-Differs from the paper: no weight decay of its own; ask the optimizer for it.
+    batch norm: Ioffe & Szegedy (2015), arXiv:1502.03167.
+Differs from the paper: weight decay is left to the optimizer.
 """
 
 import typing
@@ -26,62 +26,81 @@ from keras_seq import checks
 from keras_seq.layers.trainable import propagate_trainable
 
 
-class ConvNorm(keras.layers.Layer):
-    """Convolve and norm, at every pixel or at one in `stride` each way."""
+class ConvBatchNorm(keras.layers.Layer):
+    """Apply a 3 x 3 convolution, then batch normalization.
 
-    def __init__(self, filters, stride=1, **kwargs):
+    Args:
+        filters: int > 0, F.
+        strides: int > 0. Default 1.
+    Call arguments:
+        x: float (B, H, W, C).
+    Returns:
+        float (B, ceil(H / strides), ceil(W / strides), F).
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
         super().__init__(**kwargs)
-        policy = {"dtype": self.dtype_policy}
-        self.filters, self.stride = filters, stride
-        self.convolution = keras.layers.Conv2D(
+        self.filters, self.strides = filters, strides
+        self.conv = keras.layers.Conv2D(
             filters,
             3,
-            strides=stride,
-            # "same" would begin at another pixel where every second is taken.
-            padding="same" if stride == 1 else "valid",
-            use_bias=False,  # the norm has one
+            strides=strides,
+            # With strides 2, "same" would start at another pixel.
+            padding="same" if strides == 1 else "valid",
+            use_bias=False,  # the normalization has one
             kernel_initializer="he_normal",
             data_format="channels_last",
-            **policy,
+            dtype=self.dtype_policy,
         )
-        self.norm = keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, **policy
+        self.batch_norm = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy
         )
 
     def build(self, x_shape):
-        self.convolution.build(x_shape)
-        self.norm.build((*x_shape[:-1], self.filters))
+        self.conv.build(x_shape)
+        self.batch_norm.build((*x_shape[:-1], self.filters))
 
     def call(self, x, training=False):
-        if self.stride > 1:
+        if self.strides > 1:
             x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        return self.norm(self.convolution(x), training=training)
+        return self.batch_norm(self.conv(x), training=training)
 
 
 class ResidualBlock(keras.layers.Layer):
-    """Add to the pixels what two convolutions make of them."""
+    """Apply two convolutions with a residual connection.
 
-    def __init__(self, filters, stride=1, **kwargs):
+    Args:
+        filters: int > 0, F, at least C.
+        strides: int > 0, of the first convolution. Default 1.
+    Call arguments:
+        x: float (B, H, W, C).
+    Returns:
+        float (B, ceil(H / strides), ceil(W / strides), F).
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
         super().__init__(**kwargs)
-        policy = {"dtype": self.dtype_policy}
-        self.filters, self.stride = filters, stride
-        self.inner = ConvNorm(filters, stride, **policy)
-        self.outer = ConvNorm(filters, **policy)
+        dtype = self.dtype_policy
+        self.filters, self.strides = filters, strides
+        self.conv_1 = ConvBatchNorm(filters, strides, dtype=dtype)
+        self.conv_2 = ConvBatchNorm(filters, dtype=dtype)
 
     def build(self, x_shape):
-        self.inner.build(x_shape)
-        self.outer.build((*x_shape[:-1], self.filters))
+        self.conv_1.build(x_shape)
+        self.conv_2.build((*x_shape[:-1], self.filters))
 
     def call(self, x, training=False):
-        y = ops.relu(self.inner(x, training=training))
-        y = self.outer(y, training=training)
-        return ops.relu(self._around(x) + y)
+        y = ops.relu(self.conv_1(x, training=training))
+        y = self.conv_2(y, training=training)
+        return ops.relu(self._shortcut(x) + y)
 
-    def _around(self, x):
-        """Give what goes around: x, as small and as wide as its sum."""
+    def _shortcut(self, x):
+        """Subsample x, and pad its channels with zeros, to the output shape."""
         more = self.filters - x.shape[-1]
-        if self.stride > 1:  # (A slice's size JAX does not know to be y's.)
-            x = ops.average_pool(x, 1, self.stride, data_format="channels_last")
+        if self.strides > 1:  # (JAX cannot infer the size of a strided slice.)
+            x = ops.average_pool(
+                x, 1, self.strides, data_format="channels_last"
+            )
         return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, more))) if more else x
 
 
@@ -93,20 +112,25 @@ class ResNet(keras.Model):
     for CIFAR-10: 269,722 trainable weights, 0.27 million.
 
     Args:
-        num_classes: int > 0.
-        filters: list of int > 0, F of each stage, each at least as many as
-            the one before; between stages the image halves. Default (16, 32,
-            64).
+        num_classes: int > 0, number of classes.
+        filters: list of int > 0, F of each stage, not decreasing; the image is
+            halved between stages. Default (16, 32, 64).
         num_blocks: int > 0, blocks of each stage. Default 3: 20 layers.
-        first_stride: int > 0, of the first convolution. Default 1. With 2,
-            as in the paper's table 1, what follows sees a fourth of the pixels.
+        input_strides: int > 0, strides of the first convolution; with 2, as
+            in table 1 of the paper, the blocks see a fourth of the pixels.
+            Default 1.
         channels: int > 0, C. Default 3.
     Call arguments:
         images: float (B, H, W, C).
     Returns:
         logits, float (B, num_classes).
     Raises:
-        ValueError: if an argument is outside its range.
+        ValueError: if an argument is outside its range, or the images have
+            another number of channels.
+    Example:
+        >>> model = ResNet(10, filters=(2, 4), num_blocks=1)
+        >>> tuple(model(ops.ones((3, 8, 8, 3))).shape)
+        (3, 10)
     """
 
     sizes: typing.ClassVar = {
@@ -120,73 +144,79 @@ class ResNet(keras.Model):
         filters=(16, 32, 64),
         *,
         num_blocks=3,
-        first_stride=1,
+        input_strides=1,
         channels=3,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        num_classes, num_blocks, first_stride, channels = checks.positive_int(
-            num_classes=num_classes,
-            num_blocks=num_blocks,
-            first_stride=first_stride,
-            channels=channels,
+        self.config = checks.plain(
+            {
+                "num_classes": num_classes,
+                "num_blocks": num_blocks,
+                "input_strides": input_strides,
+                "channels": channels,
+            }
         )
-        filters = _rising(filters)
-        self.config = {
-            "num_classes": num_classes,
-            "filters": filters,
-            "num_blocks": num_blocks,
-            "first_stride": first_stride,
-            "channels": channels,
-        }
-        policy = {"dtype": self.dtype_policy}
-        self.first = ConvNorm(filters[0], first_stride, **policy)
-        self.blocks = [
-            ResidualBlock(F, 2 if stage and not block else 1, **policy)
-            for stage, F in enumerate(filters)
-            for block in range(num_blocks)
-        ]
-        self.head = keras.layers.Dense(num_classes, **policy)
+        checks.positive_int(**self.config)
+        self.config["filters"] = _checked_filters(filters)
+        self._create_layers()
+
+    def _create_layers(self):
+        config, dtype = self.config, self.dtype_policy
+        self.input_conv = ConvBatchNorm(
+            config["filters"][0], config["input_strides"], dtype=dtype
+        )
+        self.blocks = []
+        for stage, filters in enumerate(config["filters"]):
+            for n in range(config["num_blocks"]):
+                strides = 2 if stage > 0 and n == 0 else 1
+                block = ResidualBlock(filters, strides, dtype=dtype)
+                self.blocks.append(block)
+        self.head = keras.layers.Dense(config["num_classes"], dtype=dtype)
 
     @classmethod
-    def matching(
-        cls, count, num_classes, *, num_blocks=3, channels=3, **kwargs
+    def from_param_count(
+        cls, param_count, num_classes, *, num_blocks=3, channels=3, **kwargs
     ):
-        """Make the one with as many weights as another model, or nearly so.
+        """Create the model whose number of weights is closest to a given one.
 
         Args:
-            count: int > 0, trainable weights: as of `ViT.count_params()`.
-            num_classes, num_blocks, channels: as above.
-            kwargs: first_stride, and of `keras.Model`, such as dtype.
+            param_count: int > 0, trainable weights, such as
+                `ViT.count_params()`.
+            num_classes: int > 0, number of classes.
+            num_blocks: int > 0, blocks of each stage. Default 3.
+            channels: int > 0, C. Default 3.
+            kwargs: `input_strides`, and arguments of `keras.Model`.
         Returns:
-            `ResNet`, not built yet, of stages of F // 4, F // 2 and F.
+            `ResNet`, not built, with stages of F // 4, F // 2 and F filters.
         Raises:
-            ValueError: if an argument is no int > 0, or `count` is less than
-                the smallest has.
+            ValueError: if an argument is not an int > 0, or `param_count` is
+                less than the smallest model has.
         """
         options = {"num_blocks": num_blocks, "channels": channels}
-        checks.positive_int(count=count, num_classes=num_classes, **options)
+        checks.positive_int(
+            param_count=param_count, num_classes=num_classes, **options
+        )
 
-        def stages(F):
-            return F // 4, F // 2, F
-
-        def missed(F):
-            return count - count_weights(num_classes, stages(F), **options)
+        def missing(F):
+            stages = F // 4, F // 2, F
+            return param_count - count_params(num_classes, stages, **options)
 
         F = 4
-        if missed(F) < 0:
+        if missing(F) < 0:
             raise ValueError(
-                f"`count` must be at least {count - missed(F)}, the weights of "
-                f"the smallest. Received count={count}."
+                f"`param_count` must be at least {param_count - missing(F)}, "
+                "the weights of the smallest model. Received "
+                f"param_count={param_count}."
             )
-        while missed(F + 1) >= 0:
+        while missing(F + 1) >= 0:
             F += 1
-        F = min(F, F + 1, key=lambda F: abs(missed(F)))
-        return cls(num_classes, stages(F), **options, **kwargs)
+        F = min(F, F + 1, key=lambda F: abs(missing(F)))
+        return cls(num_classes, (F // 4, F // 2, F), **options, **kwargs)
 
     def build(self, images_shape=None):
         F = self.config["channels"]
-        for layer in (self.first, *self.blocks):
+        for layer in (self.input_conv, *self.blocks):
             layer.build((None, None, None, F))
             F = layer.filters
         self.head.build((None, F))
@@ -199,8 +229,8 @@ class ResNet(keras.Model):
                 f"`images` must be (B, H, W, C) with C = {C}. Received images "
                 f"of shape {tuple(images.shape)}."
             )
-        x = ops.cast(images, self.compute_dtype)  # of whole numbers, too
-        x = ops.relu(self.first(x, training=training))
+        x = ops.cast(images, self.compute_dtype)  # images may be uint8
+        x = ops.relu(self.input_conv(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)
         return self.head(ops.mean(x, axis=(1, 2)))
@@ -209,25 +239,34 @@ class ResNet(keras.Model):
         return {**super().get_config(), **self.config}
 
 
-def count_weights(num_classes, filters, num_blocks, channels):
-    """Count the trainable weights of a `ResNet`, without making it."""
+def count_params(num_classes, filters, num_blocks, channels):
+    """Return the number of trainable weights of a `ResNet`.
+
+    Args:
+        num_classes: int > 0.
+        filters: list of int > 0.
+        num_blocks: int > 0.
+        channels: int > 0.
+    Returns:
+        int.
+    """
     count, before = (filters[-1] + 1) * num_classes, channels
-    layers = [1] + [2 * num_blocks] * len(filters)
-    for F, convolutions in zip((filters[0], *filters), layers):
-        for _ in range(convolutions):
-            count += 9 * before * F + 2 * F  # and the norm's two
+    num_convs = [1] + [2 * num_blocks] * len(filters)
+    for F, convs in zip((filters[0], *filters), num_convs):
+        for _ in range(convs):
+            count += 9 * before * F + 2 * F  # with scale and offset
             before = F
     return count
 
 
-def _rising(filters):
-    """Refuse what is no list of int > 0, each at least the one before."""
+def _checked_filters(filters):
+    """Return a tuple of ints that do not decrease, or raise a ValueError."""
     stages = filters if isinstance(filters, (tuple, list)) else ()
     for F in stages:
         checks.positive_int(filters=F)
     if not stages or sorted(stages) != list(stages):
         raise ValueError(
-            "`filters` must be a list of int > 0, each at least as many as "
-            f"the one before. Received filters={filters!r}."
+            "`filters` must be a list of int > 0 that does not decrease. "
+            f"Received filters={filters!r}."
         )
     return tuple(map(int, stages))

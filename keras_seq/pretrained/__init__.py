@@ -1,15 +1,15 @@
-"""Published weights: folders as Hugging Face writes them, read and written.
+"""Published weights: load and save folders in the format of `transformers`.
 
-A folder holds `config.json`, which says what the model is, and
-`model.safetensors`, which holds named arrays and no code: nothing is unpickled.
-Every tensor must be there, have its shape, and find its place; every option
-that changes what is computed must be one that our model has.
+A folder holds `config.json`, the options of the model, and
+`model.safetensors`, named arrays without code: nothing is unpickled. Every
+tensor must be there, have the right shape and belong to a weight of the model;
+every option that changes the outputs must be one that our model supports.
 
-    model = pretrained.load("gpt2")              # a folder on this machine
+    model = pretrained.load("gpt2")              # the path of a folder
     model = pretrained.load("bert-base-uncased")             # BERTPretrainer
     model = pretrained.load("bert-base-uncased", BERT)       # without heads
     model = pretrained.load("vit-base-patch16-224", image_size=384)
-    pretrained.save(model, "mine")               # and `transformers` reads it
+    pretrained.save(model, "mine")               # `transformers` loads it
 """
 
 from keras_seq.pretrained.loading import load, save

@@ -1,65 +1,74 @@
-"""BERT's tensors: one table pairs them with our weights, for both ways.
+"""The tensors of BERT, paired with our weights for loading and saving.
 
-Their kernels are (out, in), the transpose of ours, and the heads stand side
-by side where ours have an axis of their own:
-
-    theirs                                      ours
-    attention.self.query.weight    (D, D)       query_dense  (D, H, K)
-    attention.output.dense.weight  (D, D)       output_dense (H, K, D)
-    intermediate.dense.weight      (F, D)       intermediate_dense (D, F)
-    word_embeddings.weight         (V, D)       embedding          (V, D)
+    published                                    ours
+    attention.self.query.weight    (D, D)        query_dense        (D, H, K)
+    attention.output.dense.weight  (D, D)        output_dense       (H, K, D)
+    intermediate.dense.weight      (F, D)        intermediate_dense (D, F)
+    word_embeddings.weight         (V, D)        token_embedding    (V, D)
 
 Shapes: V vocabulary, P positions, G segments, D width, H heads, K head width,
-    F inner width.
+    F inner width of the feed-forward networks.
 """
 
 from keras_seq.models.bert import BERT
 from keras_seq.models.bert_pretraining import BERTPretrainer
 from keras_seq.models.bert_tasks import BERTSpanQA
-from keras_seq.pretrained.weights import Weight, dense, looks, norm
+from keras_seq.pretrained.weights import (
+    Weight,
+    attention_weights,
+    dense_weights,
+    feed_forward_weights,
+    norm_weights,
+)
 
 
 def bert_weights(bert, pooler=True):
-    """Give each `Weight` of a `BERT`; `pooler` says whether of that, too."""
-    V, D, P, G = (
-        bert.config[name]
-        for name in ("vocabulary_size", "units", "max_length", "num_segments")
-    )
+    """Yield each `Weight` of a `BERT`, with or without its pooler."""
+    config, D = bert.config, bert.config["hidden_dim"]
     for name, layer, rows in (
-        ("word", bert.embedding, V),
-        ("position", bert.position_embedding, P),
-        ("token_type", bert.segments, G),
+        ("word", bert.token_embedding, config["vocabulary_size"]),
+        ("position", bert.position_embedding, config["max_sequence_length"]),
+        ("token_type", bert.segment_embedding, config["num_segments"]),
     ):
         name = f"embeddings.{name}_embeddings.weight"
         yield Weight(name, layer.embeddings, (rows, D))
-    yield from norm("embeddings.LayerNorm", bert.norm, D)
+    yield from norm_weights("embeddings.LayerNorm", bert.layer_norm, D)
     for i, block in enumerate(bert.blocks):
-        at, attention = f"encoder.layer.{i}.", block.self_attention
-        names = (f"self.{name}" for name in ("query", "key", "value"))
-        yield from looks(f"{at}attention.", names, attention, D)
-        inner = block.feed_forward.intermediate_dense
-        outer = block.feed_forward.output_dense
-        yield from dense(f"{at}intermediate.dense", inner, inner.units, D)
-        yield from dense(f"{at}output.dense", outer, D, inner.units)
-        first, second = block.attention_residual, block.feed_forward_residual
-        yield from norm(f"{at}attention.output.LayerNorm", first.norm, D)
-        yield from norm(f"{at}output.LayerNorm", second.norm, D)
+        yield from block_weights(f"encoder.layer.{i}.", block, D)
     if pooler and bert.pooler is not None:
-        yield from dense("pooler.dense", bert.pooler, D, D)
+        yield from dense_weights("pooler.dense", bert.pooler, D, D)
+
+
+def block_weights(prefix, block, D):
+    """Yield each `Weight` of a block of BERT."""
+    names = (f"self.{name}" for name in ("query", "key", "value"))
+    yield from attention_weights(
+        f"{prefix}attention.", names, block.self_attention, D
+    )
+    yield from feed_forward_weights(prefix, block.feed_forward, D)
+    first, second = block.attention_residual, block.feed_forward_residual
+    name = f"{prefix}attention.output.LayerNorm"
+    yield from norm_weights(name, first.norm, D)
+    yield from norm_weights(f"{prefix}output.LayerNorm", second.norm, D)
 
 
 def head_weights(model):
-    """Give each `Weight` of what stands on a `BERT`, which has none alone."""
+    """Yield each `Weight` of the head of a task; a `BERT` alone has none."""
     if isinstance(model, BERT):
         return
-    D, V = (model.bert.config[name] for name in ("units", "vocabulary_size"))
+    D, V = (
+        model.bert.config[name] for name in ("hidden_dim", "vocabulary_size")
+    )
     if isinstance(model, BERTPretrainer):
-        at = "cls.predictions."
-        yield from dense(f"{at}transform.dense", model.transform, D, D)
-        yield from norm(f"{at}transform.LayerNorm", model.norm, D)
-        yield Weight(f"{at}bias", model.bias, (V,))
+        head, prefix = model.masked_lm_head, "cls.predictions."
+        dense = head.intermediate_dense
+        yield from dense_weights(f"{prefix}transform.dense", dense, D, D)
+        name = f"{prefix}transform.LayerNorm"
+        yield from norm_weights(name, head.layer_norm, D)
+        yield Weight(f"{prefix}bias", head.bias, (V,))
         if model.next_sentence:
-            yield from dense("cls.seq_relationship", model.next, 2, D)
+            dense = model.next_sentence_head.dense
+            yield from dense_weights("cls.seq_relationship", dense, 2, D)
     else:
         name = "qa_outputs" if isinstance(model, BERTSpanQA) else "classifier"
-        yield from dense(name, model.head, model.head.units, D)
+        yield from dense_weights(name, model.head, model.head.units, D)

@@ -1,6 +1,7 @@
-"""A folder: options by name, and arrays by name, each to be taken once.
+"""Read and write the folder of a published model.
 
-`config.json` says what the model is, and `model.safetensors` holds its arrays.
+`config.json` holds its options by name, `model.safetensors` its tensors by
+name. Each tensor is used exactly once.
 """
 
 import json
@@ -10,12 +11,12 @@ import numpy as np
 
 from keras_seq import checks
 
-# Their name of an activation: ours.
+# Published name of an activation: our name.
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu"}
 
 
 def import_safetensors():
-    """The one door to the package that reads and writes the arrays."""
+    """Import the package that reads and writes the tensors."""
     try:
         import safetensors.numpy
     except ImportError as error:
@@ -26,24 +27,33 @@ def import_safetensors():
     return safetensors
 
 
-FREE = {"dropout", "attention_dropout"}  # what changes no answer
+TRAINING_OPTIONS = {"dropout", "attention_dropout"}  # no effect in inference
 
 
-def with_options(arguments, options):
-    """Add options to what a folder says; refuse one that it says itself."""
-    for option in arguments.keys() & options.keys() - FREE:
+def merge_options(arguments, options):
+    """Add a user's options to the constructor arguments of a folder.
+
+    Args:
+        arguments: dict, the arguments that config.json determines.
+        options: dict, those of the user.
+    Returns:
+        dict of both.
+    Raises:
+        ValueError: if an option is determined by config.json.
+    """
+    for option in arguments.keys() & options.keys() - TRAINING_OPTIONS:
         raise ValueError(
-            f"`{option}` must be left out: config.json says what it is. "
+            f"`{option}` must be left out: config.json determines it. "
             f"Received {option}={options[option]!r}."
         )
     return {**arguments, **options}
 
 
-def find(folder, name):
-    """Find a file of a folder: its path.
+def find_file(folder, name):
+    """Return the path of a file in a folder.
 
     Raises:
-        ValueError: if there is no such file.
+        ValueError: if it does not exist.
     """
     path = pathlib.Path(folder, name)
     if not path.is_file():
@@ -60,7 +70,7 @@ def read_config(folder):
     Raises:
         ValueError: if the file is missing or damaged.
     """
-    path = find(folder, "config.json")
+    path = find_file(folder, "config.json")
     try:
         config = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -72,22 +82,25 @@ def read_config(folder):
     return config
 
 
-class Folder:
-    """Read a folder: its options, and its tensors, each to be taken once.
+class ModelFolder:
+    """The options and tensors of a folder; each tensor is taken once.
 
     Args:
         folder: path.
-        kind: str, what `config.json` must say under "model_type".
+        model_type: str, the required "model_type" of `config.json`.
+    Attributes:
+        config: dict, the options.
+        tensors: dict of NumPy arrays that were not taken yet, by name.
     Raises:
         ValueError: if a file is missing or damaged, or of another kind.
         ImportError: if the package safetensors is not installed.
     """
 
-    def __init__(self, folder, kind):
+    def __init__(self, folder, model_type):
         self.folder = pathlib.Path(folder)
         self.config = read_config(folder)
-        self.require("model_type", kind)
-        self.tensors = self._read(find(folder, "model.safetensors"))
+        self.require("model_type", model_type)
+        self.tensors = self._read(find_file(folder, "model.safetensors"))
 
     def _read(self, path):
         safetensors = import_safetensors()
@@ -95,23 +108,23 @@ class Folder:
             return safetensors.numpy.load_file(path)
         except (safetensors.SafetensorError, TypeError, KeyError) as error:
             raise ValueError(
-                f"{path} must be a whole file of numbers that NumPy knows: "
+                f"{path} must be a complete file of NumPy's number types: "
                 f"{error!r}."
             ) from error
 
     def require(self, option, *allowed, default=None):
-        """Refuse an option that our model does not have; give its value."""
+        """Return an option; raise a ValueError if it is not supported."""
         value = self.config.get(option, default)
         if value not in allowed:
             known = " or ".join(repr(choice) for choice in allowed)
             raise ValueError(
-                f"`{option}` in config.json must be {known}, which is what "
-                f"can be read. Received {option}={value!r}."
+                f"`{option}` in config.json must be {known} to be supported. "
+                f"Received {option}={value!r}."
             )
         return value
 
-    def number(self, option):
-        """Give an option that must be an int > 0."""
+    def positive_int(self, option):
+        """Return an option that must be an int > 0."""
         value = self.config.get(option)
         if not isinstance(value, int) or value < 1:
             raise ValueError(
@@ -121,16 +134,16 @@ class Folder:
         return value
 
     def size(self, option):
-        """Give an option that must be an int > 0, or two: height and width."""
+        """Return an option that must be an int > 0, or height and width."""
         value = self.config.get(option)
         try:
             return checks.size(**{option: value})
         except ValueError as error:
             raise ValueError(f"In config.json: {error}") from error
 
-    def width(self, option, heads):
-        """Give a width, and the number of heads, which must divide it."""
-        D, H = self.number(option), self.number(heads)
+    def width_and_heads(self, option, heads):
+        """Return a width, and the number of heads, which must divide it."""
+        D, H = self.positive_int(option), self.positive_int(heads)
         if D % H:
             raise ValueError(
                 f"`{heads}` in config.json must divide the width. Received "
@@ -139,19 +152,19 @@ class Folder:
         return D, H
 
     def fraction(self, option, default):
-        """Give an option that must be a number in [0, 1)."""
+        """Return an option that must be a number in [0, 1)."""
         value = self.config.get(option, default)
         checks.fraction(**{option: value})
         return value
 
     def positive(self, option, default):
-        """Give an option that must be a number > 0."""
+        """Return an option that must be a number > 0."""
         value = self.config.get(option, default)
         checks.positive(**{option: value})
         return value
 
-    def count_labels(self):
-        """Count the classes that are named; where none is, there are two."""
+    def num_labels(self):
+        """Return the number of named classes; 2 if there are no names."""
         labels = self.config.get("id2label")
         if labels is not None and not isinstance(labels, dict):
             raise ValueError(
@@ -160,15 +173,16 @@ class Folder:
             )
         return 2 if labels is None else len(labels)
 
-    def rename(self, change):
-        """Change the name of each tensor; drop those that `change` calls None.
+    def rename_tensors(self, new_name):
+        """Change the name of each tensor.
 
         Args:
-            change: function of str to str or None.
+            new_name: function of str to str, or to None for a tensor that is
+                dropped.
         """
         named = {}
         for name, x in self.tensors.items():
-            new = change(name)
+            new = new_name(name)
             if new in named:
                 raise ValueError(
                     f"`folder` must hold each tensor once. Received {new!r} "
@@ -178,8 +192,8 @@ class Folder:
                 named[new] = x
         self.tensors = named
 
-    def take(self, name, *shape):
-        """Give the tensor of this name and shape, as float32, only once."""
+    def take_tensor(self, name, *shape):
+        """Return the tensor of this name and shape, as float32, once."""
         if name not in self.tensors:
             raise ValueError(
                 f"`folder` must hold the tensor {name!r}, of shape {shape}. "
@@ -188,8 +202,8 @@ class Folder:
         x = self.tensors.pop(name)
         if x.shape != shape:
             raise ValueError(
-                f"Tensor {name!r} must have shape {shape}, as config.json "
-                f"says. Received shape {x.shape}."
+                f"Tensor {name!r} must have shape {shape}, from config.json. "
+                f"Received shape {x.shape}."
             )
         if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
             raise ValueError(
@@ -197,19 +211,28 @@ class Folder:
             )
         return x.astype("float32")
 
-    def finish(self):
-        """Refuse what was left over: the model would not be the published."""
+    def check_all_taken(self):
+        """Raise a ValueError if the model has no weight for a tensor."""
         if self.tensors:
             raise ValueError(
-                "Every tensor must have its place in the model. Received "
-                f"{sorted(self.tensors)} beside those it has."
+                "Every tensor must belong to a weight of the model. Received "
+                f"{sorted(self.tensors)} as well."
             )
 
 
-def classes(count, labels=None):
-    """Name the classes of a head, as a folder does; refuse other names."""
-    usual = [f"LABEL_{c}" for c in range(count)]
-    names = usual if labels is None else checks.strings(labels=labels)
+def label_maps(count, labels=None):
+    """Return the names of the classes as two maps of `config.json`.
+
+    Args:
+        count: int, number of classes.
+        labels: optional list of str. Default: LABEL_0 and so on.
+    Returns:
+        dict of `id2label` and `label2id`.
+    Raises:
+        ValueError: if `labels` are not `count` different names.
+    """
+    default = [f"LABEL_{c}" for c in range(count)]
+    names = default if labels is None else checks.strings(labels=labels)
     if not len(names) == len(set(names)) == count:
         raise ValueError(
             f"`labels` must be {count} names, no two alike. Received "
@@ -221,38 +244,43 @@ def classes(count, labels=None):
     }
 
 
-def in_their_words(config, sizes):
-    """Say in their words what a model of encoder blocks is."""
-    config = checks.plain(config)
+def published_config(config, size_options):
+    """Return the options of `config.json` for a BERT or a ViT.
+
+    Args:
+        config: dict, `config` of the model.
+        size_options: dict of the published names of sizes: our names.
+    Returns:
+        dict of the published options.
+    """
     names = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
     checks.one_of(tuple(names), activation=config["activation"])
-    if config["hidden"] is None:
-        config["hidden"] = 4 * config["units"]
-    if config["attention_dropout"] is None:
-        config["attention_dropout"] = config["dropout"]
+    attention_dropout = config["attention_dropout"]
+    if attention_dropout is None:
+        attention_dropout = config["dropout"]
     return {
-        **{theirs: config[ours] for theirs, ours in sizes.items()},
+        **{theirs: config[ours] for theirs, ours in size_options.items()},
         "hidden_act": names[config["activation"]],
         "hidden_dropout_prob": config["dropout"],
-        "attention_probs_dropout_prob": config["attention_dropout"],
-        "layer_norm_eps": config["epsilon"],
+        "attention_probs_dropout_prob": attention_dropout,
+        "layer_norm_eps": config["layer_norm_epsilon"],
     }
 
 
-def write(folder, config, tensors):
-    """Write a folder.
+def write_folder(folder, config, tensors):
+    """Write the folder of a model.
 
     Args:
-        folder: path; made where there is none, its two files replaced.
-        config: dict of the options.
-        tensors: dict of str to NumPy arrays.
+        folder: path; created if it is missing, its two files are replaced.
+        config: dict, the options.
+        tensors: dict of NumPy arrays by name.
     """
     safetensors, folder = import_safetensors(), pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(config, indent=2)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     tensors = {name: np.ascontiguousarray(x) for name, x in tensors.items()}
-    # Without this word, `transformers` does not know whose arrays they are.
+    # Without this entry, `transformers` does not load the tensors.
     safetensors.numpy.save_file(
         tensors, folder / "model.safetensors", metadata={"format": "pt"}
     )

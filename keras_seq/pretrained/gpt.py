@@ -1,35 +1,54 @@
-"""GPT-2's folder: its blocks hold query, key and value side by side.
+"""Load GPT-2; query, key and value of a block are side by side in one tensor.
 
-Its kernels are (in, out), as ours are.
+Its kernels are (in, out), as in Keras.
 
 Shapes: V vocabulary, P positions, D width, L layers, H heads, F inner width.
 """
 
 import numpy as np
 
-from keras_seq.pretrained.folder import Folder, with_options
+from keras_seq.pretrained.folder import ModelFolder, merge_options
+
+ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
 
 
-def load_gpt(make, folder, pad_id=None, **options):
-    """Read GPT-2 as `transformers` writes it.
+def load_gpt(model_class, path, pad_id=None, **options):
+    """Load a GPT-2 in the format of `transformers`.
 
     Args:
-        make: the class `GPT`.
-        folder: path of a folder with config.json and model.safetensors.
+        model_class: the class `GPT`.
+        path: path of a folder with config.json and model.safetensors.
         pad_id: as in `GPT`; the published vocabulary has no padding.
         options: of `keras.Model`, such as dtype.
     Returns:
-        what `make` made, with the published weights.
+        a built `GPT` with the published weights.
     Raises:
-        ValueError: if a file, a tensor, a shape or an option is not as it
-            must be.
+        ValueError: if a file, a tensor, a shape or an option is not supported.
     """
-    read = Folder(folder, "gpt2")
-    activations = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
-    activation = read.require(
-        "activation_function", *activations, default="gelu_new"
+    folder = ModelFolder(path, "gpt2")
+    arguments = {**_gpt_arguments(folder), "pad_id": pad_id}
+    model = model_class(**merge_options(arguments, options))
+    model.build()
+    folder.rename_tensors(_tensor_name)
+    V, D = arguments["vocabulary_size"], arguments["hidden_dim"]
+    P = arguments["max_sequence_length"]
+    table = folder.take_tensor("wte.weight", V, D)
+    model.token_embedding.embeddings.assign(table)
+    table = folder.take_tensor("wpe.weight", P, D)
+    model.position_embedding.embeddings.assign(table)
+    for i, block in enumerate(model.blocks):
+        _load_block(folder, f"h.{i}.", block, D)
+    _load_norm(folder, "ln_f", model.layer_norm, D)
+    folder.check_all_taken()
+    return model
+
+
+def _gpt_arguments(folder):
+    """Return the constructor arguments of a `GPT` but `pad_id`."""
+    activation = folder.require(
+        "activation_function", *ACTIVATIONS, default="gelu_new"
     )
-    dropout = read.fraction("resid_pdrop", 0.1)
+    dropout = folder.fraction("resid_pdrop", 0.1)
     for option, value in (
         ("scale_attn_weights", True),
         ("scale_attn_by_inverse_layer_idx", False),
@@ -37,47 +56,37 @@ def load_gpt(make, folder, pad_id=None, **options):
         ("tie_word_embeddings", True),
         ("embd_pdrop", dropout),  # ours has one for both
     ):
-        read.require(option, value, default=value)
-    V, P, L = map(read.number, ("vocab_size", "n_positions", "n_layer"))
-    D, H = read.width("n_embd", "n_head")
-    F = 4 * D if read.config.get("n_inner") is None else read.number("n_inner")
-    arguments = {
-        "vocabulary_size": V,
-        "units": D,
+        folder.require(option, value, default=value)
+    D, H = folder.width_and_heads("n_embd", "n_head")
+    F = 4 * D
+    if folder.config.get("n_inner") is not None:
+        F = folder.positive_int("n_inner")
+    return {
+        "vocabulary_size": folder.positive_int("vocab_size"),
+        "hidden_dim": D,
         "num_heads": H,
-        "num_layers": L,
-        "max_length": P,
-        "hidden": F,
+        "num_layers": folder.positive_int("n_layer"),
+        "max_sequence_length": folder.positive_int("n_positions"),
+        "intermediate_dim": F,
         "dropout": dropout,
-        "attention_dropout": read.fraction("attn_pdrop", 0.1),
-        "activation": activations[activation],
-        "epsilon": read.positive("layer_norm_epsilon", 1e-5),
-        "pad_id": pad_id,
+        "attention_dropout": folder.fraction("attn_pdrop", 0.1),
+        "activation": ACTIVATIONS[activation],
+        "layer_norm_epsilon": folder.positive("layer_norm_epsilon", 1e-5),
     }
-    model = make(**with_options(arguments, options))
-    model.build((None, None))
-    read.rename(_gpt_name)
-    model.embedding.embeddings.assign(read.take("wte.weight", V, D))
-    model.position_embedding.embeddings.assign(read.take("wpe.weight", P, D))
-    for i, block in enumerate(model.blocks):
-        _gpt_block(read, f"h.{i}.", block, D)
-    _norm(read, "ln_f", model.norm, D)
-    read.finish()
-    return model
 
 
-def _gpt_name(name):
-    """Drop the prefix, which some files lack, and what is no weight."""
+def _tensor_name(name):
+    """Remove the prefix, which some files lack; None for a buffer."""
     name = name.removeprefix("transformer.")
     buffers = (".attn.bias", ".attn.masked_bias", "lm_head.weight")
     return None if name.endswith(buffers) else name
 
 
-def _gpt_block(read, at, block, D):
-    attention, network = block.self_attention, block.feed_forward
-    H, F = attention.num_heads, network.intermediate_dim
-    kernels = read.take(f"{at}attn.c_attn.weight", D, 3 * D)
-    biases = read.take(f"{at}attn.c_attn.bias", 3 * D)
+def _load_block(folder, prefix, block, D):
+    attention, feed_forward = block.self_attention, block.feed_forward
+    H, F = attention.num_heads, feed_forward.intermediate_dim
+    kernels = folder.take_tensor(f"{prefix}attn.c_attn.weight", D, 3 * D)
+    biases = folder.take_tensor(f"{prefix}attn.c_attn.bias", 3 * D)
     layers = (
         attention.query_dense,
         attention.key_dense,
@@ -90,20 +99,21 @@ def _gpt_block(read, at, block, D):
     ):
         layer.kernel.assign(kernel.reshape(D, H, -1))
         layer.bias.assign(bias.reshape(H, -1))
-    out = read.take(f"{at}attn.c_proj.weight", D, D)
-    attention.output_dense.kernel.assign(out.reshape(H, -1, D))
-    bias = read.take(f"{at}attn.c_proj.bias", D)
+    kernel = folder.take_tensor(f"{prefix}attn.c_proj.weight", D, D)
+    attention.output_dense.kernel.assign(kernel.reshape(H, -1, D))
+    bias = folder.take_tensor(f"{prefix}attn.c_proj.bias", D)
     attention.output_dense.bias.assign(bias)
     for name, dense, shape in (
-        ("c_fc", network.intermediate_dense, (D, F)),
-        ("c_proj", network.output_dense, (F, D)),
+        ("c_fc", feed_forward.intermediate_dense, (D, F)),
+        ("c_proj", feed_forward.output_dense, (F, D)),
     ):
-        dense.kernel.assign(read.take(f"{at}mlp.{name}.weight", *shape))
-        dense.bias.assign(read.take(f"{at}mlp.{name}.bias", shape[1]))
-    _norm(read, f"{at}ln_1", block.attention_residual.norm, D)
-    _norm(read, f"{at}ln_2", block.feed_forward_residual.norm, D)
+        name = f"{prefix}mlp.{name}"
+        dense.kernel.assign(folder.take_tensor(f"{name}.weight", *shape))
+        dense.bias.assign(folder.take_tensor(f"{name}.bias", shape[1]))
+    _load_norm(folder, f"{prefix}ln_1", block.attention_residual.norm, D)
+    _load_norm(folder, f"{prefix}ln_2", block.feed_forward_residual.norm, D)
 
 
-def _norm(read, name, norm, D):
-    norm.gamma.assign(read.take(f"{name}.weight", D))
-    norm.beta.assign(read.take(f"{name}.bias", D))
+def _load_norm(folder, name, norm, D):
+    norm.gamma.assign(folder.take_tensor(f"{name}.weight", D))
+    norm.beta.assign(folder.take_tensor(f"{name}.bias", D))

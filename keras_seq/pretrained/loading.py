@@ -1,4 +1,4 @@
-"""One function to read a published model, and one to write it."""
+"""Load and save published models: the class is chosen by `config.json`."""
 
 from keras_seq import checks
 from keras_seq.models import (
@@ -15,8 +15,8 @@ from keras_seq.pretrained.folder import read_config
 from keras_seq.pretrained.gpt import load_gpt
 from keras_seq.pretrained.vit import load_vit, save_vit
 
-# Model types of config.json, the models that read them, and the one that reads
-# an architecture: the first where config.json names none.
+# The classes for each model type of config.json, and the class for each
+# architecture; without an architecture, the first class of the model type.
 MODEL_TYPES = {
     "bert": (BERT, BERTPretrainer, BERTClassifier, BERTTagger, BERTSpanQA),
     "gpt2": (GPT,),
@@ -36,23 +36,22 @@ def load(folder, model_class=None, **options):
     """Load a published model: `config.json` and `model.safetensors`.
 
     Args:
-        folder: str or Path, a folder as `transformers` writes it for GPT-2,
-            BERT (alone or with one of five heads) or ViT.
+        folder: str or Path, in the format of `transformers`, of a GPT-2, a
+            BERT (alone or with a head) or a ViT.
         model_class: optional class of `keras_seq.models`: `BERT` reads the
             encoder of any BERT and drops the head. Default: the class of the
             architecture that config.json names.
         options: constructor arguments that config.json does not determine,
             such as `dtype`, `dropout` or, for GPT-2, `pad_id`. For ViT also
-            `image_size`, to which the position embeddings are interpolated,
-            and `num_classes`, for a new classification head (None for none).
+            `image_size`, which interpolates the position embeddings, and
+            `num_classes`, for a new head, or None.
     Returns:
         a built model that gives the outputs of the published one.
     Raises:
         ValueError: if a file is missing or damaged, a tensor is missing or of
-            another shape, config.json asks for something that is not
-            implemented here or has another head than `model_class`, or an
-            option is determined by config.json.
-        ImportError: if the package safetensors is not installed.
+            another shape, an option of config.json is not supported, its head
+            is not that of `model_class`, or it determines one of `options`.
+        ImportError: if safetensors is not installed.
     """
     config = read_config(folder)
     model_type = config.get("model_type")
@@ -61,16 +60,15 @@ def load(folder, model_class=None, **options):
             f"`model_type` in config.json must be one of {list(MODEL_TYPES)}. "
             f"Received model_type={model_type!r}."
         )
-    readers = MODEL_TYPES[model_type]
+    classes = MODEL_TYPES[model_type]
     if model_class is None:
         names = config.get("architectures") or [None]
-        model_class = ARCHITECTURES.get(names[0], readers[0])
-    known = isinstance(model_class, type) and issubclass(model_class, readers)
-    if not known:
+        model_class = ARCHITECTURES.get(names[0], classes[0])
+    is_class = isinstance(model_class, type)
+    if not is_class or not issubclass(model_class, classes):
         raise ValueError(
-            f"`model_class` must be one of {[r.__name__ for r in readers]} "
-            f"where config.json has model_type={model_type!r}. Received "
-            f"model_class={model_class!r}."
+            f"`model_class` must be one of {[c.__name__ for c in classes]} if "
+            f"model_type={model_type!r}. Received model_class={model_class!r}."
         )
     return LOADERS[model_type](model_class, folder, **options)
 
@@ -78,10 +76,10 @@ def load(folder, model_class=None, **options):
 def save(model, folder, *, tokenizer=None, labels=None):
     """Save a model in a folder that `transformers` reads.
 
-    A BERT without a pooler is read there with `BertModel.from_pretrained(
-    folder, add_pooling_layer=False)`, for config.json cannot say so; a ViT
-    without a head likewise by `ViTModel`. Stochastic depth and patch dropout
-    of a ViT are not saved: `transformers` has neither.
+    A BERT without a pooler is loaded there with `BertModel.from_pretrained(
+    folder, add_pooling_layer=False)`, which config.json cannot express;
+    a ViT without a head likewise with `ViTModel`. Stochastic depth and patch
+    dropout of a ViT are not saved: `transformers` has neither.
 
     Args:
         model: a built `BERT`, a BERT with a head, or a `ViT`.
@@ -91,7 +89,7 @@ def save(model, folder, *, tokenizer=None, labels=None):
         labels: optional list of str, the class names of a ViT.
     Raises:
         ValueError: if the model is not built or of another class, it has an
-            option that `transformers` does not know, the tokenizer does not
+            option that `transformers` does not support, the tokenizer does not
             belong to it, or `labels` are not one for each class.
         ImportError: if the package safetensors is not installed.
     """

@@ -1,9 +1,9 @@
-"""ViT's folder: its patches are cut by a convolution, its head is a classifier.
+"""Load and save ViT; its patches are embedded by a convolution.
 
-    theirs                                          ours
-    patch_embeddings.projection.weight (D, C, h, w)  embedding   (h w C, D)
-    cls_token                          (1, 1, D)     token       (D,)
-    position_embeddings                (1, T, D)     positions   (T, D)
+    published                                        ours
+    patch_embeddings.projection.weight (D, C, h, w)  dense              (hwC, D)
+    cls_token                          (1, 1, D)     class_token        (D,)
+    position_embeddings                (1, T, D)     position_embedding (T, D)
 
 Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
@@ -11,157 +11,178 @@ Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 from keras_seq import checks
 from keras_seq.pretrained.folder import (
     ACTIVATIONS,
-    Folder,
-    classes,
-    in_their_words,
-    with_options,
-    write,
+    ModelFolder,
+    label_maps,
+    merge_options,
+    published_config,
+    write_folder,
 )
-from keras_seq.pretrained.weights import Weight, dense, looks, norm
+from keras_seq.pretrained.weights import (
+    Weight,
+    attention_weights,
+    dense_weights,
+    feed_forward_weights,
+    norm_weights,
+)
 
-SIZES = {  # their option: our argument
-    "hidden_size": "units",
+SIZE_OPTIONS = {  # option of config.json: argument of `ViT`
+    "hidden_size": "hidden_dim",
     "num_attention_heads": "num_heads",
     "num_hidden_layers": "num_layers",
     "num_channels": "channels",
-    "intermediate_size": "hidden",
+    "intermediate_size": "intermediate_dim",
 }
-THEIRS = ("ViTForImageClassification", "ViTModel")
+WITH_HEAD, WITHOUT_HEAD = "ViTForImageClassification", "ViTModel"
 
 
-def load_vit(make, folder, **options):
-    """Read a ViT as `transformers` writes it.
+def load_vit(model_class, path, **options):
+    """Load a ViT in the format of `transformers`.
 
     Args:
-        make: the class `ViT`.
-        folder: path of a folder with config.json and model.safetensors.
-        options: of `ViT`; `image_size` resizes, `num_classes` is a new head's.
+        model_class: the class `ViT`.
+        path: path of a folder with config.json and model.safetensors.
+        options: of `ViT`; `image_size` resizes it, `num_classes` makes a new
+            head.
     Returns:
-        what `make` made, with the published weights.
+        a built `ViT` with the published weights.
     Raises:
-        ValueError: if a file, a tensor, a shape or an option is not as it
-            must be.
+        ValueError: if a file, a tensor, a shape or an option is not supported.
     """
-    read, size = Folder(folder, "vit"), options.pop("image_size", None)
-    arguments, classes = _arguments(read), _classes(read)
-    arguments = with_options(arguments, options)
-    read.rename(lambda name: _name(name, "num_classes" in options))
-    model = make(**{"num_classes": classes, **arguments})
+    folder, image_size = (
+        ModelFolder(path, "vit"),
+        options.pop("image_size", None),
+    )
+    arguments, num_classes = _vit_arguments(folder), _num_classes(folder)
+    arguments = merge_options(arguments, options)
+    new_head = "num_classes" in options
+    folder.rename_tensors(lambda name: _tensor_name(name, new_head))
+    model = model_class(**{"num_classes": num_classes, **arguments})
     _check_published(model)
     model.build()
-    for weight in _weights(model):
-        if "num_classes" in options and weight.name.startswith("classifier."):
+    for weight in _vit_weights(model):
+        if new_head and weight.name.startswith("classifier."):
             continue
-        weight.assign(read.take(weight.name, *weight.shape))
-    read.finish()
-    if size is None:
+        weight.assign(folder.take_tensor(weight.name, *weight.shape))
+    folder.check_all_taken()
+    if image_size is None:
         return model
-    resized = model.resized(size)
+    resized = model.resized(image_size)
     resized.trainable = model.trainable
     return resized
 
 
-def save_vit(model, folder, labels=None):
-    """Write a ViT as `transformers` does.
+def save_vit(model, path, labels=None):
+    """Save a ViT in the format of `transformers`.
 
-    Args, Raises: as `pretrained.save`.
+    Args:
+        model: a built `ViT`.
+        path: path of a folder.
+        labels: optional list of str, names of the classes.
+    Raises:
+        ValueError: as `pretrained.save`.
     """
     checks.built(model)
     _check_published(model)
     head, config = model.head is not None, model.config
-    named = classes(config["num_classes"] or 0, labels)
+    maps = label_maps(config["num_classes"] or 0, labels)
     sizes = {name: config[name] for name in ("image_size", "patch_size")}
     config = {
-        "architectures": [THEIRS[0 if head else 1]],
+        "architectures": [WITH_HEAD if head else WITHOUT_HEAD],
         "model_type": "vit",
-        **in_their_words(config, SIZES),
+        **published_config(config, SIZE_OPTIONS),
         # One number for a square, which more of their code can read.
         **{k: H if H == W else [H, W] for k, (H, W) in sizes.items()},
         "qkv_bias": True,
-        **(named if head else {}),
+        **(maps if head else {}),
     }
     tensors = {}
-    for weight in _weights(model):
-        within = head and not weight.name.startswith("classifier.")
-        tensors["vit." * within + weight.name] = weight.numpy()
-    write(folder, config, tensors)
+    for weight in _vit_weights(model):
+        of_encoder = head and not weight.name.startswith("classifier.")
+        tensors["vit." * of_encoder + weight.name] = weight.numpy()
+    write_folder(path, config, tensors)
 
 
 def _check_published(model):
-    """Refuse an option that leaves no place for what was published."""
+    """Raise if the published format has no place for an option."""
     for option, value in (
         ("pooling", "token"),
         ("position_encoding", "learned"),
     ):
         if model.config[option] != value:
             raise ValueError(
-                f"`{option}` must be {value!r}, as in what is published. "
+                f"`{option}` must be {value!r}, as in published models. "
                 f"Received {option}={model.config[option]!r}."
             )
 
 
-def _name(name, new_head):
-    """Drop the prefix, and call None what is not asked for."""
+def _tensor_name(name, new_head):
+    """Remove the prefix of a name; None for a tensor that is not used."""
     name = name.removeprefix("vit.")
-    left_aside = ("pooler.", *["classifier."] * new_head)
-    return None if name.startswith(left_aside) else name
+    unused = ("pooler.", "classifier.") if new_head else ("pooler.",)
+    return None if name.startswith(unused) else name
 
 
-def _arguments(read):
-    """Give the arguments of a `ViT`, but for its head."""
-    read.require("qkv_bias", True, default=True)
-    activation = read.require("hidden_act", *ACTIVATIONS, default="gelu")
-    sizes = {ours: read.number(theirs) for theirs, ours in SIZES.items()}
-    read.width("hidden_size", "num_attention_heads")
-    on_weights = "attention_probs_dropout_prob"
+def _vit_arguments(folder):
+    """Return the constructor arguments of a `ViT` but `num_classes`."""
+    folder.require("qkv_bias", True, default=True)
+    activation = folder.require("hidden_act", *ACTIVATIONS, default="gelu")
+    sizes = {
+        ours: folder.positive_int(theirs)
+        for theirs, ours in SIZE_OPTIONS.items()
+    }
+    folder.width_and_heads("hidden_size", "num_attention_heads")
+    option = "attention_probs_dropout_prob"
     return {
         **sizes,
-        "image_size": read.size("image_size"),
-        "patch_size": read.size("patch_size"),
-        "dropout": read.fraction("hidden_dropout_prob", 0.0),
-        "attention_dropout": read.fraction(on_weights, 0.0),
+        "image_size": folder.size("image_size"),
+        "patch_size": folder.size("patch_size"),
+        "dropout": folder.fraction("hidden_dropout_prob", 0.0),
+        "attention_dropout": folder.fraction(option, 0.0),
         "activation": ACTIVATIONS[activation],
-        "epsilon": read.positive("layer_norm_eps", 1e-12),
+        "layer_norm_epsilon": folder.positive("layer_norm_eps", 1e-12),
     }
 
 
-def _classes(read):
-    """Count the classes of a head: None where there is no head."""
-    kinds = [[kind] for kind in THEIRS]
-    kind = read.require("architectures", *kinds, None)
-    head = any(name.startswith("classifier.") for name in read.tensors)
-    if kind == ["ViTModel"] or (kind is None and not head):
+def _num_classes(folder):
+    """Return the number of classes, or None if there is no head."""
+    architecture = folder.require(
+        "architectures", [WITH_HEAD], [WITHOUT_HEAD], None
+    )
+    head = any(name.startswith("classifier.") for name in folder.tensors)
+    if architecture == [WITHOUT_HEAD] or (architecture is None and not head):
         return None
-    return read.count_labels() or None
+    return folder.num_labels() or None
 
 
-def _weights(model):
-    """Give each `Weight` of a `ViT`."""
-    D, (h, w) = model.config["units"], model.config["patch_size"]
-    kernel = (D, model.config["channels"], h, w)
-    at, T = "embeddings.", model.num_tokens
-    patches = f"{at}patch_embeddings.projection"
-    yield Weight(f"{at}cls_token", model.token, (1, 1, D))
+def _vit_weights(model):
+    """Yield each `Weight` of a `ViT`."""
+    D, (h, w) = model.config["hidden_dim"], model.config["patch_size"]
+    ours, prefix = model.patch_embedding, "embeddings."
+    yield Weight(f"{prefix}cls_token", ours.class_token, (1, 1, D))
     yield Weight(
-        f"{at}position_embeddings",
-        model.position_embedding.embeddings,
-        (1, T, D),
+        f"{prefix}position_embeddings",
+        ours.position_embedding.embeddings,
+        (1, ours.num_tokens, D),
     )
-    yield Weight(
-        f"{patches}.weight", model.embedding.kernel, kernel, (2, 3, 1, 0)
-    )
-    yield Weight(f"{patches}.bias", model.embedding.bias, (D,))
+    name = f"{prefix}patch_embeddings.projection"
+    shape = (D, model.config["channels"], h, w)
+    yield Weight(f"{name}.weight", ours.dense.kernel, shape, (2, 3, 1, 0))
+    yield Weight(f"{name}.bias", ours.dense.bias, (D,))
     for i, block in enumerate(model.blocks):
-        at, attention = f"encoder.layer.{i}.", block.self_attention
-        names = (f"attention.{name}" for name in ("query", "key", "value"))
-        yield from looks(f"{at}attention.", names, attention, D)
-        inner = block.feed_forward.intermediate_dense
-        outer = block.feed_forward.output_dense
-        yield from dense(f"{at}intermediate.dense", inner, inner.units, D)
-        yield from dense(f"{at}output.dense", outer, D, inner.units)
-        first, second = block.attention_residual, block.feed_forward_residual
-        yield from norm(f"{at}layernorm_before", first.norm, D)
-        yield from norm(f"{at}layernorm_after", second.norm, D)
-    yield from norm("layernorm", model.norm, D)
+        yield from _block_weights(f"encoder.layer.{i}.", block, D)
+    yield from norm_weights("layernorm", model.layer_norm, D)
     if model.head is not None:
-        yield from dense("classifier", model.head, model.head.units, D)
+        units = model.head.units
+        yield from dense_weights("classifier", model.head, units, D)
+
+
+def _block_weights(prefix, block, D):
+    """Yield each `Weight` of a block of ViT."""
+    names = (f"attention.{name}" for name in ("query", "key", "value"))
+    yield from attention_weights(
+        f"{prefix}attention.", names, block.self_attention, D
+    )
+    yield from feed_forward_weights(prefix, block.feed_forward, D)
+    first, second = block.attention_residual, block.feed_forward_residual
+    yield from norm_weights(f"{prefix}layernorm_before", first.norm, D)
+    yield from norm_weights(f"{prefix}layernorm_after", second.norm, D)

@@ -1,8 +1,8 @@
-"""A weight of ours and a tensor of theirs, paired, for both ways.
+"""Pair each weight of a model with a tensor of a published folder.
 
-Their kernels are (out, in), the transpose of ours, that of a convolution by
-patches (out, channels, height, width); and the heads stand side by side where
-ours have an axis of their own.
+A kernel of PyTorch is (out, in), the transpose of Keras's; that of a
+convolution is (out, channels, height, width); and the heads of an attention
+are side by side in one axis, where ours have an axis of their own.
 
 Shapes: D width, H heads, K head width.
 """
@@ -14,41 +14,56 @@ from keras import ops
 
 
 class Weight(typing.NamedTuple):
-    """Pair a weight of ours with a tensor of theirs."""
+    """A weight of a model and the published tensor that holds its values.
 
-    name: str  # theirs, without the model's prefix
-    variable: typing.Any  # ours
-    shape: tuple  # theirs
-    order: tuple = ()  # their axes, as ours stand, where that differs
+    Attributes:
+        name: str, name of the tensor, without the prefix of the model.
+        variable: `keras.Variable`.
+        shape: tuple, shape of the tensor.
+        axes: tuple, the axes of the tensor in the order of the variable.
+            Default (): the same order.
+    """
+
+    name: str
+    variable: typing.Any
+    shape: tuple
+    axes: tuple = ()
 
     def assign(self, x):
-        """Take the values of their tensor, a NumPy array."""
-        x = x.transpose(self.order) if self.order else x
+        """Assign the values of the tensor, a NumPy array, to the variable."""
+        x = x.transpose(self.axes) if self.axes else x
         self.variable.assign(x.reshape(self.variable.shape))
 
     def numpy(self):
-        """Give the values as their tensor has them."""
+        """Return the values of the variable in the layout of the tensor."""
         x = ops.convert_to_numpy(ops.cast(self.variable, "float32"))
-        if self.order:
-            x = x.reshape([self.shape[axis] for axis in self.order])
-            return x.transpose(np.argsort(self.order))
+        if self.axes:
+            x = x.reshape([self.shape[axis] for axis in self.axes])
+            return x.transpose(np.argsort(self.axes))
         return x.reshape(self.shape)
 
 
-def dense(name, layer, out, width):
-    """Give each `Weight` of a dense layer."""
-    yield Weight(f"{name}.weight", layer.kernel, (out, width), (1, 0))
-    yield Weight(f"{name}.bias", layer.bias, (out,))
+def dense_weights(name, layer, units, width):
+    """Yield each `Weight` of a dense layer, (width,) -> (units,)."""
+    yield Weight(f"{name}.weight", layer.kernel, (units, width), (1, 0))
+    yield Weight(f"{name}.bias", layer.bias, (units,))
 
 
-def norm(name, layer, D):
-    """Give each `Weight` of a norm."""
-    yield Weight(f"{name}.weight", layer.gamma, (D,))
-    yield Weight(f"{name}.bias", layer.beta, (D,))
+def norm_weights(name, layer, width):
+    """Yield each `Weight` of a layer normalization."""
+    yield Weight(f"{name}.weight", layer.gamma, (width,))
+    yield Weight(f"{name}.bias", layer.beta, (width,))
 
 
-def looks(at, names, attention, D):
-    """Give each `Weight` of an attention; `names` are of query, key, value."""
+def attention_weights(prefix, names, attention, D):
+    """Yield each `Weight` of a `MultiHeadAttention`.
+
+    Args:
+        prefix: str, of the names of all tensors.
+        names: three str, of query, key and value.
+        attention: `MultiHeadAttention`.
+        D: int, width.
+    """
     layers = (
         attention.query_dense,
         attention.key_dense,
@@ -56,5 +71,13 @@ def looks(at, names, attention, D):
         attention.output_dense,
     )
     for name, layer in zip((*names, "output.dense"), layers):
-        yield Weight(f"{at}{name}.weight", layer.kernel, (D, D), (1, 0))
-        yield Weight(f"{at}{name}.bias", layer.bias, (D,))
+        yield Weight(f"{prefix}{name}.weight", layer.kernel, (D, D), (1, 0))
+        yield Weight(f"{prefix}{name}.bias", layer.bias, (D,))
+
+
+def feed_forward_weights(prefix, feed_forward, D):
+    """Yield each `Weight` of a `FeedForward` of a BERT or a ViT."""
+    F = feed_forward.intermediate_dim
+    first, second = feed_forward.intermediate_dense, feed_forward.output_dense
+    yield from dense_weights(f"{prefix}intermediate.dense", first, F, D)
+    yield from dense_weights(f"{prefix}output.dense", second, D, F)

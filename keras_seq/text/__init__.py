@@ -10,6 +10,7 @@ tokens.
 
 from keras_seq.text.bert_tokenizer import BERTTokenizer
 from keras_seq.text.char_tokenizer import CharTokenizer
+from keras_seq.text.gpt2_tokenizer import GPT2Tokenizer
 from keras_seq.text.masked_lm_mask_generator import MaskedLMMaskGenerator
 from keras_seq.text.multi_segment_packer import MultiSegmentPacker
 from keras_seq.text.next_sentence import fill_texts, sentence_pairs
@@ -26,6 +27,7 @@ from keras_seq.text.wordpiece_tokenizer import WordPieceTokenizer
 __all__ = [
     "BERTTokenizer",
     "CharTokenizer",
+    "GPT2Tokenizer",
     "MaskedLMMaskGenerator",
     "MultiSegmentPacker",
     "SentencePieceTokenizer",

@@ -107,6 +107,11 @@ class MaskedLMMaskGenerator:
         seed=0,
     ):
         check_tokenizer(tokenizer)
+        if tokenizer.mask_id is None:
+            raise ValueError(
+                "`tokenizer` must have a mask token. "
+                f"Received tokenizer={tokenizer!r}."
+            )
         checks.positive(mask_selection_rate=mask_selection_rate)
         checks.fraction(mask_selection_rate=mask_selection_rate)
         checks.one_of(UNITS, unit=unit)

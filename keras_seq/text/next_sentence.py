@@ -53,15 +53,19 @@ def sentence_pairs(documents, seed=0):
     if len(documents) < 2:
         raise ValueError(
             "`documents` must be at least two with at least two texts. "
-            f"Received {len(documents)} of them."
+            f"Received {len(documents)} documents of that kind."
         )
+    return _pairs(documents, np.random.default_rng(seed))
+
+
+def _pairs(documents, rng):
+    """Draw the second text and the label of each first text."""
     first = [text for document in documents for text in document[:-1]]
     following = [text for document in documents for text in document[1:]]
     size = np.array([len(document) - 1 for document in documents])
     begin = np.repeat(np.cumsum(size) - size, size)  # of the document
     size = np.repeat(size, size)
 
-    rng = np.random.default_rng(seed)
     count = len(first)
     labels = rng.permutation(np.arange(count) % 2)
     # Any pair except those of the same document, which are skipped.

@@ -25,9 +25,8 @@ def align_tags(packer, words, tags, ignore_id=-100):
         packer: `MultiSegmentPacker`.
         words: list of B lists of str.
         tags: list of B lists of int, one tag for each word.
-        ignore_id: int, the tag of all other tokens, of special tokens and of
-            padding, which `TokenCrossEntropy(pad_id=-100)` ignores. Default
-            -100.
+        ignore_id: int, the tag of all other tokens, which
+            `TokenCrossEntropy(pad_id=-100)` ignores. Default -100.
     Returns:
         inputs: dict of `token_ids` and `segment_ids`, int32 (B, T).
         tags: int32 (B, T). Truncated words have no tag.

@@ -61,14 +61,21 @@ def span_to_tokens(packed, starts, ends, segment=1):
     low, high = offsets[..., 0], offsets[..., 1]
     inside = tf.convert_to_tensor(packed["segment_ids"]) == segment
     inside &= high > 0  # no special tokens
+    found = _covering(low, high, starts, ends, inside)
+    return found.numpy() if plain else found
+
+
+def _covering(low, high, starts, ends, inside):
+    """Find the first and the last token of each span: int32 (B, 2)."""
+    import tensorflow as tf
+
     last = tf.reduce_max(tf.where(inside, high, 0), axis=1, keepdims=True)
     inside &= (low < ends) & (high > starts)
     inside &= (starts < ends) & (ends <= last)
     inside = tf.cast(inside, tf.int32)
     first = tf.argmax(inside, axis=1, output_type=tf.int32)
     count = tf.reduce_sum(inside, axis=1)
-    found = tf.stack([first, first + tf.maximum(count - 1, 0)], axis=1)
-    return found.numpy() if plain else found
+    return tf.stack([first, first + tf.maximum(count - 1, 0)], axis=1)
 
 
 def _column(name, x, rows):
@@ -230,7 +237,7 @@ def _parts(packed, texts, spans, normal_form):
 
 
 def _offsets(packed):
-    """Return the offsets; raise a ValueError if there are none."""
+    """Return the offsets; raise a ValueError if they are missing."""
     if "offsets" not in packed:
         raise ValueError(
             "`packed` must have offsets: call the packer with `offsets=True`. "

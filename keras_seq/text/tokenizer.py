@@ -97,20 +97,22 @@ class Tokenizer(keras.layers.Layer):
         self.piece_names = np.array(names, dtype=object)
         self.piece_bytes = np.array([*map(to_bytes, names)], dtype=object)
         self.piece_bytes[self.unknown_id] = to_bytes(REPLACEMENT)
-        for silent in (self.pad_id, self.start_id, self.end_id, self.mask_id):
-            self.piece_bytes[silent] = b""
+        for special_id in self.special_ids():
+            if special_id != self.unknown_id or special_id == self.end_id:
+                self.piece_bytes[special_id] = b""
 
     def vocabulary_size(self):
         """Return the number of ids, special tokens included."""
         return len(self.piece_names)
 
     def special_ids(self):
-        """Return the five ids: padding, unknown, start, end and mask."""
-        names = ("pad_id", "unknown_id", "start_id", "end_id", "mask_id")
-        return [getattr(self, name) for name in names]
+        """Return the ids of padding, unknown, start, end and mask."""
+        ids = [self.pad_id, self.unknown_id, self.start_id, self.end_id]
+        ids = dict.fromkeys([*ids, self.mask_id])  # GPT-2: one, and no mask
+        return [special_id for special_id in ids if special_id is not None]
 
     def special_tokens(self):
-        """Return the five names, in the order of `special_ids`."""
+        """Return the names of the special tokens, as `special_ids`."""
         return self.piece_names[self.special_ids()].tolist()
 
     def tokenize(

@@ -7,7 +7,7 @@ from cases import images
 from keras import ops
 
 from keras_seq.models import ResNet, ViT
-from keras_seq.models.resnet import count_weights
+from keras_seq.models.resnet import count_params
 
 
 def numbers(x):
@@ -47,25 +47,25 @@ def by_hand(model, x):
     """Go through a ResNet as the chapter's equations say."""
 
     def function(part, x):
-        kernel = numbers(part.convolution.kernel)
-        return normed(convolved(x, kernel, part.stride), part.norm)
+        kernel = numbers(part.conv.kernel)
+        return normed(convolved(x, kernel, part.strides), part.batch_norm)
 
-    x = np.maximum(function(model.first, x), 0)
+    x = np.maximum(function(model.input_conv, x), 0)
     for block in model.blocks:
-        y = np.maximum(function(block.inner, x), 0)
-        y = function(block.outer, y)
+        y = np.maximum(function(block.conv_1, x), 0)
+        y = function(block.conv_2, y)
         around = np.zeros_like(y)
-        around[..., : x.shape[-1]] = x[:, :: block.stride, :: block.stride]
+        around[..., : x.shape[-1]] = x[:, :: block.strides, :: block.strides]
         x = np.maximum(around + y, 0)
     kernel, bias = map(numbers, model.head.weights)
     return x.mean(axis=(1, 2)) @ kernel + bias
 
 
-@pytest.mark.parametrize("first_stride", [1, 2, 3])
+@pytest.mark.parametrize("input_strides", [1, 2, 3])
 @pytest.mark.parametrize("size", [(6, 7), (1, 1)])
-def test_logits_are_those_of_the_equations(size, first_stride):
+def test_logits_are_those_of_the_equations(size, input_strides):
     model = ResNet(
-        7, (3, 5), num_blocks=2, first_stride=first_stride, channels=2
+        7, (3, 5), num_blocks=2, input_strides=input_strides, channels=2
     )
     model.build()
     draw = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
 
 @pytest.mark.parametrize("size", [(None, None), (None, 15)])
 def test_it_may_be_told_of_images_of_unknown_size(size):
-    model = ResNet(7, (3, 5, 5), num_blocks=1, first_stride=2, channels=2)
+    model = ResNet(7, (3, 5, 5), num_blocks=1, input_strides=2, channels=2)
     inputs = keras.Input((*size, 2))
     around = keras.Model(inputs, model(inputs))
     for H in (6, 7, 9):
@@ -116,7 +116,7 @@ def test_weights_counted_are_those_that_are_there(filters, num_blocks):
     model = ResNet(7, filters, num_blocks=num_blocks, channels=2)
     model.build()
     there = sum(np.prod(weight.shape) for weight in model.trainable_weights)
-    assert count_weights(7, filters, num_blocks, 2) == there
+    assert count_params(7, filters, num_blocks, 2) == there
 
 
 @pytest.mark.parametrize("units, near", [(24, 0.04), (96, 0.02), (192, 0.01)])
@@ -124,34 +124,36 @@ def test_it_matches_the_weights_of_a_vit(units, near):
     vit = ViT(10, units, image_size=8, patch_size=2, channels=1)
     vit.build()
     wanted = vit.count_params()
-    model = ResNet.matching(wanted, 10, channels=1)
+    model = ResNet.from_param_count(wanted, 10, channels=1)
     options = {name: model.config[name] for name in ("filters", "num_blocks")}
-    found = count_weights(10, channels=1, **options)
+    found = count_params(10, channels=1, **options)
     assert abs(found / wanted - 1) < near
 
 
 def test_no_match_is_smaller_than_the_smallest():
-    least = count_weights(10, (1, 2, 4), num_blocks=3, channels=3)
-    assert ResNet.matching(least, 10).config["filters"] == (1, 2, 4)
-    with pytest.raises(ValueError, match=f"`count` must be at least {least}"):
-        ResNet.matching(least - 1, 10)
+    least = count_params(10, (1, 2, 4), num_blocks=3, channels=3)
+    assert ResNet.from_param_count(least, 10).config["filters"] == (1, 2, 4)
+    with pytest.raises(
+        ValueError, match=f"`param_count` must be at least {least}"
+    ):
+        ResNet.from_param_count(least - 1, 10)
 
 
 def test_a_match_may_begin_with_every_second_pixel():
-    model = ResNet.matching(50_000, 7, first_stride=2, channels=2)
+    model = ResNet.from_param_count(50_000, 7, input_strides=2, channels=2)
     assert model.config == {
-        **ResNet.matching(50_000, 7, channels=2).config,
-        "first_stride": 2,
+        **ResNet.from_param_count(50_000, 7, channels=2).config,
+        "input_strides": 2,
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["count", "num_classes", "num_blocks", "first_stride"]
+    "name", ["param_count", "num_classes", "num_blocks", "input_strides"]
 )
 def test_a_match_of_nothing_is_refused(name):
-    good = {"count": 1000, "num_classes": 10, "num_blocks": 1}
+    good = {"param_count": 1000, "num_classes": 10, "num_blocks": 1}
     with pytest.raises(ValueError, match=f"`{name}`"):
-        ResNet.matching(**{**good, name: 0})
+        ResNet.from_param_count(**{**good, name: 0})
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 15, 3), (3, 6, 15)])

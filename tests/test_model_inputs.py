@@ -1,0 +1,146 @@
+"""Every Transformer computes only what is asked for, and names bad inputs."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from cases import CASES, sentences, texts
+from keras import ops
+
+from keras_seq.layers import MultiHeadAttention, TokenEmbedding
+from keras_seq.models import (
+    BERT,
+    BERTPretrainer,
+    MaskedLMHead,
+    Transformer,
+    ViT,
+)
+
+WITH_ATTENTION = ("BERT", "GPT", "Transformer", "ViT")
+every_model = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in WITH_ATTENTION], ids=repr
+)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """List for each call of an attention layer whether it returns weights."""
+    found, call = [], MultiHeadAttention.call
+
+    @functools.wraps(call)
+    def spy(self, *args, **kwargs):
+        found.append(kwargs.get("return_attention_scores", False))
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(MultiHeadAttention, "call", spy)
+    return found
+
+
+@every_model
+def test_attention_weights_are_returned_only_if_asked_for(case, asked):
+    model = case.make()
+    model(case.inputs())
+    assert asked and not any(asked)
+    asked.clear()
+    outputs, weights = model(case.inputs(), return_attention_scores=True)
+    assert asked and all(asked)
+    assert len(keras.tree.flatten(weights)) == len(asked)
+    expected = keras.tree.flatten(model(case.inputs()))
+    for a, b in zip(keras.tree.flatten(outputs), expected):
+        a, b = (ops.convert_to_numpy(x) for x in (a, b))
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_the_vectors_of_a_vit_need_no_attention_weights(asked):
+    model = ViT(5, 8, image_size=6, patch_size=3, num_layers=2)
+    vectors = model.encode(np.zeros((2, 6, 6, 3), "float32"))
+    assert tuple(vectors.shape) == (2, 5, 8)
+    assert asked and not any(asked)
+
+
+@every_model
+def test_a_called_model_has_a_summary(case):
+    model, lines = case.make(), []
+    model(case.inputs())
+    model.summary(print_fn=lambda line, **_: lines.append(line))
+    assert "Total params" in "".join(lines)
+
+
+@every_model
+def test_a_second_positional_input_is_named(case):
+    model, x = case.make(), case.inputs()
+    second = np.ones((3, 5), "int32")
+    with pytest.raises(ValueError, match="return_attention_scores"):
+        model(x, second)
+
+
+@pytest.mark.parametrize(
+    "inputs, received",
+    [
+        ({"input_ids": texts()["token_ids"]}, "input_ids"),
+        ([texts()["token_ids"], texts()["segment_ids"]], "list"),
+    ],
+)
+def test_an_input_of_bert_without_token_ids_is_named(inputs, received):
+    for model in (BERT(13, 8), BERTPretrainer(BERT(13, 8))):
+        with pytest.raises(ValueError, match=f"token_ids(?s:.*){received}"):
+            model(inputs)
+
+
+def test_a_transformer_needs_source_and_target():
+    source, target = sentences()["source"], sentences()["target"]
+    model = Transformer(13, 13, 8, num_layers=1)
+    for inputs, received in (
+        ({"source": source}, "source"),
+        ([source, target], "list"),
+    ):
+        rule = 'dict with the keys "source" and "target"'
+        with pytest.raises(ValueError, match=f"{rule}(?s:.*){received}"):
+            model(inputs)
+
+
+def test_a_transformer_is_not_fitted_without_a_target():
+    source, target = sentences()["source"], sentences()["target"]
+    model = Transformer(13, 13, 8, num_layers=1)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match='"source" and "target"'):
+        model.fit({"source": source}, target, verbose=0)
+
+
+def test_a_mask_that_is_not_there_cannot_be_filled():
+    model = BERTPretrainer(BERT(13, 8, num_layers=1))
+    with pytest.raises(ValueError, match="mask_id=4"):
+        model.fill_mask(np.array([[2, 11, 3]]), mask_id=4)
+    assert model.fill_mask(np.array([[2, 11, 3]]), mask_id=11)[0].size == 5
+
+
+# The heads of BERT as layers of their own.
+
+
+def test_a_masked_lm_head_gathers_its_positions():
+    head = MaskedLMHead(13, activation="softmax")
+    x = np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
+    positions = np.array([[1, 4], [0, 0], [3, 2]])
+    every = ops.convert_to_numpy(head(x))
+    some = ops.convert_to_numpy(head(x, positions))
+    expected = every[np.arange(3)[:, None], positions]
+    np.testing.assert_allclose(some, expected, atol=1e-6)
+    np.testing.assert_allclose(some.sum(-1), 1.0, atol=1e-5)
+
+
+def test_a_masked_lm_head_is_tied_to_an_embedding(tmp_path):
+    ids = keras.Input((None,), dtype="int32")
+    embedding = TokenEmbedding(13, 7)
+    head = MaskedLMHead(token_embedding=embedding)
+    model = keras.Model(ids, head(embedding(ids)))
+    dense, norm, bias = 7 * 7 + 7, 2 * 7, 13
+    assert model.count_params() == 13 * 7 + dense + norm + bias
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.count_params() == model.count_params()
+    x = np.array([[3, 1, 2]])
+    a, b = (ops.convert_to_numpy(m(x)) for m in (model, again))
+    assert np.array_equal(a, b)
+    with pytest.raises(ValueError, match="vocabulary_size"):
+        MaskedLMHead(17, token_embedding=embedding)
