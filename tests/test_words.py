@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import inspect
 import io
 import pathlib
 import re
@@ -21,30 +22,18 @@ EXAMPLES = [
     *("layers", "models", "generation", "text", "training", "evaluation"),
 ]
 
-ATTENTION_LAYERS = [
-    f"layers/{name}.py"
-    for name in (
-        *("attention", "multi_head_attention", "cached_multi_head_attention"),
-        *("feed_forward", "position_encoding", "transformer_decoder"),
-        "patches",
-    )
+# Files that are not converted yet, and for which test. Every list must be
+# empty in the end.
+BLOCKS = ["cached_multi_head_attention", "feed_forward", "position_encoding"]
+BLOCKS += [
+    *("multi_head_attention", "transformer_decoder", "attention", "patches"),
 ]
-ATTENTION_CLASSES = [
-    f"layers/{name}"
-    for name in (
-        *("AdditiveAttention", "LuongAttention", "FeedForward"),
-        *("PositionEmbedding", "SinePositionEncoding"),
-        *("sinusoidal_positions", "sinusoidal_positions_2d"),
-    )
-]
-# Files and folders that are not converted yet, and for which test. Every list
-# must be empty in the end.
 TODO = {
-    "words": [*ATTENTION_LAYERS, "text", "data", "tasks"],
-    "terms": [*ATTENTION_LAYERS, "text"],
-    "lengths": [*ATTENTION_LAYERS, "text", "data"],
-    "plain": ["text"],
-    "examples": [*ATTENTION_CLASSES, "text"],
+    "words": [f"layers/{name}.py" for name in BLOCKS],
+    "terms": [f"layers/{name}.py" for name in BLOCKS],
+    "lengths": [f"layers/{name}.py" for name in BLOCKS],
+    "plain": [],
+    "examples": [],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -55,22 +44,31 @@ RETIRED = [
     *("package_docs", "python_docs", "written_dates", "cldr_names"),
     *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
     *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
-    *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
-    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
-        "what is (?-i:none)",
-        "(?:is|are|be) (?-i:none)",
-        "(?<!there )is no",
-        "(?<!there )are no",
-        "the like",
+        "looks? (?:at|around|inside|back)",
+        "looked(?! up)",
+        "go around",
+        "goes round",
     ),
+    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
+    *("what is (?-i:none)", "(?<!there )(?:is|are|be) (?-i:none)", "the like"),
+    r"(?:is|are) no `?(?:int|float|number|str|bool|list|dict|model|array)",
+    r"(?:is|are) no `?keras",
     *("such(?! as)", "refuses?", "refused", "give odds", "odds"),
     *("lay a mask", "hidden words?", "is dear", "commonest", "likeliest"),
     *("small network of a block", "what comes in", "at hand", "of yours"),
     *("asks? for", "asked", "wants?", "wishes", "knows?", "known to"),
 ]
 # Allowed: file -> the phrases that are removed before the search.
-ALLOWED = {}
+ALLOWED = {
+    "data/data_files.py": ["no/such.txt"],  # a path
+    "data/date_tagging.py": ["Nobody remembers"],  # a generated sentence
+    # The name of a method of the tokenizer, beside `transformers`'.
+    "text/bert_tokenizer.py": ["from_huggingface"],
+    "text/bert_tokenizer_files.py": ["from_huggingface"],
+    "text/gpt2_tokenizer.py": ["from_huggingface"],
+    "text/gpt2_tokenizer_files.py": ["from_huggingface"],
+}
 
 # The technical terms of the glossary, in the files where a reader expects them.
 TERMS = {
@@ -270,8 +268,10 @@ def names_for_examples():
 @every_public
 def test_every_public_name_has_an_example_that_runs(name):
     skip_unconverted("examples", name.replace(".", "/"))
-    text = PUBLIC[name].__doc__
+    text = inspect.cleandoc(PUBLIC[name].__doc__)
     assert "Example:" in text
+    # doctest reads the expected output up to a blank line.
+    text = re.sub(r"\n(?=\S)", "\n\n", text)
     example = doctest.DocTestParser().get_doctest(
         text, names_for_examples(), name, name, 0
     )
