@@ -1,4 +1,4 @@
-"""Text in, text out: a SavedModel says what Python says, anywhere."""
+"""Exported text models return the strings of Python, in any process."""
 
 import dataclasses
 import io
@@ -34,11 +34,11 @@ TEXTS = [
     "",
     "내일 시간 있어?",
     "강아지 🙂👍🏽 cat",
-    " ".join(["dog park"] * 100),  # 200 words
+    " ".join(["dog park"] * 40),  # 80 words
     b"\xff\xfe dog \xec\x95",
     "a\0b\n\tc",
 ]
-# Texts that are asked about alone; XLA compiles each length anew.
+# Texts that are also sent alone; XLA compiles each length anew.
 ALONE = (1, 2, 4, 5) if BACKEND == "tensorflow" else (2, 4)
 LENGTH = 7
 LABELS = ["나쁨", "good", "🙂"]
@@ -46,7 +46,7 @@ NEEDS = "needs tensorflow-text and sentencepiece"
 
 
 def tokenizers():
-    """Make the two, with the same number of ids, to be each other's."""
+    """Make two tokenizers with about the same number of ids."""
     pytest.importorskip("tensorflow_text", reason=NEEDS)
     pytest.importorskip("sentencepiece", reason=NEEDS)
     pieces = SentencePieceTokenizer.train(CORPUS * 3, 331)
@@ -64,7 +64,7 @@ class Case:
     options: dict = dataclasses.field(default_factory=dict)
 
 
-LOOK = {"attention": True}
+ATTENTION = {"attention": True}
 CASES = {
     "lm": Case("RecurrentLM", "char", "char", Greedy(repetition_penalty=1.3)),
     "lm_drawn": Case("RecurrentLM", "char", "char", Sampling(seed=2**31 + 5)),
@@ -80,22 +80,22 @@ CASES = {
         "pieces",
         "char",
         BeamSearch(3, coverage_penalty=0.2),
-        {**LOOK, "source_end": True},
+        {**ATTENTION, "source_end": True},
     ),
-    "luong": Case("LuongSeq2Seq", "pieces", "pieces", Greedy(), LOOK),
+    "luong": Case("LuongSeq2Seq", "pieces", "pieces", Greedy(), ATTENTION),
     "transformer": Case(
         "Transformer",
         "pieces",
         "pieces",
         BeamSearch(2, no_repeat_ngram_size=1),
-        LOOK,
+        ATTENTION,
     ),
     "gpt": Case("GPT", "char", "char", Greedy(no_repeat_ngram_size=1)),
 }
 
 
 def built(name, source, target):
-    """Make a small model that has something to say."""
+    """Make a small model of random weights, whose answers differ."""
     made = getattr(keras_seq.models, name)
     ids = np.ones((2, 3), "int32")
     small = {"num_heads": 2, "num_layers": 2}
@@ -117,8 +117,8 @@ def built(name, source, target):
     return model
 
 
-class House:
-    """Every case exported, and answered in a process of its own."""
+class Exports:
+    """Every case, exported and run in another process."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -147,16 +147,16 @@ class House:
         """Tokenize, generate, detokenize: strings and `Generated`."""
         case, (source, target) = CASES[name], self.pair(name)
         ids = source.tokenize(texts, end=case.options.get("source_end", False))
-        said = keras_seq.generation.generate(
+        found = keras_seq.generation.generate(
             self.models[name],
             ids,
             case.sampler,
             max_length=LENGTH,
             end_id=case.options.get("end_id", target.end_id),
         )
-        rows = np.reshape(said.ids, (-1, LENGTH))
+        rows = np.reshape(found.ids, (-1, LENGTH))
         strings = np.array(target.detokenize(rows), dtype=object)
-        return strings.reshape(said.ids.shape[:-1]).tolist(), said
+        return strings.reshape(found.ids.shape[:-1]).tolist(), found
 
 
 def raw(text):
@@ -208,10 +208,10 @@ def answer_elsewhere(folder):
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def exports(tmp_path_factory):
     if BACKEND == "torch":
         pytest.skip("Keras writes no SavedModel from PyTorch")
-    return House(tmp_path_factory.mktemp("exports"))
+    return Exports(tmp_path_factory.mktemp("exports"))
 
 
 same_draws = {
@@ -227,16 +227,16 @@ same_draws = {
 
 
 @pytest.mark.parametrize("name", same_draws.values())
-def test_64_texts_give_the_strings_of_python(house, name):
-    answer = house.answers[name][0]
-    strings, said = house.in_python(name, many())
+def test_64_texts_give_the_strings_of_python(exports, name):
+    answer = exports.answers[name][0]
+    strings, found = exports.in_python(name, many())
     assert answer["text"] == strings
     assert len({str(string) for string in strings}) > 3
-    assert np.allclose(answer["score"], said.scores, rtol=1e-4, atol=1e-3)
+    assert np.allclose(answer["score"], found.scores, rtol=1e-4, atol=1e-3)
 
 
-def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
-    tokenizer = house.tokenizers["char"]
+def test_a_text_longer_than_the_context_is_an_error(exports, tmp_path):
+    tokenizer = exports.tokenizers["char"]
     model = keras_seq.models.GPT(
         tokenizer.vocabulary_size(),
         8,
@@ -254,8 +254,8 @@ def test_a_text_longer_than_can_be_read_is_an_error(house, tmp_path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_text_alone_gets_the_answer_it_gets_among_others(house, name):
-    among, *alone, _ = house.answers[name]
+def test_a_text_alone_gets_the_answer_it_gets_in_a_batch(exports, name):
+    among, *alone, _ = exports.answers[name]
     if not isinstance(CASES[name].sampler, Sampling):  # a draw for each row
         strings = [a["text"][0] for a in alone]
         assert strings == [among["text"][i] for i in ALONE]
@@ -265,35 +265,35 @@ def test_a_text_alone_gets_the_answer_it_gets_among_others(house, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_text_gives_no_answer(house, name):
-    shapes = house.answers[name][-1]
+def test_an_empty_batch_gives_empty_outputs(exports, name):
+    shapes = exports.answers[name][-1]
     assert {shape[0] for shape in shapes.values()} == {0}
 
 
 @pytest.mark.parametrize(
     "name", [name for name in CASES if CASES[name].options.get("attention")]
 )
-def test_alignments_come_with_their_tokens(house, name):
-    answer = house.answers[name][0]
-    source, target = house.pair(name)
-    _, said = house.in_python(name, many())
-    assert np.allclose(answer["attention"], said.attention, atol=1e-3)
+def test_attention_comes_with_its_tokens(exports, name):
+    answer = exports.answers[name][0]
+    source, target = exports.pair(name)
+    _, found = exports.in_python(name, many())
+    assert np.allclose(answer["attention"], found.attention, atol=1e-3)
     ids = source.tokenize(many(), end=name == "bahdanau")
     assert answer["source_tokens"] == source.tokens(ids)
-    assert answer["target_tokens"] == target.tokens(said.ids)
+    assert answer["target_tokens"] == target.tokens(found.ids)
     weights = np.array(answer["attention"])  # (B, L, S)
     assert weights.shape == (64, LENGTH, ids.shape[1])
     padding = (ids == 0) & (ids.sum(axis=1, keepdims=True) > 0)
     assert not weights[np.broadcast_to(padding[:, None], weights.shape)].any()
 
 
-def test_an_answer_without_attention_is_text_and_score(house):
+def test_outputs_without_attention_are_text_and_score(exports):
     for name in ("lm", "seq2seq"):
-        assert set(house.answers[name][0]) == {"text", "score"}
+        assert set(exports.answers[name][0]) == {"text", "score"}
 
 
-def test_all_hypotheses_can_be_had(house):
-    answer = house.answers["seq2seq"][0]
+def test_all_beams_can_be_returned(exports):
+    answer = exports.answers["seq2seq"][0]
     assert np.shape(answer["text"]) == np.shape(answer["score"]) == (64, 2)
 
 
@@ -309,7 +309,7 @@ def tiny(**options):
 
 
 @needs_export
-def test_a_draw_without_a_seed_is_another_in_each_server(tmp_path):
+def test_sampling_without_a_seed_differs_in_each_server(tmp_path):
     model, options = tiny()
     export.export_text_model(model, tmp_path, sampler=Sampling(), **options)
     first, second = (export.run(tmp_path, ["a"] * 31) for _ in range(2))
@@ -324,9 +324,9 @@ def test_half_precision_is_exported(tmp_path):
     export.export_text_model(model, tmp_path, **options)
     alone, among, _ = export.run(tmp_path, ["ab", "ab", "abcab" * 5])
     ids = options["source_tokenizer"].tokenize(["ab"])
-    said = keras_seq.generation.generate(model, ids, max_length=19, end_id=3)
+    found = keras_seq.generation.generate(model, ids, max_length=19, end_id=3)
     assert among == alone
-    assert alone["score"] == pytest.approx(said.scores[0], rel=0.02)
+    assert alone["score"] == pytest.approx(found.scores[0], rel=0.02)
 
 
 def classifier(tokenizer):
@@ -357,8 +357,8 @@ def test_a_classifier_gives_label_and_probabilities(tmp_path):
 # The command line.
 
 
-def test_show_names_what_goes_in_and_out(house, capsys):
-    export.main(["show", str(house.folder / "luong")])
+def test_show_lists_inputs_and_outputs(exports, capsys):
+    export.main(["show", str(exports.folder / "luong")])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "serving_default"
     assert "  input  text: string (None,)" in lines
@@ -368,31 +368,31 @@ def test_show_names_what_goes_in_and_out(house, capsys):
     assert "NormalizeUTF8" in lines[-1] and "SentencepieceOp" in lines[-1]
 
 
-def test_run_prints_an_object_for_each_text(house, capsys):
+def test_run_prints_an_object_for_each_text(exports, capsys):
     texts = ["강아지 🙂", ""]
     given = [arg for text in texts for arg in ("--text", text)]
-    export.main(["run", str(house.folder / "luong"), *given])
+    export.main(["run", str(exports.folder / "luong"), *given])
     lines = capsys.readouterr().out.splitlines()
     answers = [json.loads(line) for line in lines]
-    assert [answer["text"] for answer in answers] == house.in_python(
+    assert [answer["text"] for answer in answers] == exports.in_python(
         "luong", texts
     )[0]
     assert set(answers[0]) == {"text", "score"}
 
 
-def test_run_reads_lines_that_are_no_utf_8(house, capsys, monkeypatch):
+def test_run_reads_lines_that_are_not_utf_8(exports, capsys, monkeypatch):
     lines = b"dog\n\xff\xfe\r\n\nlast"
     stdin = io.TextIOWrapper(io.BytesIO(lines))
     monkeypatch.setattr(sys, "stdin", stdin)
-    export.main(["run", str(house.folder / "seq2seq")])
+    export.main(["run", str(exports.folder / "seq2seq")])
     printed = capsys.readouterr().out.splitlines()
-    strings, _ = house.in_python("seq2seq", lines.splitlines())
+    strings, _ = exports.in_python("seq2seq", lines.splitlines())
     assert [json.loads(line)["text"] for line in printed] == strings
 
 
-def test_the_module_runs_where_stdout_is_ascii(house):
+def test_the_module_runs_where_stdout_is_ascii(exports):
     run = [sys.executable, "-m", "keras_seq.export", "run"]
-    run += [str(house.folder / "lm"), "--text", "강아지"]
+    run += [str(exports.folder / "lm"), "--text", "강아지"]
     env = {"PYTHONIOENCODING": "ascii", "KERAS_BACKEND": BACKEND}
     done = subprocess.run(run, capture_output=True, env=os.environ | env)
     assert done.returncode == 0, done.stderr.decode()
@@ -418,11 +418,11 @@ def test_the_portable_top_k_is_that_of_keras(k):
         assert np.array_equal(ours, theirs)
 
 
-# What is refused.
+# Invalid arguments.
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")
-def test_pytorch_is_told_what_to_do(tmp_path):
+def test_the_error_on_pytorch_explains_the_way(tmp_path):
     model, options = tiny()
     with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
         export.export_text_model(model, tmp_path, **options)
@@ -440,21 +440,21 @@ def test_pytorch_is_told_what_to_do(tmp_path):
         ({"attention": True}, "`attention`"),
     ],
 )
-def test_bad_arguments_are_refused_by_name(tmp_path, bad, message):
+def test_an_invalid_argument_is_named(tmp_path, bad, message):
     model, options = tiny()
     with pytest.raises(ValueError, match=message):
         export.export_text_model(model, tmp_path, **{**options, **bad})
 
 
 @needs_export
-def test_a_model_that_reads_padding_is_refused(tmp_path):
+def test_a_model_without_padding_is_an_error(tmp_path):
     model, options = tiny(pad_id=None)
     with pytest.raises(ValueError, match="pad_id=None"):
         export.export_text_model(model, tmp_path, **options)
 
 
 @needs_export
-def test_a_model_must_be_built_and_speak(tmp_path):
+def test_a_model_must_be_built_and_generate(tmp_path):
     _, options = tiny()
     model = keras_seq.models.RecurrentLM(8, 5)
     with pytest.raises(ValueError, match="not built"):
@@ -483,12 +483,12 @@ def test_labels_must_be_one_for_each_class(tmp_path):
 
 
 @pytest.mark.parametrize("texts", [None, 5, "a", iter(["a"]), [1], {"a": 1}])
-def test_texts_to_be_answered_are_lists_of_them(texts):
+def test_texts_must_be_lists_of_str(texts):
     with pytest.raises(ValueError, match="`texts` must be a list of str"):
         check_texts(texts)
 
 
-def test_half_a_letter_is_asked_as_none():
+def test_a_lone_surrogate_becomes_the_replacement_character():
     assert check_texts(["a\ud800", b"b"]) == {"text": ["a\ufffd", b"b"]}
 
 
@@ -500,16 +500,16 @@ def test_a_damaged_export_is_named(tmp_path):
 
 @needs_export
 @pytest.mark.parametrize("texts", ["abc", [1, 2]])
-@pytest.mark.parametrize("ask", [export.run, export.run_alone])
-def test_what_is_no_list_of_texts_is_refused(house, ask, texts):
+@pytest.mark.parametrize("run", [export.run, export.run_alone])
+def test_run_validates_its_texts(exports, run, texts):
     with pytest.raises(ValueError, match="`texts`"):
-        ask(house.folder / "lm", texts)
+        run(exports.folder / "lm", texts)
 
 
 @needs_export
-def test_a_bare_process_answers_as_this_one(house):
+def test_a_bare_process_gives_the_same_answers(exports):
     texts = ["강아지 🙂", "", "Are you free tomorrow?"]
-    path = house.folder / "seq2seq"
+    path = exports.folder / "seq2seq"
     here = [answer["text"] for answer in export.run(path, texts)]
     assert export.run_alone(path, texts) == here
 
@@ -523,7 +523,7 @@ def test_a_bare_process_answers_as_this_one(house):
         ({"end_id": -1}, "end_id"),
     ],
 )
-def test_what_generate_refuses_is_not_exported(tmp_path, bad, name):
+def test_sampler_and_end_token_are_validated(tmp_path, bad, name):
     model, options = tiny()
     with pytest.raises(ValueError, match=f"`{name}`"):
         export.export_text_model(model, tmp_path, **{**options, **bad})

@@ -1,4 +1,4 @@
-"""Image classifiers, exported three times: their answers are Python's."""
+"""Exported image classifiers return the answers of Python."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ def built(kind):
     return model
 
 
-def said(model, images):
+def expected(model, images):
     x = ops.image.resize(images.astype("float32") / 255, SIZE)
     x = (x - np.array(SCALE["mean"], "float32")) / SCALE["std"]
     return ops.convert_to_numpy(ops.softmax(model(x)))
@@ -62,7 +62,7 @@ NAMES = {
     "kind, format",
     [*(("ViT", format) for format in NAMES), ("ResNet", "onnx")],
 )
-def test_a_bare_process_says_what_python_says(tmp_path, kind, format):
+def test_a_bare_process_gives_the_same_probabilities(tmp_path, kind, format):
     if format != "tf_saved_model" and BACKEND != "tensorflow":
         pytest.skip(f"{format} is written on TensorFlow alone")
     if format == "onnx":
@@ -71,13 +71,13 @@ def test_a_bare_process_says_what_python_says(tmp_path, kind, format):
     model = built(kind)
     path = write(model, tmp_path / NAMES[format], format)
     sizes = [(17, 7)] if format != "onnx" else [SIZE, (17, 7), (3, 3)]
-    for size in sizes:  # TensorFlow takes its time to be imported
+    for size in sizes:  # importing TensorFlow takes seconds
         images = pixels(*size)
         found = export.run_images_alone(path, images)
-        np.testing.assert_allclose(found, said(model, images), atol=1e-5)
+        np.testing.assert_allclose(found, expected(model, images), atol=1e-5)
 
 
-def test_a_saved_model_names_the_class(tmp_path):
+def test_a_saved_model_returns_the_name_of_the_class(tmp_path):
     import tensorflow as tf
 
     model, images = built("ViT"), pixels(11, 13)
@@ -85,9 +85,9 @@ def test_a_saved_model_names_the_class(tmp_path):
     served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
     found = served(images=tf.constant(images))
     names = [name.decode() for name in found["label"].numpy()]
-    assert names == [LABELS[n] for n in said(model, images).argmax(axis=1)]
+    assert names == [LABELS[n] for n in expected(model, images).argmax(axis=1)]
     one = served(images=tf.constant(images[:1, :3]))["probabilities"]
-    np.testing.assert_allclose(one, said(model, images[:1, :3]), atol=1e-5)
+    np.testing.assert_allclose(one, expected(model, images[:1, :3]), atol=1e-5)
     none = served(images=tf.zeros((0, 3, 3, 2), tf.uint8))
     assert none["probabilities"].shape == (0, 3)
 
@@ -110,7 +110,7 @@ def test_a_saved_model_names_the_class(tmp_path):
         ("no two alike", {"labels": ["a", "b", "a"]}),
     ],
 )
-def test_what_cannot_be_written_is_refused(tmp_path, name, change):
+def test_an_invalid_argument_is_named(tmp_path, name, change):
     usual = {"labels": LABELS, "image_size": SIZE, "channels": 2}
     with pytest.raises(ValueError, match=name):
         export.export_image_classifier(
@@ -119,7 +119,7 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, change):
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
-def test_half_precision_goes_into_no_file(tmp_path, format):
+def test_half_precision_cannot_be_written_to_a_file(tmp_path, format):
     model = ResNet(3, (3, 5), channels=2, dtype="mixed_bfloat16")
     model.build()
     match = "`model` must compute in float32"
@@ -132,17 +132,17 @@ def test_half_precision_goes_into_no_file(tmp_path, format):
 
 
 @pytest.mark.tensorflow_only
-def test_a_file_has_the_name_of_its_format(tmp_path):
+def test_the_suffix_must_be_that_of_the_format(tmp_path):
     with pytest.raises(ValueError, match="`path` must end in .onnx"):
         write(built("ResNet"), tmp_path / "m.tflite", "onnx")
 
 
-def test_a_model_without_weights_is_refused(tmp_path):
+def test_a_model_must_be_built(tmp_path):
     with pytest.raises(ValueError, match="built"):
         write(ResNet(3, (3, 5), channels=2), tmp_path)
 
 
-def test_only_pixels_are_classified_alone(tmp_path):
+def test_run_images_alone_validates_its_images(tmp_path):
     with pytest.raises(ValueError, match="`images` must be uint8"):
         export.run_images_alone(tmp_path, np.zeros((2, 3, 3, 2)))
     with pytest.raises(RuntimeError, match="The process failed"):

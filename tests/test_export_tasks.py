@@ -1,6 +1,6 @@
-"""What was fine-tuned, exported: its answers are those of Python.
+"""Exported fine-tuned BERTs return the answers of Python.
 
-The span model is asked in a bare process too.
+The span model runs in a bare process too.
 """
 
 import keras
@@ -48,7 +48,7 @@ def packer():
 
 
 def built(kind, packer, *options):
-    """Make a small model with opinions."""
+    """Make a small model of random weights, whose answers differ."""
     keras.utils.set_random_seed(3)
     bert = BERT(
         packer.tokenizer.vocabulary_size(),
@@ -129,14 +129,14 @@ def test_a_span_model_answers_from_the_text(tmp_path, packer):
     inputs = {name: packed[name] for name in ("token_ids", "segment_ids")}
     ends = model(inputs)
     spans = numbers(best_span(ends["start"], ends["end"], max_length=3))
-    said = tokens_to_text(packed, TEXTS, spans)
-    assert [answer["answer"] for answer in answers] == said
-    assert any(said)
+    expected = tokens_to_text(packed, TEXTS, spans)
+    assert [answer["answer"] for answer in answers] == expected
+    assert any(expected)
     assert all(answer["score"] <= 0 for answer in answers)
-    assert export.run_alone(tmp_path, columns, "answer") == said
+    assert export.run_alone(tmp_path, columns, "answer") == expected
 
 
-def test_a_row_longer_than_the_model_reads_is_an_error(tmp_path, packer):
+def test_a_row_longer_than_the_context_is_an_error(tmp_path, packer):
     model = built(BERTClassifier, packer, 2)
     export.export_bert_classifier(
         model,
@@ -149,7 +149,7 @@ def test_a_row_longer_than_the_model_reads_is_an_error(tmp_path, packer):
         export.run(tmp_path, TEXTS)
 
 
-def test_what_cannot_be_exported_is_named(tmp_path, packer):
+def test_an_invalid_argument_is_named(tmp_path, packer):
     model = built(BERTTagger, packer, 2)
     options = {"packer": packer, "labels": ["a", "b"]}
     with pytest.raises(ValueError, match="BERTClassifier"):

@@ -82,11 +82,11 @@ def test_future_tokens_cannot_change_the_past(model):
 
 def test_a_row_of_padding_gives_no_nan(model):
     assert np.isfinite(logits(model, np.zeros_like(ids()))).all()
-    spoken = generate(model, np.zeros_like(ids()), max_length=3)
-    assert np.isfinite(spoken.scores).all()
+    found = generate(model, np.zeros_like(ids()), max_length=3)
+    assert np.isfinite(found.scores).all()
 
 
-def test_steps_give_the_logits_of_the_whole(model):
+def test_step_logits_equal_the_logits_of_the_whole_sequence(model):
     x = np.abs(ids()) + (ids() == 0)
     whole = logits(model, x)
     token, state = model.start(x[:, :1])
@@ -98,8 +98,8 @@ def test_steps_give_the_logits_of_the_whole(model):
         token = x[:, min(t + 1, LENGTH - 1)]
 
 
-def spoken_by_hand(model, row, length, end_id=None):
-    """Feed the growing prefix again and again; the slow, plain way."""
+def greedy_by_hand(model, row, length, end_id=None):
+    """Feed the growing prefix at each step."""
     row, new, score = [t for t in row if t], [], 0.0
     for _ in range(length):
         y = logits(model, np.array([row + new]))[0, -1].astype("float64")
@@ -111,28 +111,28 @@ def spoken_by_hand(model, row, length, end_id=None):
     return new + [0] * (length - len(new)), score
 
 
-def test_greedy_equals_the_growing_prefix(model):
+def test_greedy_decoding_equals_the_growing_prefix(model):
     if is_half(model):
         pytest.skip("bfloat16 ties are broken by the order of the sums")
-    spoken = generate(model, ids(), max_length=4)
-    for row, new, score in zip(ids(), spoken.ids, spoken.scores):
-        expected, expected_score = spoken_by_hand(model, row, 4)
+    found = generate(model, ids(), max_length=4)
+    for row, new, score in zip(ids(), found.ids, found.scores):
+        expected, expected_score = greedy_by_hand(model, row, 4)
         assert list(new) == expected
         np.testing.assert_allclose(score, expected_score, atol=1e-4)
 
 
-def test_reading_all_again_says_the_same(model):
+def test_without_cache_generates_the_same_tokens(model):
     if is_half(model):
         pytest.skip("bfloat16 ties are broken by the order of the sums")
-    speaker = WithoutCache(model)
+    uncached = WithoutCache(model)
     for prompt in (ids(), ids()[:, ::-1]):  # of one shape: compiled once
-        again = generate(speaker, prompt, max_length=7)
+        again = generate(uncached, prompt, max_length=7)
         once = generate(model, prompt, max_length=7)
         assert np.array_equal(again.ids, once.ids)
         np.testing.assert_allclose(again.scores, once.scores, atol=1e-4)
 
 
-def test_each_row_stops_at_its_own_end(model):
+def test_each_row_ends_at_its_own_end_token(model):
     free = generate(model, ids(), max_length=6).ids
     end = int(free[0, 1])
     stopped = generate(model, ids(), max_length=6, end_id=end).ids
@@ -143,18 +143,18 @@ def test_each_row_stops_at_its_own_end(model):
         assert not with_end[keep:].any()
 
 
-def test_padding_is_never_spoken(model):
+def test_padding_is_never_generated(model):
     hot = generate(model, ids(), Sampling(temperature=50.0), max_length=29)
     assert (hot.ids != 0).all()
 
 
-def test_a_row_speaks_alone_as_it_does_in_a_batch(model):
+def test_a_row_alone_generates_what_it_generates_in_a_batch(model):
     together = generate(model, ids(), max_length=5).ids
     alone = [generate(model, x[None], max_length=5).ids[0] for x in ids()]
     assert np.array_equal(together, alone)
 
 
-def test_same_seed_same_words(model):
+def test_the_same_seed_gives_the_same_tokens(model):
     a, b, c = (
         generate(model, ids(), Sampling(seed=s), max_length=11).ids
         for s in (1, 1, 2)
@@ -177,7 +177,7 @@ P = np.array([0.0, 0.4, 0.1, 0.2, 0.3], "float32")
 
 
 def shares(sampler, count=40_000):
-    """Measure how often each of five tokens of known odds is drawn."""
+    """Measure how often each of five tokens is drawn, for their P."""
     noise = ops.convert_to_tensor((np.arange(count) + 0.5) / count, "float32")
     logits = ops.convert_to_tensor(np.log(P + 1e-30), "float32")
     chosen = sampler.choose(ops.tile(logits[None], (count, 1)), noise)
@@ -198,7 +198,7 @@ def shares(sampler, count=40_000):
     ],
     ids=repr,
 )
-def test_tokens_are_drawn_by_their_share(sampler, expected):
+def test_tokens_are_drawn_by_their_probability(sampler, expected):
     np.testing.assert_allclose(shares(sampler), expected, atol=1e-3)
 
 
@@ -215,12 +215,12 @@ def test_tokens_are_drawn_by_their_share(sampler, expected):
         {"repetition_penalty": "a"},
     ],
 )
-def test_bad_sampling_is_refused_by_name(arguments):
+def test_an_invalid_argument_of_sampling_is_named(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Sampling(**arguments)
 
 
-def test_generate_refuses_what_cannot_speak(model):
+def test_generate_validates_model_and_length(model):
     with pytest.raises(ValueError, match="max_length"):
         generate(model, ids(), max_length=0)
     with pytest.raises(ValueError, match="not built"):
@@ -230,12 +230,12 @@ def test_generate_refuses_what_cannot_speak(model):
 
 
 @pytest.mark.parametrize("shape", [(BATCH,), (BATCH, 0)])
-def test_prompt_of_a_wrong_shape_is_refused(model, shape):
+def test_a_prompt_of_a_wrong_shape_is_an_error(model, shape):
     with pytest.raises(ValueError, match="prompt"):
         generate(model, np.ones(shape, "int32"), max_length=1)
 
 
-def test_stateful_model_goes_on_where_it_stopped():
+def test_a_stateful_model_continues_from_its_last_batch():
     x = ids()
     whole = RecurrentLM(VOCAB, 7, num_layers=2)
     halves = RecurrentLM(VOCAB, 7, num_layers=2, stateful=True)
@@ -248,21 +248,21 @@ def test_stateful_model_goes_on_where_it_stopped():
     np.testing.assert_allclose(y[x != 0], expected[x != 0], atol=1e-6)
 
 
-def test_ids_in_half_precision_are_refused():
+def test_ids_in_half_precision_are_an_error():
     with pytest.raises(ValueError, match="ids"):
         TokenEmbedding(VOCAB, 7)(ops.ones((2, 3), "bfloat16"))
 
 
-def test_speaking_leaves_a_stateful_model_as_it_was():
+def test_generation_does_not_change_a_stateful_model():
     x = ids()
     model = RecurrentLM(VOCAB, 7, stateful=True)
     twin = RecurrentLM(VOCAB, 7)
     model(x), twin(x)
     for theirs, ours in zip(twin.trainable_weights, model.trainable_weights):
-        theirs.assign(numbers(ours).copy())  # JAX hands its buffers over
+        theirs.assign(numbers(ours).copy())
     before = [w.copy() for w in model.get_weights()]
-    said = generate(model, x[:1], max_length=3).ids
-    assert np.array_equal(said, generate(twin, x[:1], max_length=3).ids)
+    found = generate(model, x[:1], max_length=3).ids
+    assert np.array_equal(found, generate(twin, x[:1], max_length=3).ids)
     assert all(map(np.array_equal, before, model.get_weights()))
 
 
@@ -270,20 +270,22 @@ def test_sampling_under_a_global_half_precision_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = RecurrentLM(VOCAB, 7)
     model(ids())
-    said = generate(model, ids(), Sampling(seed=0), max_length=5)
-    assert (said.ids > 0).all() and np.isfinite(said.scores).all()
+    found = generate(model, ids(), Sampling(seed=0), max_length=5)
+    assert (found.ids > 0).all() and np.isfinite(found.scores).all()
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="has no float64 unless told to"
+    keras.backend.backend() == "jax",
+    reason="JAX has float64 only with JAX_ENABLE_X64",
 )
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
 @pytest.mark.parametrize("sampler", [Sampling(seed=0), BeamSearch(num_beams=2)])
-def test_speaking_where_all_floats_are_double(request, kind, sampler):
+def test_generation_in_double_precision(request, kind, sampler):
     cls, options = LANGUAGE_MODELS[kind]
+    options = {**options, "num_layers": 1}
     narrow = cls(VOCAB, **options)
     narrow(ids())
-    said = generate(narrow, ids(), sampler, max_length=4)
+    single = generate(narrow, ids(), sampler, max_length=4)
     request.addfinalizer(lambda: keras.config.set_floatx("float32"))
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -291,14 +293,14 @@ def test_speaking_where_all_floats_are_double(request, kind, sampler):
     wide(ids())
     wide.set_weights(narrow.get_weights())
     found = generate(wide, ids(), sampler, max_length=4)
-    assert np.array_equal(said.ids, found.ids)
-    np.testing.assert_allclose(said.scores, found.scores, rtol=1e-4)
+    assert np.array_equal(single.ids, found.ids)
+    np.testing.assert_allclose(single.scores, found.scores, rtol=1e-4)
 
 
 DOUBLE = """
 import numpy as np
-from keras_seq import BahdanauSeq2Seq, BeamSearch, GPT, RecurrentLM
-from keras_seq import Sampling, WithoutCache, generate
+from keras_seq.generation import BeamSearch, Sampling, WithoutCache, generate
+from keras_seq.models import GPT, BahdanauSeq2Seq, RecurrentLM
 
 ids = np.array([[5, 4, 3], [3, 4, 0]])
 gpt = GPT(13, 8, num_layers=1, num_heads=2, max_sequence_length=9)
@@ -314,9 +316,9 @@ assert generate(model, ids, max_length=3).attention.shape == (2, 3, 3)
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="the others always know float64"
+    keras.backend.backend() != "jax", reason="the others always have float64"
 )
-def test_speaking_where_jax_counts_in_64_bits():
+def test_generation_where_jax_has_64_bits():
     subprocess.run(
         [sys.executable, "-c", DOUBLE],
         env={**os.environ, "JAX_ENABLE_X64": "1"},
@@ -325,23 +327,23 @@ def test_speaking_where_jax_counts_in_64_bits():
 
 
 def test_a_prompt_may_be_a_list(model):
-    said = generate(model, ids().tolist(), max_length=2).ids
-    assert np.array_equal(said, generate(model, ids(), max_length=2).ids)
+    found = generate(model, ids().tolist(), max_length=2).ids
+    assert np.array_equal(found, generate(model, ids(), max_length=2).ids)
 
 
 @pytest.mark.parametrize("end_id", [0, VOCAB, -1, "a"])
-def test_an_end_that_cannot_be_said_is_refused(model, end_id):
+def test_an_invalid_end_token_is_an_error(model, end_id):
     with pytest.raises(ValueError, match="end_id"):
         generate(model, ids(), max_length=1, end_id=end_id)
 
 
 @pytest.mark.parametrize("sampler", [None, Sampling, "greedy"])
-def test_what_is_no_method_is_refused(model, sampler):
+def test_an_invalid_sampler_is_an_error(model, sampler):
     with pytest.raises(ValueError, match="sampler"):
         generate(model, ids(), sampler, max_length=1)
 
 
-def test_open_gates_are_not_overwritten_in_silence():
+def test_chrono_initialization_is_not_overwritten_silently():
     bias = ChronoInitializer(10)
     with pytest.raises(ValueError, match="unit_forget_bias"):
         LSTM(3, bias_initializer=bias)
@@ -349,7 +351,7 @@ def test_open_gates_are_not_overwritten_in_silence():
         GRU(3, bias_initializer=bias).build((None, None, 2))
 
 
-def test_open_gates_remember_for_as_long_as_was_asked():
+def test_chrono_initialization_sets_the_time_constants():
     bias = ChronoInitializer(100, seed=1)
     layer = LSTM(64, bias_initializer=bias, unit_forget_bias=False)
     layer.build((None, None, 2))
@@ -363,6 +365,6 @@ def test_open_gates_remember_for_as_long_as_was_asked():
     "inputs",
     [[["a"]], [[1.5, 2.0]], [[1, 2], [3]], [[1, -3]], [[1, 1000]], [[]]],
 )
-def test_a_prompt_that_is_no_ids_is_refused(model, inputs):
+def test_a_prompt_that_is_not_ids_is_an_error(model, inputs):
     with pytest.raises(ValueError, match="`inputs`"):
         generate(model, inputs, max_length=1)

@@ -371,6 +371,8 @@ NORMS = {
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
 @pytest.mark.parametrize("options", NORMS)
 def test_layer_normalization_equals_keras_with_every_argument(options):
+    if options == "another axis" and keras.backend.backend() == "torch":
+        pytest.skip("Keras's layer cannot do it on PyTorch either")
     # A small scale, at which epsilon matters.
     x = 0.01 * np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
     ours = LayerNormalization(**NORMS[options])
@@ -482,16 +484,23 @@ def test_the_start_is_no_padding():
 
 
 @pytest.mark.parametrize("pad_id, T", [(None, 5), (0, 4)])
-def test_uncached_speaks_as_far_as_it_can_read(pad_id, T):
-    model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8, pad_id=pad_id)
+def test_without_cache_generates_up_to_the_context_length(pad_id, T):
+    model = GPT(
+        VOCAB,
+        8,
+        num_heads=2,
+        num_layers=1,
+        max_sequence_length=8,
+        pad_id=pad_id,
+    )
     x = (np.abs(ids()) + (ids() == 0))[:, :T]
     model(x)
-    again = WithoutCache(model)
-    assert again.max_prompt_length(4) == T
-    said = generate(model, x, max_length=4).ids
-    assert np.array_equal(generate(again, x, max_length=4).ids, said)
+    uncached = WithoutCache(model)
+    assert uncached.max_prompt_length(4) == T
+    expected = generate(model, x, max_length=4).ids
+    assert np.array_equal(generate(uncached, x, max_length=4).ids, expected)
     with pytest.raises(ValueError, match="`inputs`"):
-        generate(again, np.ones((3, T + 1), "int32"), max_length=4)
+        generate(uncached, np.ones((3, T + 1), "int32"), max_length=4)
 
 
 def test_a_prompt_longer_than_the_model_is_refused_by_its_name():

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import inspect
 import io
 import pathlib
 import re
@@ -21,16 +22,18 @@ EXAMPLES = [
     *("layers", "models", "generation", "text", "training", "evaluation"),
 ]
 
-# Files and folders that are not converted yet, and for which test. Every list
-# must be empty in the end.
+# Files that are not converted yet, and for which test. Every list must be
+# empty in the end.
+BLOCKS = ["cached_multi_head_attention", "feed_forward", "position_encoding"]
+BLOCKS += [
+    *("multi_head_attention", "transformer_decoder", "attention", "patches"),
+]
 TODO = {
-    "words": [
-        *("layers", "text", "data", "tasks"),
-    ],
-    "terms": ["layers", "text"],
-    "lengths": ["layers", "text", "data"],
-    "plain": ["layers", "text"],
-    "examples": ["layers", "text"],
+    "words": [f"layers/{name}.py" for name in BLOCKS],
+    "terms": [f"layers/{name}.py" for name in BLOCKS],
+    "lengths": [f"layers/{name}.py" for name in BLOCKS],
+    "plain": [],
+    "examples": [],
 }
 
 # Words of one's own for things that have a name, as regular expressions.
@@ -41,22 +44,31 @@ RETIRED = [
     *("package_docs", "python_docs", "written_dates", "cldr_names"),
     *("_Speaker", "PositionalEncoding", "warmup_cosine", "places"),
     *("chapters?", "speaks?", "spoken", "says?", "said", "tells?", "told"),
-    *("looks? (?:at|around|inside|back)", "looked", "go around", "goes round"),
-    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
     *(
-        "what is (?-i:none)",
-        "(?:is|are|be) (?-i:none)",
-        "(?<!there )is no",
-        "(?<!there )are no",
-        "the like",
+        "looks? (?:at|around|inside|back)",
+        "looked(?! up)",
+        "go around",
+        "goes round",
     ),
+    *("who", "whoever", "whom", "anybody", "nobody", "somebody"),
+    *("what is (?-i:none)", "(?<!there )(?:is|are|be) (?-i:none)", "the like"),
+    r"(?:is|are) no `?(?:int|float|number|str|bool|list|dict|model|array)",
+    r"(?:is|are) no `?keras",
     *("such(?! as)", "refuses?", "refused", "give odds", "odds"),
     *("lay a mask", "hidden words?", "is dear", "commonest", "likeliest"),
     *("small network of a block", "what comes in", "at hand", "of yours"),
     *("asks? for", "asked", "wants?", "wishes", "knows?", "known to"),
 ]
 # Allowed: file -> the phrases that are removed before the search.
-ALLOWED = {}
+ALLOWED = {
+    "data/data_files.py": ["no/such.txt"],  # a path
+    "data/date_tagging.py": ["Nobody remembers"],  # a generated sentence
+    # The name of a method of the tokenizer, beside `transformers`'.
+    "text/bert_tokenizer.py": ["from_huggingface"],
+    "text/bert_tokenizer_files.py": ["from_huggingface"],
+    "text/gpt2_tokenizer.py": ["from_huggingface"],
+    "text/gpt2_tokenizer_files.py": ["from_huggingface"],
+}
 
 # The technical terms of the glossary, in the files where a reader expects them.
 TERMS = {
@@ -256,8 +268,10 @@ def names_for_examples():
 @every_public
 def test_every_public_name_has_an_example_that_runs(name):
     skip_unconverted("examples", name.replace(".", "/"))
-    text = PUBLIC[name].__doc__
+    text = inspect.cleandoc(PUBLIC[name].__doc__)
     assert "Example:" in text
+    # doctest reads the expected output up to a blank line.
+    text = re.sub(r"\n(?=\S)", "\n\n", text)
     example = doctest.DocTestParser().get_doctest(
         text, names_for_examples(), name, name, 0
     )
@@ -302,10 +316,8 @@ PARSED = parse_all()
 def test_args_name_every_parameter_one_per_line(name):
     skip_unconverted("examples", name.replace(".", "/"))
     wanted = arguments(PUBLIC[name])
-    text = PUBLIC[name].__doc__
-    block = re.search(r"\n *(?:Args|Attributes):\n((?: {4,}.*\n)+)", text)
+    text = inspect.cleandoc(PUBLIC[name].__doc__) + "\n"
+    block = re.search(r"^(?:Args|Attributes):\n((?: +.*\n)+)", text, re.M)
     assert block or not wanted
-    given = (
-        re.findall(r"^ {4,8}(\w+): ", block[1], re.MULTILINE) if block else []
-    )
+    given = re.findall(r"^ {4}(\w+): ", block[1], re.M) if block else []
     assert not set(wanted) - set(given) - {"kwargs"}

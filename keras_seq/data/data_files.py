@@ -34,7 +34,7 @@ def find_file(name, url, sha256, origin=None):
     Example:
         >>> from keras_seq import data
         >>> try:
-        ...     data.find_file("no/such.txt", None, "00")
+        ...     data.find_file("no/file.txt", None, "00")
         ... except FileNotFoundError:
         ...     print("missing")
         missing

@@ -1,7 +1,7 @@
 """Docstrings: summarize the body of a docstring in its first line.
 
 A docstring explains a function twice: in one line, and at length below it.
-The installed packages contain thousands of such pairs, which train a model to
+The installed packages contain thousands of these pairs, which train a model to
 summarize:
 
     "The result is True where either has a true value, but not both."

@@ -1,12 +1,12 @@
-"""The small network of a block: what each position makes of what it found.
+"""Position-wise feed-forward network: two dense layers at each position.
 
-Attention only averages. What is to be made of the average, a network of two
-layers works out, for each position by itself and for all alike: first wide,
-then narrow again. Between its layers stood max(0, x) at first; GPT, BERT and
-ViT have a curve without a kink.
+Attention only averages. What a token makes of the average is computed by the
+same network of two dense layers at every position, first to a wide inner layer,
+then back to the width of the input. The activation between was max(0, x) in
+the Transformer; GPT, BERT and ViT use GELU, which is smooth.
 
     FFN(x)  = f(x W_1 + b_1) W_2 + b_2       # f = relu in the paper
-    gelu(x) = x Phi(x)                       # Phi: a normal distribution's
+    gelu(x) = x Phi(x)                       # Phi: normal distribution function
     gelu_tanh(x) = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 
 Shapes: ... any axes, D width.
@@ -27,11 +27,16 @@ from keras_seq.layers.trainable import propagate_trainable
 
 @keras.saving.register_keras_serializable("keras_seq")
 def gelu(x):
-    """Compute GELU, x times the share of a normal distribution below x.
+    """Compute GELU: x times the normal distribution function at x.
 
     On TensorFlow the gradient is written out, which makes it short, and both
-    are computed in float32 at least: in half precision, 1 + erf loses what is
-    left of it where x is far below 0.
+    are computed in float32 at least: in half precision, 1 + erf is rounded to
+    0 where x is far below 0.
+
+    Args:
+        x: float tensor.
+    Returns:
+        float, shape and dtype of `x`.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
     ours = keras.backend.backend() == "tensorflow" and "float" in dtype
@@ -50,17 +55,29 @@ def _gelu(x):
         slope = s * ops.exp(-0.5 * math.log(math.pi) - s * s)  # x density(x)
         return dy * (0.5 * twice + slope)
 
-    return 0.5 * x * twice, gradient  # LiteRT knows it written so, as one op
+    return 0.5 * x * twice, gradient  # LiteRT fuses this form to one op
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 def gelu_tanh(x):
-    """Compute GELU by a tanh, as GPT-2 does: within 0.0005 of the exact one."""
+    """Compute GELU by tanh, as GPT-2 does: within 0.0005 of the exact one.
+
+    Args:
+        x: float tensor.
+    Returns:
+        float, shape and dtype of `x`.
+    """
     return keras.activations.gelu(x, approximate=True)
 
 
 def activation_of(name):
-    """Find an activation as Keras does, and the two GELUs by their names."""
+    """Return an activation as `keras.activations.get`, and the two GELUs.
+
+    Args:
+        name: str, such as "relu", "gelu" or "gelu_tanh"; a function; or None.
+    Returns:
+        function of a tensor.
+    """
     if name in ("gelu", "gelu_tanh"):
         return gelu if name == "gelu" else gelu_tanh
     return keras.activations.get(name)
@@ -68,13 +85,11 @@ def activation_of(name):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class FeedForward(keras.layers.Layer):
-    """Apply the same network of two dense layers at each position.
-
-    The width D of the output is that of the input.
+    """Apply two dense layers at each position: D to inner width to D.
 
     Args:
-        intermediate_dim: int > 0, width of the layer between.
-        activation: str or function, activation of the layer between, as in
+        intermediate_dim: int > 0, width of the inner layer.
+        activation: str or function, activation of the inner layer, as in
             Keras, or "gelu_tanh". Default "relu".
         kernel_initializer: initializer of both kernels. Default
             "glorot_uniform".
@@ -84,7 +99,12 @@ class FeedForward(keras.layers.Layer):
     Returns:
         float (..., D).
     Raises:
-        ValueError: if `intermediate_dim` is not an int > 0.
+        ValueError: if `intermediate_dim` is not an int > 0, or an initializer
+            is not one.
+    Example:
+        >>> layer = FeedForward(intermediate_dim=32, activation="gelu")
+        >>> tuple(layer(np.ones((2, 5, 8), "float32")).shape)
+        (2, 5, 8)
     """
 
     def __init__(

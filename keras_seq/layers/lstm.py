@@ -1,10 +1,11 @@
 """LSTM: a cell state updated by addition, controlled by three gates.
 
 The hidden state of the simple recurrent network is overwritten at every time
-step, so its gradient is multiplied by the same matrix again and again. The
-LSTM keeps a second state, the cell state c, which is only scaled by the forget
-gate and added to: where f stays near 1, the gradient flows back through
-hundreds of steps almost unchanged, and long-term dependencies can be learned.
+step, so its gradient is multiplied by the same matrix again and again, and
+vanishes or explodes: the vanishing and exploding gradient problem. The LSTM
+keeps a second state, the cell state c, which is only scaled by the forget gate
+and added to: where f stays near 1, the gradient flows back through hundreds of
+steps almost unchanged, and long-term dependencies can be learned.
 
     i_t = sigmoid(x_t W_i + h_{t-1} U_i + b_i)      # input gate
     f_t = sigmoid(x_t W_f + h_{t-1} U_f + b_f)      # forget gate

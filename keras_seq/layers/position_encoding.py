@@ -1,17 +1,17 @@
-"""Positions: tell each word its place, which attention cannot see.
+"""Positional encoding: the position of each token, added to its vector.
 
-To a recurrent network, the order of the words is the order of its steps. To
-attention a sentence is a bag: exchange two words, and the same vectors come
-out, exchanged. So each vector is told its place before anything looks at it:
-by waves of many lengths, which also reach places never seen in training, or
-by a vector learned for each place.
+A recurrent network reads tokens in their order. Attention does not: if two
+words of a sentence change places, the same vectors come out, in changed places.
+So the position of each token is added to its vector before the first block: as
+sines and cosines of many wavelengths, which are defined for positions beyond
+those of training too, or as an embedding that is learned for each position.
 
     PE(p, 2i)     = sin(p / 10000^(2i/D))
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
     x_p <- x_p + PE(p)                    # or + P[p], learned
 
-A patch of an image has a place in two directions, column x and row y; each
-gets half of the width, all sines before all cosines:
+A patch of an image has two positions, column x and row y. Each gets half of
+the width, all sines before all cosines:
 
     w_i      = 10000^(-i / (D/4 - 1))     # i = 0 ... D/4 - 1
     PE(x, y) = [sin(x w); cos(x w); sin(y w); cos(y w)]
@@ -22,7 +22,7 @@ Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
     Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
     arXiv:2104.02057, section 5.
 Differs from the paper: nothing from Beyer's code; in that of Chen it is D/4
-    which divides i, so that the longest wave is a little shorter.
+    which divides i, so that the longest wavelength is a little shorter.
 """
 
 import math
@@ -37,16 +37,20 @@ POSITION_ENCODINGS = ("sinusoidal", "learned", "none")
 
 
 def sinusoidal_positions(positions, units, max_wavelength=10000):
-    """Tell each position by waves of many lengths.
+    """Encode positions by sines and cosines of many wavelengths.
 
     Args:
         positions: int or float (...,).
-        units: int > 0, D.
-        max_wavelength: float > 0. Default 10000.
+        units: int > 0, width D of the encoding.
+        max_wavelength: float > 0, the longest wavelength is 2 pi times this.
+            Default 10000.
     Returns:
-        float32 (..., D), sines at the even places, cosines at the odd.
+        float32 (..., D), sines at even indices, cosines at odd ones.
     Raises:
-        ValueError: if `units` is no int > 0.
+        ValueError: if `units` is not an int > 0.
+    Example:
+        >>> tuple(sinusoidal_positions(ops.arange(5), units=8).shape)
+        (5, 8)
     """
     checks.positive_int(units=units)
     i = ops.cast(ops.arange(units), "float32")
@@ -56,16 +60,21 @@ def sinusoidal_positions(positions, units, max_wavelength=10000):
 
 
 def sinusoidal_positions_2d(rows, columns, units):
-    """Tell each place of a grid by waves along it and waves down it.
+    """Encode the positions of a grid by sines and cosines.
 
     Args:
-        rows, columns: int > 0, of the grid.
-        units: int > 0, D, a multiple of 4.
+        rows: int > 0, number of rows of the grid.
+        columns: int > 0, number of columns of the grid.
+        units: int > 0, width D of the encoding, a multiple of 4.
     Returns:
         float32 (rows * columns, D), row by row: sines and cosines of the
         column, then of the row.
     Raises:
-        ValueError: if an argument is no int > 0, or 4 does not divide `units`.
+        ValueError: if an argument is not an int > 0, or 4 does not divide
+            `units`.
+    Example:
+        >>> tuple(sinusoidal_positions_2d(rows=2, columns=3, units=8).shape)
+        (6, 8)
     """
     checks.positive_int(rows=rows, columns=columns, units=units)
     if units % 4:
@@ -75,10 +84,10 @@ def sinusoidal_positions_2d(rows, columns, units):
         )
     i = ops.cast(ops.arange(units // 4), "float32")
     rate = ops.exp(-i * (math.log(10000.0) / max(units // 4 - 1, 1)))
-    place = ops.arange(rows * columns)
+    patch = ops.arange(rows * columns)
     x, y = (
-        ops.cast(at, "float32")[:, None] * rate
-        for at in (place % columns, place // columns)
+        ops.cast(position, "float32")[:, None] * rate
+        for position in (patch % columns, patch // columns)
     )
     return ops.concatenate([ops.sin(x), ops.cos(x), ops.sin(y), ops.cos(y)], 1)
 
@@ -89,48 +98,50 @@ def position_ids(mask):
     Args:
         mask: bool (B, T), True where a token is real.
     Returns:
-        int (B, T); padding has the place of the token before it, or 0.
+        int (B, T); padding has the position of the token before it, or 0.
     """
     count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
     return ops.maximum(count - 1, 0)
 
 
 def interpolated_positions(table, old, new):
-    """Interpolate what was learned for the places of a grid to another grid.
+    """Interpolate learned positions of a grid to a grid of another size.
 
     By cubic convolution, as PyTorch does it: Keys (1981), "Cubic convolution
     interpolation for digital image processing", IEEE Trans. ASSP 29(6), eq.
-    (8), with a = -0.75; beyond the edge, the edge goes on.
+    (8), with a = -0.75; beyond the border, the border is repeated.
 
     Args:
-        table: float (T, D), numpy, a row for each place, row by row; rows
-            before them (of a token at no place) stay as they are.
-        old, new: two ints > 0, rows and columns of each grid.
+        table: float (T, D), NumPy array, a vector for each position of the
+            grid, row by row. Vectors in front of them, such as that of a class
+            token, are not changed.
+        old: two ints > 0, rows and columns of the grid of `table`.
+        new: two ints > 0, rows and columns of the grid to return.
     Returns:
-        float (T', D), numpy: `table` itself where the grids are alike.
+        float (T', D), NumPy array.
     Raises:
-        ValueError: if the table has too few places.
+        ValueError: if `table` has fewer rows than the grid has positions.
     """
     before = len(table) - math.prod(old)
     if before < 0:
         raise ValueError(
-            f"`table` must have a row for each place of {tuple(old)}. Received "
-            f"{len(table)} rows."
+            f"`table` must have a row for each position of {tuple(old)}. "
+            f"Received {len(table)} rows."
         )
     grid = table[before:].reshape(*old, -1)
     down, along = (_cubic(*sizes) for sizes in zip(old, new))
     grid = np.einsum("yr,rcd,xc->yxd", down, grid, along, optimize=True)
-    places = grid.reshape(math.prod(new), -1)
-    return np.concatenate([table[:before], places])
+    positions = grid.reshape(math.prod(new), -1)
+    return np.concatenate([table[:before], positions])
 
 
 def _cubic(old, new, a=-0.75):
-    """Weigh the old places for each new one: float (new, old)."""
-    place = (np.arange(new) + 0.5) * (old / new) - 0.5
+    """Compute the weights of old positions for each new one: (new, old)."""
+    center = (np.arange(new) + 0.5) * (old / new) - 0.5
     weights = np.zeros((new, old))
     for step in (-1, 0, 1, 2):
-        near = np.floor(place) + step
-        d = np.abs(place - near)
+        near = np.floor(center) + step
+        d = np.abs(center - near)
         inner = ((a + 2) * d - (a + 3)) * d**2 + 1
         outer = a * (((d - 5) * d + 8) * d - 4)
         edge = np.clip(near, 0, old - 1).astype(int)
@@ -139,7 +150,7 @@ def _cubic(old, new, a=-0.75):
 
 
 class _PositionEncoding(keras.layers.Layer):
-    """What both layers share: the check of the input, and its shape."""
+    """Check the input of both layers, and compute its shape."""
 
     def check_input(self, x):
         if len(x.shape) != 3:
@@ -167,6 +178,11 @@ class SinePositionEncoding(_PositionEncoding):
     Raises:
         ValueError: if an argument is outside its range, or x is not (B, T,
             D).
+    Example:
+        >>> x = ops.ones((2, 5, 8))
+        >>> y = x + SinePositionEncoding()(x)
+        >>> tuple(y.shape)
+        (2, 5, 8)
     """
 
     def __init__(self, max_wavelength=10000, **kwargs):
@@ -205,6 +221,13 @@ class PositionEmbedding(_PositionEncoding):
     Raises:
         ValueError: if `sequence_length` is not an int > 0, or x is not (B, T,
             D), or T is known and greater than `sequence_length`.
+    Example:
+        >>> layer = PositionEmbedding(sequence_length=7)
+        >>> x = ops.ones((2, 5, 8))
+        >>> tuple((x + layer(x)).shape)
+        (2, 5, 8)
+        >>> layer.embeddings.shape
+        (7, 8)
     """
 
     def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):

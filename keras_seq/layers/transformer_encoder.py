@@ -243,8 +243,7 @@ class TransformerEncoder(TransformerBlock):
 
     def apply_feed_forward(self, x, training=False):
         """Apply the feed-forward network with its residual connection."""
-        h = self.feed_forward_residual.normalize_input(x)
-        y = self.feed_forward(h)
+        y = self.feed_forward(self.feed_forward_residual.normalize_input(x))
         return self.feed_forward_residual.add(x, y, training=training)
 
     def encode_queries(
@@ -256,9 +255,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=False,
     ):
-        """Compute the output of some positions: the others are only keys.
-
-        The last block of a model that reads only some outputs needs no others.
+        """Compute some outputs only, as the last block of a model may do.
 
         Args:
             query: float (B, N, D), the vectors of these positions in `x`.

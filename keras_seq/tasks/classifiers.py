@@ -17,7 +17,7 @@ from keras_seq.tasks.task import Task, text_list
 from keras_seq.text import MultiSegmentPacker, align_tags, word_tags
 from keras_seq.training import TokenCrossEntropy
 
-IGNORED = -100  # the label of a token that is no word's first
+IGNORED = -100  # label of a token that does not begin a word
 
 
 class _LabelTask(Task):
@@ -130,7 +130,7 @@ class TextClassifier(_LabelTask):
         """Predict the most probable class of each text.
 
         Args:
-            x: list of N str, or a tuple of two such lists for pairs.
+            x: list of N str, or a tuple of two lists of str for pairs.
             batch_size: int > 0. Default 32.
         Returns:
             list of N str, names of `labels`.

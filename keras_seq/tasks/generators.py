@@ -29,7 +29,7 @@ class CausalLM(Task):
     Returns:
         float (B, T, V), logits of the next token.
     Raises:
-        ValueError: if `model` is no `keras.Model`, or `tokenizer` no
+        ValueError: if `model` is not a `keras.Model`, or `tokenizer` not a
             `Tokenizer`.
     Example:
         >>> texts = ["hello", "안녕하세요"]
@@ -111,7 +111,7 @@ class Seq2SeqLM(Task):
     Returns:
         float (B, T, V), logits of the next target token.
     Raises:
-        ValueError: if `model` is no `keras.Model`, or a tokenizer is no
+        ValueError: if `model` is not a `keras.Model`, or a tokenizer not a
             `Tokenizer`.
     Example:
         >>> sources, targets = ["one", "two"], ["하나", "둘"]

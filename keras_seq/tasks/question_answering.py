@@ -72,7 +72,7 @@ class QuestionAnswering(Task):
         if (starts < 0).any():
             n = int(np.argmin(starts))
             raise ValueError(
-                "`y` must hold parts of the texts, or '' where there is no "
+                "`y` must hold parts of the texts, or '' without an "
                 f"answer. Received {answers[n]!r} for {texts[n]!r}."
             )
         ends = starts + [len(answer) for answer in answers]

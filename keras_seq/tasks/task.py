@@ -32,7 +32,7 @@ class Task(keras.layers.Layer):
         model: `keras.Model` that reads ids.
         tokenizer: `keras_seq.text.Tokenizer` of the texts.
     Raises:
-        ValueError: if `model` is no `keras.Model`, or `tokenizer` no
+        ValueError: if `model` is not a `keras.Model`, or `tokenizer` not a
             `Tokenizer`.
     """
 

@@ -3,7 +3,7 @@
 A task may have one text (is this review positive?) or two (does this text
 answer that question?). BERT reads both as one row of ids: a classification
 token [CLS] first, whose output stands for the whole row, and a separator
-[SEP] after each text. The segment ids say which text each id belongs to:
+[SEP] after each text. The segment ids mark the text of each id:
 
     token_ids    [CLS] a_1 ... a_n [SEP] b_1 ... b_m [SEP] [PAD] ... [PAD]
     segment_ids    0    0       0    0    1       1    1     0         0

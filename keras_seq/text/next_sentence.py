@@ -53,7 +53,7 @@ def sentence_pairs(documents, seed=0):
     if len(documents) < 2:
         raise ValueError(
             "`documents` must be at least two with at least two texts. "
-            f"Received {len(documents)} such documents."
+            f"Received {len(documents)} documents of that kind."
         )
     return _pairs(documents, np.random.default_rng(seed))
 

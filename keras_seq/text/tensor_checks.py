@@ -20,7 +20,7 @@ def check_tensor(name, tensor, right_dtype, ranks, rule):
         tensor: tf.Tensor.
         right_dtype: bool, whether the dtype is correct.
         ranks: tuple of int, the permitted ranks.
-        rule: str, what the message says that the argument must be.
+        rule: str, the part of the message after "must be".
     """
     if not right_dtype or tensor.shape.rank not in ranks:
         raise ValueError(

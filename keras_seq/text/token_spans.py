@@ -237,7 +237,7 @@ def _parts(packed, texts, spans, normal_form):
 
 
 def _offsets(packed):
-    """Return the offsets; raise a ValueError if there are none."""
+    """Return the offsets; raise a ValueError if they are missing."""
     if "offsets" not in packed:
         raise ValueError(
             "`packed` must have offsets: call the packer with `offsets=True`. "

@@ -22,7 +22,7 @@ def check_vocabulary_size(vocabulary_size, least, what):
     Args:
         vocabulary_size: int > 0, the maximum number of ids.
         least: int, the smallest vocabulary that is possible.
-        what: str, what such a vocabulary contains.
+        what: str, the contents of that vocabulary.
     """
     positive_int(vocabulary_size=vocabulary_size)
     if vocabulary_size < least:
