@@ -1,4 +1,4 @@
-"""BERT and what stands on it: its laws, its questions, its answers."""
+"""BERT, its pretraining heads and its tasks: masks, inputs and outputs."""
 
 import itertools
 
@@ -21,7 +21,7 @@ from keras_seq.models.bert import mean_pooling
 from keras_seq.training import TokenAccuracy, TokenCrossEntropy
 
 BIG = {**SMALL_BERT, "num_layers": 2, "max_sequence_length": 17}
-HALF = 2.0**-8  # of bfloat16, beside 1
+HALF = 2.0**-8  # relative precision of bfloat16
 
 
 def numbers(x):
@@ -41,7 +41,7 @@ def padded(inputs, left, right):
 
 
 @pytest.mark.parametrize("left, right", [(0, 3), (2, 0), (5, 7)])
-def test_padding_changes_no_real_vector(bert, left, right):
+def test_padding_does_not_change_the_vectors_of_real_tokens(bert, left, right):
     one, more = bert(texts()), bert(padded(texts(), left, right))
     hidden = numbers(more["sequence_output"])[:, left : left + LENGTH]
     atol = 1e-5 if bert.dtype_policy.name == "float32" else 16 * HALF
@@ -59,7 +59,7 @@ def test_attention_on_padding_is_exactly_0_in_every_layer_and_head(bert):
         assert on_padding.size and not on_padding.any()
 
 
-def test_a_row_of_padding_alone_gives_numbers(bert):
+def test_a_row_of_padding_gives_no_nan(bert):
     ids = np.zeros((2, 3), "int32")
     ids[1] = 5
     found = bert(ids)
@@ -67,7 +67,7 @@ def test_a_row_of_padding_alone_gives_numbers(bert):
     assert np.isfinite(numbers(bert.embed(ids))).all()
 
 
-def test_it_looks_both_ways():
+def test_attention_is_bidirectional():
     bert, ids = BERT(**BIG), np.array([[2, 5, 6, 7, 3]])
     other = ids.copy()
     other[0, 4] = 9
@@ -77,7 +77,7 @@ def test_it_looks_both_ways():
     assert np.abs(change).max(axis=-1).min() > 1e-6
 
 
-def test_without_segments_all_are_the_first():
+def test_segment_ids_are_0_by_default():
     bert, ids = BERT(**BIG), texts()["token_ids"]
     first = {"token_ids": ids, "segment_ids": np.zeros_like(ids)}
     assert np.array_equal(
@@ -90,12 +90,12 @@ def test_without_segments_all_are_the_first():
     )
 
 
-def test_what_is_longer_than_its_places_is_refused():
+def test_an_input_longer_than_max_sequence_length_raises():
     with pytest.raises(ValueError, match="length"):
         BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
 
 
-def test_a_text_is_the_mean_of_its_vectors_or_the_first():
+def test_embed_returns_the_mean_or_the_first_vector():
     bert, ids = BERT(**BIG), np.array([[2, 5, 3, 0, 0]])
     hidden = numbers(bert(ids)["sequence_output"])
     assert np.allclose(numbers(bert.embed(ids)), hidden[:, :3].mean(1))
@@ -104,28 +104,28 @@ def test_a_text_is_the_mean_of_its_vectors_or_the_first():
         bert.embed(ids, "max")
 
 
-def test_the_mean_of_many_tokens_is_right_in_half_precision():
+def test_mean_pooling_is_exact_in_half_precision():
     x, real = np.ones((1, 700, 2), "float32"), np.ones((1, 700), bool)
     found = mean_pooling(keras.ops.cast(x, "bfloat16"), real)
     assert numbers(found).tolist() == [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize("pooler", [True, False])
-def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
+def test_mask_positions_give_the_vectors_of_the_whole_row(pooler):
     bert, inputs = BERT(**BIG, pooler=pooler), padded(pairs(), 2, 1)
-    places = np.array([[3, 2], [2, 2], [5, 4]])  # not in order, and twice
+    positions = np.array([[3, 2], [2, 2], [5, 4]])  # unsorted, with duplicates
     whole = {name: numbers(x) for name, x in bert(inputs).items()}
     some, weights = bert(
-        {**inputs, "mask_positions": places}, return_attention_scores=True
+        {**inputs, "mask_positions": positions}, return_attention_scores=True
     )
-    expected = whole["sequence_output"][np.arange(3)[:, None], places]
+    expected = whole["sequence_output"][np.arange(3)[:, None], positions]
     assert np.allclose(numbers(some["sequence_output"]), expected, atol=1e-5)
     if pooler:
         assert np.allclose(
             numbers(some["pooled_output"]), whole["pooled_output"], atol=1e-5
         )
     assert weights[-1].shape[2] == 1 + 2
-    none = bert({**inputs, "mask_positions": places[:, :0]})
+    none = bert({**inputs, "mask_positions": positions[:, :0]})
     assert none["sequence_output"].shape == (3, 0, BIG["hidden_dim"])
 
 
@@ -138,7 +138,7 @@ def test_vectors_of_some_places_are_those_of_the_whole_row(pooler):
         BERTSpanQA,
     ],
 )
-def test_a_head_reads_every_token_whatever_was_hidden(head):
+def test_a_task_ignores_mask_positions(head):
     model, inputs = head(BERT(**BIG)), pairs()
     hidden = {**inputs, "mask_positions": np.array([[1], [2], [3]])}
     for found, expected in zip(
@@ -147,7 +147,7 @@ def test_a_head_reads_every_token_whatever_was_hidden(head):
         assert np.allclose(numbers(found), numbers(expected), atol=1e-6)
 
 
-def test_without_a_pooler_nothing_is_pooled():
+def test_without_a_pooler_there_is_no_pooled_output():
     bert = BERT(**BIG, pooler=False)
     assert set(bert(texts())) == {"sequence_output"}
     with pytest.raises(ValueError, match="pooler"):
@@ -155,16 +155,18 @@ def test_without_a_pooler_nothing_is_pooled():
     BERTTagger(bert, 3)(texts())
 
 
-def test_hidden_places_are_asked_as_in_the_whole_row():
+def test_masked_lm_logits_are_those_of_the_whole_row():
     model = BERTPretrainer(BERT(**BIG))
-    places = np.array([[1, 2], [0, 4], [3, 3]])
-    asked = numbers(model({**texts(), "mask_positions": places})["masked_lm"])
+    positions = np.array([[1, 2], [0, 4], [3, 3]])
+    asked = numbers(
+        model({**texts(), "mask_positions": positions})["masked_lm"]
+    )
     every = numbers(model(texts())["masked_lm"])
     rows = np.arange(3)[:, None]
-    assert np.allclose(asked, every[rows, places], atol=1e-5)
+    assert np.allclose(asked, every[rows, positions], atol=1e-5)
 
 
-def test_a_pretrainer_reads_bare_ids():
+def test_a_pretrainer_accepts_token_ids_without_a_dict():
     model = BERTPretrainer(BERT(**BIG))
     ids = np.array([[2, 7, 5, 3, 0]])
     bare, named = model(ids), model({"token_ids": ids})
@@ -173,7 +175,7 @@ def test_a_pretrainer_reads_bare_ids():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64"])
-def test_ids_may_be_integers_of_any_size(dtype):
+def test_token_ids_may_have_any_integer_dtype(dtype):
     model = BERT(**BIG)
     ids = np.array([[2, 7, 5, 3, 0]])
     narrow, usual = model(ids.astype(dtype)), model(ids.astype("int32"))
@@ -182,13 +184,13 @@ def test_ids_may_be_integers_of_any_size(dtype):
     )
 
 
-def test_a_pretrainer_without_the_next_sentence():
+def test_a_pretrainer_without_next_sentence_prediction():
     model = BERTPretrainer(BERT(**BIG), next_sentence=False)
     assert set(model(texts())) == {"masked_lm"}
     assert not model.bert.pooler.trainable
 
 
-def test_both_questions_are_learned_in_fit_and_reported():
+def test_fit_trains_both_pretraining_tasks():
     keras.utils.set_random_seed(0)
     model = BERTPretrainer(BERT(**BIG))
     inputs = {**pairs(), "mask_positions": np.array([[1, 2], [0, 0], [3, 4]])}
@@ -216,7 +218,7 @@ def test_both_questions_are_learned_in_fit_and_reported():
     assert logs["masked_lm_loss"][-1] < 0.5 * logs["masked_lm_loss"][0]
 
 
-def test_hidden_words_are_filled_by_the_likeliest_first():
+def test_fill_mask_returns_the_most_probable_tokens_first():
     model = BERTPretrainer(BERT(**BIG))
     ids = np.array([[2, 4, 6, 3, 0], [2, 4, 4, 6, 3]])
     filled, p = model.fill_mask(ids, 4, top=3)
@@ -234,7 +236,7 @@ def test_hidden_words_are_filled_by_the_likeliest_first():
             model.fill_mask(ids, mask_id=mask_id)
 
 
-def test_of_a_place_that_is_not_there_nothing_is_told():
+def test_a_mask_position_outside_the_row_gives_nan():
     model = BERT(**BIG)
     inputs = {
         "token_ids": np.array([[2, 4, 6]]),
@@ -244,7 +246,7 @@ def test_of_a_place_that_is_not_there_nothing_is_told():
     assert np.isfinite(found[0]).all() and np.isnan(found[1:]).all()
 
 
-def test_a_frozen_bert_stays_so_under_a_head_and_in_a_file(tmp_path):
+def test_a_frozen_bert_stays_frozen_in_a_task_and_after_loading(tmp_path):
     bert = BERT(**BIG)
     bert.build()
     bert.trainable = False
@@ -256,7 +258,7 @@ def test_a_frozen_bert_stays_so_under_a_head_and_in_a_file(tmp_path):
     assert len(again.trainable_weights) == 2
 
 
-def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):
+def test_fine_tuning_starts_from_the_pretrained_weights(tmp_path):
     pretrained = BERTPretrainer(BERT(**BIG))
     pretrained(texts())
     pretrained.save(tmp_path / "bert.keras")
@@ -268,7 +270,7 @@ def test_a_fine_tuned_model_begins_with_what_was_pretrained(tmp_path):
     assert model.bert.pooler.trainable
 
 
-def test_a_class_may_be_of_the_mean_of_the_real_tokens(tmp_path):
+def test_a_classifier_with_mean_pooling(tmp_path):
     model, ids = (
         BERTClassifier(BERT(**BIG), 3, pooling="mean"),
         texts()["token_ids"],
@@ -280,14 +282,14 @@ def test_a_class_may_be_of_the_mean_of_the_real_tokens(tmp_path):
     assert np.allclose(numbers(model(longer)), expected, atol=1e-5)
     assert not model.bert.pooler.trainable
     BERTClassifier(BERT(**BIG, pooler=False), 3, pooling="mean")(ids)
-    with pytest.raises(ValueError, match="pooling"):  # no one else's
+    with pytest.raises(ValueError, match="pooling"):  # not in the format
         pretrained.save(model, tmp_path)
     model.save(tmp_path / "mean.keras")
     again = keras.models.load_model(tmp_path / "mean.keras")
     assert np.allclose(numbers(again(ids)), expected, atol=1e-6)
 
 
-def test_questions_and_padding_hold_no_answer():
+def test_question_and_padding_are_never_the_answer():
     model = BERTSpanQA(BERT(**BIG))
     ids = np.array([[2, 5, 3, 6, 7, 3, 0]])
     segments = np.array([[0, 0, 0, 1, 1, 1, 0]])
@@ -298,7 +300,7 @@ def test_questions_and_padding_hold_no_answer():
         model(ids)
 
 
-def test_padding_in_front_changes_no_answer():
+def test_padding_in_front_does_not_change_the_answer():
     model = BERTSpanQA(BERT(**BIG))
     ids = np.array([[2, 5, 3, 6, 7, 3]])
     segments = np.array([[0, 0, 0, 1, 1, 1]])
@@ -311,7 +313,7 @@ def test_padding_in_front_changes_no_answer():
         np.testing.assert_allclose(other[[0, 5, 6]], one[[0, 3, 4]], atol=1e-5)
 
 
-def test_two_heads_of_one_bert_find_it_again(tmp_path):
+def test_two_tasks_still_share_one_bert_after_loading(tmp_path):
     bert, inputs = BERT(**BIG), keras.Input((5,), dtype="int32")
     heads = [BERTClassifier(bert, 3)(inputs), BERTTagger(bert, 2)(inputs)]
     model = keras.Model(inputs, heads)
@@ -323,7 +325,7 @@ def test_two_heads_of_one_bert_find_it_again(tmp_path):
         assert np.array_equal(numbers(a), numbers(b))
 
 
-def test_the_best_span_is_the_best_of_all():
+def test_best_span_equals_an_exhaustive_search():
     rng = np.random.default_rng(0)
     start, end = rng.normal(size=(2, 7, 11)).astype("float32")
     found = best_span(start, end, max_length=3)
@@ -339,7 +341,7 @@ def test_the_best_span_is_the_best_of_all():
         best_span(start, end, max_length=0)
 
 
-def test_first_adam_step_of_a_frequent_word_is_the_learning_rate():
+def test_first_adam_step_of_a_repeated_token_is_the_learning_rate():
     keras.utils.set_random_seed(0)
     bert = BERT(**{**BIG, "num_layers": 1})
     model = BERTTagger(bert, 3, dropout=0.0)

@@ -1,4 +1,4 @@
-"""What every public layer and model must do, whatever it computes."""
+"""Contract of every public layer and model."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ every_layer = pytest.mark.parametrize("case", CASES, ids=repr)
 
 
 def numbers(x):
-    """Give all numbers of an output, or of several, in one row."""
+    """Return all numbers of one or several outputs as one vector."""
     return np.concatenate(
         [
             ops.convert_to_numpy(ops.cast(part, "float32")).ravel()
@@ -25,12 +25,12 @@ def numbers(x):
 
 
 def trained(model):
-    """Give the weights that a fit is to move."""
+    """Return the weights that training must change."""
     return [ops.convert_to_numpy(w) for w in model.trainable_weights]
 
 
 def each(function, shapes):
-    """Call a function of a shape on one, or on each of a dict."""
+    """Call a function on one shape, or on each shape of a dict."""
     if isinstance(shapes, dict):
         return {name: function(shape) for name, shape in shapes.items()}
     return function(shapes)
@@ -43,7 +43,7 @@ def functional(case, **arguments):
 
 
 def symbols(case):
-    """Give an Input for each of a layer's inputs."""
+    """Return an Input for each of a layer's inputs."""
     x = case.inputs()
     if isinstance(x, dict):
         return {
@@ -56,7 +56,7 @@ def symbols(case):
 
 
 def called(layer, x):
-    """Call a layer on its input, or on several where they are a tuple."""
+    """Call a layer on its input, or on the inputs of a tuple."""
     return layer(*x) if isinstance(x, tuple) else layer(x)
 
 
@@ -78,7 +78,7 @@ def test_symbolic_shapes_are_eager_shapes(case):
 
 
 @every_layer
-def test_whole_numbers_may_be_those_of_numpy(case):
+def test_ints_may_be_numpy_ints(case):
     config = case.make().get_config()
     for name, value in config.items():
         config[name] = np.int64(value) if type(value) is int else value
@@ -101,7 +101,7 @@ def test_config_makes_the_same_layer_again(case):
     first = case.make()
     second = type(first).from_config(first.get_config())
     first, second = first.get_config(), second.get_config()
-    for config in (first, second):  # by which Keras finds a shared model again
+    for config in (first, second):  # Keras's key for shared models
         config.get("bert", {}).pop("shared_object_id", None)
     assert second == first
 
@@ -141,7 +141,7 @@ def test_inference_is_deterministic(case):
 
 
 @every_layer
-def test_frozen_it_is_frozen_when_it_is_made_again(case):
+def test_a_frozen_layer_is_frozen_after_from_config(case):
     layer = case.make()
     called(layer, case.inputs())
     layer.trainable = False
@@ -158,13 +158,15 @@ def test_one_fit_moves_every_weight_and_lowers_the_loss(case):
         pytest.skip(f"{case.name} has no weights to train")
     draw = np.random.default_rng(1)
     y = each(lambda shape: draw.normal(size=shape), case.shape)
-    # A score that rules a place out is constant: it is what is wanted there.
+    # A score that masks a position is constant: it is its own target.
     y = keras.tree.map_structure(
-        lambda wanted, said: np.where(said < -1e8, said, wanted),
+        lambda wanted, given: np.where(given < -1e8, given, wanted),
         y,
         keras.tree.map_structure(ops.convert_to_numpy, model(x)),
     )
     model.compile(keras.optimizers.Adam(1e-2), "mse")
+    # Else TensorFlow traces the step twice, once to create these variables.
+    model.optimizer.build(model.trainable_variables)
     before = [w.copy() for w in trained(model)]
     losses = model.fit(x, y, epochs=3, batch_size=3, verbose=0).history
     moved = [not np.array_equal(a, b) for a, b in zip(before, trained(model))]
@@ -177,13 +179,13 @@ def test_one_fit_moves_every_weight_and_lowers_the_loss(case):
     [(case, *bad) for case in CASES for bad in case.bad],
     ids=lambda value: repr(value).replace(" ", ""),
 )
-def test_bad_argument_is_refused_by_name(case, arguments, name):
+def test_bad_argument_raises_an_error_with_its_name(case, arguments, name):
     with pytest.raises(ValueError, match=name):
         case.make(**arguments)
 
 
 @pytest.mark.parametrize("name", sorted({case.name for case in CASES} | PLAIN))
-def test_docstring_says_what_goes_in_and_out(name):
+def test_docstring_has_args_returns_and_raises(name):
     found = public(name)
     text = inspect.getdoc(found)
     assert text.split("\n")[0].endswith(".")

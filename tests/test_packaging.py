@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, its metadata, and one version number."""
+"""The installed package: the wheel, its metadata, and one version number."""
 
 import ast
 import configparser
@@ -64,19 +64,19 @@ def test_the_wheel_holds_the_dialogues(wheel):
         assert f"keras_seq/data/dialogues_{language}.tsv" in wheel.namelist()
 
 
-def test_the_wheel_carries_its_licence(wheel):
+def test_the_wheel_has_its_license(wheel):
     assert metadata(wheel)["License-Expression"] == "Apache-2.0"
     assert any(name.endswith("/LICENSE") for name in wheel.namelist())
 
 
-def test_tensorflow_text_is_asked_for_only_where_it_has_wheels(wheel):
+def test_tensorflow_text_is_required_only_where_it_has_wheels(wheel):
     wanted = metadata(wheel).get_all("Requires-Dist")
     (line,) = (line for line in wanted if line.startswith("tensorflow-text"))
     assert "sys_platform" in line
     assert "platform_machine" in line
 
 
-def test_nothing_heavy_comes_uncalled_with_the_package():
+def test_the_package_requires_only_these():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     lines = config["options"]["install_requires"].split("\n")

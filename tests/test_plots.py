@@ -1,4 +1,4 @@
-"""Pictures: a Figure comes back, every letter is drawn, nothing else moves."""
+"""Plots: a Figure is returned, every character drawn, rcParams unchanged."""
 
 import importlib.util
 import io
@@ -109,7 +109,7 @@ def test_pictures_leave_the_global_settings_alone():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_korean_without_a_font_says_what_to_install(monkeypatch):
+def test_korean_without_a_font_warns_with_the_package_to_install(monkeypatch):
     plain = [
         font
         for font in font_manager.fontManager.ttflist
@@ -121,7 +121,7 @@ def test_korean_without_a_font_says_what_to_install(monkeypatch):
         plots.font_family("안녕")
 
 
-def test_latin_text_asks_for_no_other_font():
+def test_latin_text_needs_no_other_font():
     assert plots.font_family("naïve ␣⏎") == ["DejaVu Sans"]
 
 
@@ -207,7 +207,7 @@ def test_a_baseline_far_from_the_curves_has_its_label_beside_it(log, value):
     assert np.isclose(axes.texts[0].get_position()[1], expected)
 
 
-def test_a_dollar_is_a_letter_and_powers_are_none():
+def test_a_dollar_sign_is_drawn_and_powers_are_formatted():
     for figure in (
         plots.bars({"a": 1.0}, {}, "$5 $6 {", "제목 $5 $6 {"),
         plots.curves({"$a$": [1, 2]}, baselines={"$\\frac$": 1.5}),
@@ -221,7 +221,7 @@ def test_a_dollar_is_a_letter_and_powers_are_none():
     assert powers and all(text.get_parse_math() for text in powers)
 
 
-def test_a_training_that_blew_up_still_gives_a_curve():
+def test_a_diverged_training_still_gives_a_curve():
     draw(plots.curves({"rnn": [1.0, np.inf, np.nan]}))
 
 
@@ -233,7 +233,7 @@ def test_each_probability_is_written_in_its_cell():
     ]
 
 
-def test_each_bar_bears_its_number():
+def test_each_bar_has_its_number():
     figure = plots.bars({"a": 0.5, "b": 0.25}, {"b": 0.125}, "accuracy")
     assert {"0.5", "0.25", "0.125"} <= set(words(figure))
 
@@ -272,12 +272,12 @@ def test_a_wrong_prediction_is_crossed():
         ),
     ],
 )
-def test_bad_input_is_refused_by_name(rule, picture):
+def test_bad_input_raises_an_error_with_its_name(rule, picture):
     with pytest.raises(ValueError, match=rule):
         picture()
 
 
-def test_curves_stand_where_they_are_told_and_on_a_log_axis():
+def test_curves_have_the_given_positions_and_a_log_axis():
     figure = plots.curves({"RNN": [1.0, 100.0]}, x=[50, 200], log=True)
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
@@ -326,13 +326,13 @@ def test_confusion_shows_the_shares_of_each_class_that_occurs():
         ),
     ],
 )
-def test_pictures_of_answers_refuse_what_does_not_fit(message, call):
+def test_predictions_must_match_their_targets(message, call):
     with pytest.raises(ValueError, match=message):
         call()
 
 
 @pytest.mark.parametrize("shape", [(6, 15), (6, 15, 1), (6, 15, 3)])
-def test_a_map_lies_over_the_whole_of_its_image(shape):
+def test_an_attention_map_covers_its_whole_image(shape):
     images = np.random.default_rng(0).normal(size=(3, *shape))
     maps = np.random.default_rng(1).random((3, 2, 3))
     figure = plots.attention_maps(images, maps)
@@ -356,7 +356,7 @@ def test_a_map_lies_over_the_whole_of_its_image(shape):
         ({"texts": "a"}, "texts"),
     ],
 )
-def test_a_map_that_does_not_fit_is_refused(bad, name):
+def test_attention_maps_must_match_their_images(bad, name):
     good = {"images": np.zeros((2, 3, 5)), "maps": np.zeros((2, 1, 1))}
     draw(plots.attention_maps(**good, texts="ab"))
     with pytest.raises(ValueError, match=f"`{name}`"):
@@ -371,14 +371,14 @@ def test_a_map_that_does_not_fit_is_refused(bad, name):
         ({"source": "abc"}, "source"),
     ],
 )
-def test_an_alignment_that_does_not_fit_is_refused(bad, name):
+def test_an_alignment_must_match_its_tokens(bad, name):
     good = {"weights": [[0.5, 0.5]], "source": "칠$", "target": "a"}
     draw(plots.alignment(**good, title="$x", spans=[(0, 2)]))
     with pytest.raises(ValueError, match=f"`{name}`"):
         plots.alignment(**{**good, **bad})
 
 
-def test_every_head_of_every_layer_has_its_picture():
+def test_every_head_of_every_layer_is_drawn():
     weights = np.random.default_rng(0).random((3, 5, 2, 7))
     figure = plots.attention_heads(list(weights), "abcdefg", "12")
     assert len(figure.axes) == 15
@@ -388,13 +388,13 @@ def test_every_head_of_every_layer_has_its_picture():
         plots.attention_heads(list(weights), "abc", "12")
 
 
-def test_long_pieces_do_not_lie_on_each_other():
+def test_long_labels_do_not_overlap():
     weights = [np.full((2, 2, 2), 0.5)]
     axes = plots.attention_heads(weights, ["[START]", "a"], "ab").axes[0]
     assert [x.get_rotation() for x in axes.get_xticklabels()] == [90, 0]
 
 
-def test_patches_stand_apart_in_their_places():
+def test_patches_are_separated_by_lines():
     image = np.random.default_rng(0).random((6, 15, 3))
     cut = image.reshape(2, 3, 3, 5, 3).swapaxes(1, 2)
     figure = plots.patches(image, cut, image)
@@ -409,7 +409,7 @@ def test_patches_stand_apart_in_their_places():
     assert np.ptp(apart[15], axis=0).max() == 0  # a line
 
 
-def test_the_map_of_a_place_is_its_cosine_with_each():
+def test_the_map_of_a_patch_is_its_cosine_with_each_patch():
     vectors = np.random.default_rng(0).normal(size=(6, 5))
     axes = plots.position_similarity(vectors, (2, 3)).axes[0]
     drawn = np.asarray(axes.images[0].get_array())
@@ -444,6 +444,6 @@ def test_several_runs_are_a_mean_on_a_band():
         ),
     ],
 )
-def test_patches_and_places_that_do_not_fit_are_refused(name, call):
+def test_patches_and_positions_must_match_the_grid(name, call):
     with pytest.raises(ValueError, match=name):
         call()

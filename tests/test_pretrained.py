@@ -1,4 +1,4 @@
-"""Folders as `transformers` writes them: the same logits, and clear errors."""
+"""GPT-2 in the format of `transformers`: equal logits, and clear errors."""
 
 import json
 
@@ -19,7 +19,7 @@ HEADS = (1, 2, 3)
 
 @pytest.fixture(scope="module", params=HEADS)
 def published(request, tmp_path_factory):
-    """Write a small GPT-2 of random weights; give it and its folder."""
+    """Save a small GPT-2 of random weights; return it and its folder."""
     torch.manual_seed(request.param)
     config = transformers.GPT2Config(
         vocab_size=29,
@@ -41,7 +41,7 @@ def numbers(x):
     return ops.convert_to_numpy(x)
 
 
-def test_logits_are_those_of_transformers(published):
+def test_logits_equal_those_of_transformers(published):
     theirs, folder = published
     ours = pretrained.load(folder)
     ids = np.random.default_rng(0).integers(0, 29, (3, 17))
@@ -50,7 +50,7 @@ def test_logits_are_those_of_transformers(published):
     np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-4)
 
 
-def test_gpt_is_read_with_another_dropout(published):
+def test_dropout_may_be_changed_in_loading(published):
     assert pretrained.load(published[1], dropout=0.0).dropout.rate == 0
     with pytest.raises(
         ValueError, match="`layer_norm_epsilon` must be left out"
@@ -59,8 +59,8 @@ def test_gpt_is_read_with_another_dropout(published):
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_rows_of_several_lengths_are_those_of_transformers(published, side):
-    """Padding is the id 0; positions count what is real."""
+def test_padded_rows_equal_those_of_transformers(published, side):
+    """Padding is the id 0; positions count the real tokens."""
     theirs, folder = published
     ours = pretrained.load(folder, pad_id=0)
     ids = np.random.default_rng(0).integers(1, 29, (3, 11))
@@ -68,12 +68,12 @@ def test_rows_of_several_lengths_are_those_of_transformers(published, side):
         row[: 11 - length] = 0
         row[:] = row if side == "left" else np.roll(row, length - 11)
     mask = ids != 0
-    places = np.maximum(mask.cumsum(axis=1) - 1, 0)
+    positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
     with torch.no_grad():
         expected = theirs(
             torch.tensor(ids),
             attention_mask=torch.tensor(mask.astype(int)),
-            position_ids=torch.tensor(places),
+            position_ids=torch.tensor(positions),
         ).logits.numpy()
     found = numbers(ours(ids))
     np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
@@ -81,7 +81,7 @@ def test_rows_of_several_lengths_are_those_of_transformers(published, side):
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-def test_other_activations_are_read_too(published, tmp_path, activation):
+def test_other_activations_are_loaded(published, tmp_path, activation):
     config = published[0].config.__class__(
         **{**published[0].config.to_dict(), "activation_function": activation}
     )
@@ -95,7 +95,7 @@ def test_other_activations_are_read_too(published, tmp_path, activation):
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
-def test_a_file_in_half_precision_is_read(published, tmp_path):
+def test_a_file_in_half_precision_is_loaded(published, tmp_path):
     half = transformers.GPT2LMHeadModel(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
     ids = np.random.default_rng(0).integers(0, 29, (3, 7))
@@ -105,7 +105,7 @@ def test_a_file_in_half_precision_is_read(published, tmp_path):
     np.testing.assert_allclose(numbers(ours(ids)), expected, atol=1e-3)
 
 
-def test_it_says_what_transformers_says(published):
+def test_generated_tokens_equal_those_of_transformers(published):
     theirs, folder = published
     ours = pretrained.load(folder)
     ids = np.random.default_rng(1).integers(0, 29, (2, 5))
@@ -121,7 +121,7 @@ def test_it_says_what_transformers_says(published):
     assert np.array_equal(found, expected)
 
 
-def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
+def test_a_loaded_model_is_saved_as_keras_file(published, tmp_path):
     ours = pretrained.load(published[1], dtype="mixed_bfloat16")
     ids = np.random.default_rng(0).integers(0, 29, (3, 5))
     ours.save(tmp_path / "model.keras")
@@ -132,7 +132,7 @@ def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
 
 @pytest.fixture
 def folder(published, tmp_path):
-    """A copy to spoil."""
+    """Return a copy of the folder that a test may change."""
     for path in published[1].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
@@ -157,7 +157,7 @@ def folder(published, tmp_path):
         ("layer_norm_epsilon", -1),
     ],
 )
-def test_what_our_model_does_not_have_is_refused(folder, option, value):
+def test_an_unsupported_option_raises(folder, option, value):
     config = json.loads((folder / "config.json").read_text())
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
@@ -166,7 +166,7 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
-def test_dropout_of_the_attention_weights_is_read(folder):
+def test_attention_dropout_is_loaded(folder):
     config = json.loads((folder / "config.json").read_text())
     config["attn_pdrop"] = 0.3
     (folder / "config.json").write_text(json.dumps(config))
@@ -188,7 +188,7 @@ def test_a_missing_or_damaged_file_is_named(folder, name):
 
 
 @pytest.mark.parametrize("published", HEADS[:1], indirect=True)
-def test_options_without_names_are_refused(folder):
+def test_a_config_that_is_not_a_dict_raises(folder):
     (folder / "config.json").write_text("[]")
     with pytest.raises(ValueError, match="by name"):
         pretrained.load(folder, GPT)

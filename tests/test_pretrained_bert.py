@@ -1,4 +1,4 @@
-"""BERT's folders, read and written: `transformers`' numbers, clear errors."""
+"""BERT in the format of `transformers`: equal outputs, and clear errors."""
 
 import json
 
@@ -42,11 +42,11 @@ OURS = {
 
 
 def make(kind, folder, num_attention_heads=3, **options):
-    """Write a small BERT of random weights, no two alike; give it."""
+    """Save a small BERT of different random weights; return it."""
     torch.manual_seed(num_attention_heads)
     sizes = {**SIZES, "num_attention_heads": num_attention_heads}
     config = transformers.BertConfig(**{**sizes, **options})
-    config._attn_implementation = "eager"  # which gives the weights too
+    config._attn_implementation = "eager"  # it returns the weights
     model = getattr(transformers, kind)(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
@@ -57,7 +57,7 @@ def make(kind, folder, num_attention_heads=3, **options):
 
 @pytest.fixture(scope="module", params=HEADS)
 def published(request, tmp_path_factory):
-    """Write a BERT with both of its pretraining heads; give its folder too."""
+    """Save a BERT with both pretraining heads; return it and its folder."""
     folder = tmp_path_factory.mktemp("bert")
     return make("BertForPreTraining", folder, request.param), folder
 
@@ -67,7 +67,7 @@ first_only = pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 
 @pytest.fixture
 def folder(published, tmp_path):
-    """A copy to spoil."""
+    """Return a copy of the folder that a test may change."""
     for path in published[1].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
@@ -85,15 +85,15 @@ def inputs(pad=0, side="right"):
 
 
 def expected(model, given, pad=0, **options):
-    """Ask a model of `transformers`; masks and places by our rules."""
+    """Call a model of `transformers` with our masks and positions."""
     mask = given["token_ids"] != pad
-    places = np.maximum(mask.cumsum(axis=1) - 1, 0)
+    positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
     with torch.no_grad():
         found = model(
             torch.tensor(given["token_ids"]),
             attention_mask=torch.tensor(mask.astype(int)),
             token_type_ids=torch.tensor(given["segment_ids"]),
-            position_ids=torch.tensor(places),
+            position_ids=torch.tensor(positions),
             **options,
         )
     return found, mask
@@ -114,7 +114,7 @@ def assert_same_vectors(ours, theirs, given, pad=0):
     answer, real = expected(theirs, given, pad)
     assert_close(found["sequence_output"], answer.last_hidden_state, real)
     if "pooled_output" in found:
-        first = torch.tensor(real.argmax(axis=1))  # theirs pools place 0
+        first = torch.tensor(real.argmax(axis=1))  # theirs pools position 0
         vectors = answer.last_hidden_state[torch.arange(3), first]
         with torch.no_grad():
             assert_close(
@@ -123,7 +123,7 @@ def assert_same_vectors(ours, theirs, given, pad=0):
 
 
 def assert_same_questions(ours, theirs, given):
-    """Compare the logits of hidden words, and of the next sentence."""
+    """Compare the logits of both pretraining tasks."""
     found = ours(given)
     answer, real = expected(theirs, given)
     masked = "prediction_logits" if ours.next_sentence else "logits"
@@ -133,7 +133,7 @@ def assert_same_questions(ours, theirs, given):
 
 
 def loaded(kind, folder, **options):
-    """Read a folder by `transformers`, and see that nothing was amiss."""
+    """Load a folder by `transformers`, without missing weights."""
     model, told = getattr(transformers, kind).from_pretrained(
         folder, output_loading_info=True, **options
     )
@@ -141,23 +141,23 @@ def loaded(kind, folder, **options):
     return model.eval()
 
 
-# Reading.
+# Loading.
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_hidden_and_pooled_are_those_of_transformers(published, side):
+def test_both_outputs_equal_those_of_transformers(published, side):
     theirs, folder = published
     ours = pretrained.load(folder, BERT)
     assert_same_vectors(ours, theirs.bert, inputs(side=side))
 
 
-def test_logits_of_both_questions_are_those_of_transformers(published):
+def test_pretraining_logits_equal_those_of_transformers(published):
     theirs, folder = published
     ours = pretrained.load(folder, BERTPretrainer)
     assert_same_questions(ours, theirs, inputs())
 
 
-def test_attention_weights_are_those_of_transformers(published):
+def test_attention_weights_equal_those_of_transformers(published):
     theirs, folder = published
     ours, given = pretrained.load(folder, BERT), inputs()
     _, weights = ours(given, return_attention_scores=True)
@@ -168,7 +168,7 @@ def test_attention_weights_are_those_of_transformers(published):
         np.testing.assert_allclose(*rows, atol=1e-4)
 
 
-def test_a_model_without_heads_is_read(tmp_path):
+def test_a_model_without_heads_is_loaded(tmp_path):
     theirs = make("BertModel", tmp_path)
     assert "embeddings.LayerNorm.weight" in arrays.load_file(
         tmp_path / "model.safetensors"
@@ -177,14 +177,14 @@ def test_a_model_without_heads_is_read(tmp_path):
     assert_same_vectors(ours, theirs, inputs())
 
 
-def test_a_model_without_the_next_sentence_has_no_pooler(tmp_path):
+def test_a_model_without_next_sentence_prediction_has_no_pooler(tmp_path):
     theirs = make("BertForMaskedLM", tmp_path)
     ours = pretrained.load(tmp_path, BERTPretrainer)
     assert not ours.next_sentence and ours.bert.pooler is None
     assert_same_questions(ours, theirs, inputs())
 
 
-def test_a_classifier_is_read_with_its_labels(tmp_path):
+def test_a_classifier_is_loaded_with_its_labels(tmp_path):
     theirs = make("BertForSequenceClassification", tmp_path, num_labels=5)
     ours, given = pretrained.load(tmp_path, BERTClassifier), inputs()
     answer, _ = expected(theirs, given)
@@ -192,14 +192,14 @@ def test_a_classifier_is_read_with_its_labels(tmp_path):
     assert_close(ours(given), answer.logits)
 
 
-def test_a_classifier_of_two_has_no_list_of_labels(tmp_path):
+def test_a_classifier_without_labels_has_two_classes(tmp_path):
     theirs = make("BertForSequenceClassification", tmp_path)
     ours, given = pretrained.load(tmp_path, BERTClassifier), inputs()
     answer, _ = expected(theirs, given)
     assert_close(ours(given), answer.logits)
 
 
-def test_a_tagger_is_read_with_its_own_dropout(tmp_path):
+def test_a_tagger_is_loaded_with_its_own_dropout(tmp_path):
     theirs = make(
         "BertForTokenClassification",
         tmp_path,
@@ -213,11 +213,11 @@ def test_a_tagger_is_read_with_its_own_dropout(tmp_path):
 
 
 def before_the_last(real):
-    """Leave out the last real token, a [SEP]: ours scores no answer there."""
+    """Drop the last real token, a [SEP]: our model scores no answer there."""
     return real & np.pad(real[:, 1:], ((0, 0), (0, 1)))
 
 
-def test_a_reader_for_questions_is_read(tmp_path):
+def test_a_question_answering_model_is_loaded(tmp_path):
     theirs = make("BertForQuestionAnswering", tmp_path)
     ours, given = pretrained.load(tmp_path, BERTSpanQA), inputs()
     given["segment_ids"][:] = 1
@@ -228,7 +228,7 @@ def test_a_reader_for_questions_is_read(tmp_path):
 
 
 @first_only
-def test_the_names_of_old_folders_are_read(published, folder):
+def test_old_tensor_names_are_loaded(published, folder):
     path = folder / "model.safetensors"
     old = {
         name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
@@ -246,7 +246,7 @@ def test_the_names_of_old_folders_are_read(published, folder):
 
 
 @pytest.mark.parametrize("activation", ["gelu_new", "relu"])
-def test_other_activations_are_read_and_written(tmp_path, activation):
+def test_other_activations_are_loaded_and_saved(tmp_path, activation):
     theirs = make("BertForPreTraining", tmp_path, hidden_act=activation)
     ours = pretrained.load(tmp_path, BERTPretrainer)
     assert_same_questions(ours, theirs, inputs())
@@ -256,7 +256,7 @@ def test_other_activations_are_read_and_written(tmp_path, activation):
 
 
 @pytest.mark.parametrize("pad", [3, None])
-def test_the_id_of_padding_is_read_and_written(tmp_path, pad):
+def test_the_id_of_padding_is_loaded_and_saved(tmp_path, pad):
     theirs = make("BertModel", tmp_path, pad_token_id=pad)
     ours = pretrained.load(tmp_path, BERT)
     assert ours.pad_id == pad
@@ -269,14 +269,14 @@ def test_the_id_of_padding_is_read_and_written(tmp_path, pad):
 
 
 @first_only
-def test_a_file_in_half_precision_is_read(published, tmp_path):
+def test_a_file_in_half_precision_is_loaded(published, tmp_path):
     half = transformers.BertForPreTraining(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
     ours = pretrained.load(tmp_path, BERTPretrainer)
     assert_same_questions(ours, half.float().eval(), inputs())
 
 
-def test_an_option_that_config_json_says_is_refused(published):
+def test_an_option_determined_by_config_json_raises(published):
     with pytest.raises(ValueError, match="`num_layers` must be left out"):
         pretrained.load(published[1], BERT, num_layers=1)
 
@@ -291,7 +291,7 @@ def test_options_reach_the_model(published):
 
 
 @first_only
-def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
+def test_a_loaded_model_is_saved_as_keras_file(published, tmp_path):
     ours, given = pretrained.load(published[1], BERTPretrainer), inputs()
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -299,17 +299,17 @@ def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
         assert np.array_equal(numbers(again(given)[name]), numbers(x))
 
 
-# Writing.
+# Saving.
 
 
 @pytest.mark.parametrize("num_heads", HEADS)
-def test_transformers_reads_what_we_write(tmp_path, num_heads):
+def test_transformers_loads_a_saved_model(tmp_path, num_heads):
     ours = random_weights(BERT(**{**OURS, "num_heads": num_heads}))
     pretrained.save(ours, tmp_path)
     assert_same_vectors(ours, loaded("BertModel", tmp_path), inputs())
 
 
-def test_transformers_reads_a_model_without_a_pooler(tmp_path):
+def test_transformers_loads_a_model_without_a_pooler(tmp_path):
     ours = random_weights(BERT(**OURS, pooler=False))
     pretrained.save(ours, tmp_path)
     theirs = loaded("BertModel", tmp_path, add_pooling_layer=False)
@@ -320,7 +320,9 @@ def test_transformers_reads_a_model_without_a_pooler(tmp_path):
     "next_sentence, kind",
     [(True, "BertForPreTraining"), (False, "BertForMaskedLM")],
 )
-def test_transformers_reads_both_questions(tmp_path, next_sentence, kind):
+def test_transformers_loads_the_pretraining_heads(
+    tmp_path, next_sentence, kind
+):
     ours = BERTPretrainer(BERT(**OURS), next_sentence=next_sentence)
     pretrained.save(random_weights(ours), tmp_path)
     theirs = loaded(kind, tmp_path)
@@ -335,7 +337,7 @@ def test_transformers_reads_both_questions(tmp_path, next_sentence, kind):
         (BERTTagger, "BertForTokenClassification"),
     ],
 )
-def test_transformers_reads_labels(tmp_path, cls, kind):
+def test_transformers_loads_a_classifier_or_tagger(tmp_path, cls, kind):
     ours = random_weights(cls(BERT(**OURS), 5, dropout=0.3))
     pretrained.save(ours, tmp_path)
     theirs, given = loaded(kind, tmp_path), inputs()
@@ -345,7 +347,7 @@ def test_transformers_reads_labels(tmp_path, cls, kind):
     assert_close(ours(given), answer.logits, real if cls is BERTTagger else ...)
 
 
-def test_transformers_reads_the_ends_of_answers(tmp_path):
+def test_transformers_loads_a_question_answering_model(tmp_path):
     ours, given = random_weights(BERTSpanQA(BERT(**OURS))), inputs()
     pretrained.save(ours, tmp_path)
     given["segment_ids"][:] = 1
@@ -356,7 +358,7 @@ def test_transformers_reads_the_ends_of_answers(tmp_path):
 
 
 @first_only
-def test_what_is_read_and_written_is_the_same(published, tmp_path):
+def test_loading_and_saving_gives_the_same_folder(published, tmp_path):
     pretrained.save(pretrained.load(published[1], BERTPretrainer), tmp_path)
     old, new = (
         arrays.load_file(place / "model.safetensors")
@@ -371,7 +373,7 @@ def test_what_is_read_and_written_is_the_same(published, tmp_path):
     assert {name: old[name] for name in new} == new
 
 
-def test_every_argument_comes_back(tmp_path):
+def test_every_argument_is_saved_and_loaded(tmp_path):
     ours = BERT(
         **OURS,
         dropout=0.2,
@@ -384,7 +386,7 @@ def test_every_argument_comes_back(tmp_path):
     assert pretrained.load(tmp_path, BERT).config == ours.config
 
 
-def test_what_is_left_to_the_model_is_written_out(tmp_path):
+def test_defaults_are_written_out(tmp_path):
     ours = BERT(29, 12, num_layers=1, dropout=0.2)
     ours.build()
     pretrained.save(ours, tmp_path)
@@ -393,7 +395,7 @@ def test_what_is_left_to_the_model_is_written_out(tmp_path):
 
 
 def random_weights(model):
-    """Build a model; draw all of its weights, no two alike."""
+    """Build a model with different random weights."""
     draw = np.random.default_rng(0)
     model.build((None, None))
     for weight in model.weights:
@@ -402,14 +404,14 @@ def random_weights(model):
     return model
 
 
-# The tokenizer beside it.
+# The tokenizer.
 
 
 WORDS = ["[PAD]", "[UNK]", "the", "[CLS]", "[SEP]", "[MASK]", "dog", "##s"]
 
 
 @pytest.mark.parametrize("lower_case", [True, False])
-def test_a_tokenizer_is_written_too(tmp_path, lower_case):
+def test_a_tokenizer_is_saved_too(tmp_path, lower_case):
     pytest.importorskip("tensorflow_text")
     tokenizer = BERTTokenizer(WORDS, lower_case)
     ours = random_weights(BERT(**OURS))
@@ -420,7 +422,7 @@ def test_a_tokenizer_is_written_too(tmp_path, lower_case):
     assert theirs(text)["input_ids"] == ids
 
 
-def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+def test_a_tokenizer_of_another_model_raises(tmp_path):
     pytest.importorskip("tensorflow_text")
     tokenizer = BERTTokenizer(WORDS)
     small = random_weights(BERT(7, 4, num_heads=1, num_layers=1))
@@ -434,7 +436,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# What is refused.
+# Errors.
 
 
 @first_only
@@ -462,7 +464,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
         ("pad_token_id", 29),
     ],
 )
-def test_what_our_model_does_not_have_is_refused(folder, option, value):
+def test_an_unsupported_option_raises(folder, option, value):
     config = json.loads((folder / "config.json").read_text())
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
@@ -482,7 +484,7 @@ def test_a_missing_or_damaged_file_is_named(folder, name):
 
 
 NORM = "bert.encoder.layer.1.output.LayerNorm.bias"
-SPOILS = {  # what is done to the tensors, and what is said then
+SPOILS = {  # a change of the tensors, and the error
     "missing": (lambda x: x.pop(NORM), "layer.1.output.LayerNorm.bias"),
     "left over": (lambda x: x.update({"bert.odd": x[NORM]}), "odd"),
     "of another shape": (
@@ -519,19 +521,19 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
         pretrained.load(folder, BERTPretrainer)
 
 
-def test_a_head_for_another_task_is_refused(tmp_path):
+def test_a_head_of_another_task_raises(tmp_path):
     make("BertForTokenClassification", tmp_path)
     with pytest.raises(ValueError, match="architectures.*TokenClassification"):
         pretrained.load(tmp_path, BERTClassifier)
 
 
-def test_a_model_that_is_not_built_is_not_written(tmp_path):
+def test_saving_a_model_that_is_not_built_raises(tmp_path):
     with pytest.raises(ValueError, match="not built"):
         pretrained.save(BERT(**OURS), tmp_path / "none")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_activation_that_transformers_lacks_is_not_written(tmp_path):
+def test_saving_an_activation_that_transformers_lacks_raises(tmp_path):
     ours = random_weights(BERT(**OURS, activation="softplus"))
     with pytest.raises(ValueError, match=r"`activation`.*softplus"):
         pretrained.save(ours, tmp_path)

@@ -1,4 +1,4 @@
-"""ViT's folders: `transformers`' numbers at any size, and clear errors."""
+"""ViT in the format of `transformers`: equal outputs, and clear errors."""
 
 import json
 
@@ -27,11 +27,11 @@ SIZES = {
 
 
 def make(kind, folder, num_attention_heads=3, **options):
-    """Write a small ViT of random weights, no two alike; give it."""
+    """Save a small ViT of different random weights; return it."""
     torch.manual_seed(num_attention_heads)
     sizes = {**SIZES, "num_attention_heads": num_attention_heads}
     config = transformers.ViTConfig(**{**sizes, **options})
-    config._attn_implementation = "eager"  # which gives the weights too
+    config._attn_implementation = "eager"  # it returns the weights
     model = getattr(transformers, kind)(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
@@ -42,7 +42,7 @@ def make(kind, folder, num_attention_heads=3, **options):
 
 @pytest.fixture(scope="module", params=HEADS)
 def published(request, tmp_path_factory):
-    """Write a classifier; give its folder too."""
+    """Save a classifier; return it and its folder."""
     folder = tmp_path_factory.mktemp("vit")
     kind = "ViTForImageClassification"
     return make(kind, folder, request.param), folder
@@ -53,7 +53,7 @@ first_only = pytest.mark.parametrize("published", HEADS[:1], indirect=True)
 
 @pytest.fixture
 def folder(published, tmp_path):
-    """A copy to spoil."""
+    """Return a copy of the folder that a test may change."""
     for path in published[1].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
@@ -65,7 +65,7 @@ def images(H=9, W=15):
 
 
 def expected(model, x, **options):
-    """Ask a model of `transformers`, which wants the channels first."""
+    """Call a model of `transformers`, whose images have channels first."""
     with torch.no_grad():
         return model(torch.tensor(x.transpose(0, 3, 1, 2)), **options)
 
@@ -78,10 +78,10 @@ def assert_close(ours, theirs):
     np.testing.assert_allclose(numbers(ours), theirs.float().numpy(), atol=1e-4)
 
 
-# Reading.
+# Loading.
 
 
-def test_logits_and_weights_are_those_of_transformers(published):
+def test_logits_and_attention_weights_equal_those_of_transformers(published):
     theirs, folder = published
     ours = pretrained.load(folder)
     logits, weights = ours(images(), return_attention_scores=True)
@@ -92,7 +92,7 @@ def test_logits_and_weights_are_those_of_transformers(published):
         assert_close(a, b)
 
 
-def test_a_model_without_a_head_gives_its_vectors(tmp_path):
+def test_a_model_without_a_head_returns_its_vectors(tmp_path):
     theirs = make("ViTModel", tmp_path)
     ours = pretrained.load(tmp_path)
     answer = expected(theirs, images()).last_hidden_state
@@ -101,8 +101,8 @@ def test_a_model_without_a_head_gives_its_vectors(tmp_path):
 
 
 @pytest.mark.parametrize("size", [25, (10, 25), (45, 5), 5, 15])
-def test_images_of_another_size_get_the_logits_of_transformers(tmp_path, size):
-    """Theirs can do it where image and patch are published as squares."""
+def test_resized_logits_equal_those_of_transformers(tmp_path, size):
+    """Theirs can be resized if images and patches are square."""
     kind = "ViTForImageClassification"
     theirs = make(kind, tmp_path, image_size=15, patch_size=5)
     ours = pretrained.load(tmp_path, image_size=size)
@@ -112,7 +112,7 @@ def test_images_of_another_size_get_the_logits_of_transformers(tmp_path, size):
 
 
 @first_only
-def test_resized_to_the_published_size_nothing_changes(published):
+def test_resizing_to_the_published_size_changes_nothing(published):
     ours = pretrained.load(published[1])
     same = pretrained.load(published[1], image_size=(9, 15))
     assert np.array_equal(numbers(ours(images())), numbers(same(images())))
@@ -120,26 +120,26 @@ def test_resized_to_the_published_size_nothing_changes(published):
 
 @first_only
 @pytest.mark.parametrize("num_classes", [7, 5, None])
-def test_a_head_for_other_classes_is_a_new_one(published, num_classes):
+def test_num_classes_makes_a_new_head(published, num_classes):
     theirs, folder = published
     ours = pretrained.load(folder, num_classes=num_classes)
     answer = expected(theirs.vit, images()).last_hidden_state
     assert_close(ours.encode(images()), answer)
     assert ours(images()).shape == (3, num_classes or 12)
-    if num_classes == 7:  # as many, but not theirs
+    if num_classes == 7:  # the same number, but a new head
         assert np.abs(numbers(ours.head.kernel)).max() < 0.1
         assert not numbers(ours.head.bias).any()
 
 
 @pytest.mark.parametrize("activation", ["gelu_new", "relu"])
-def test_other_activations_are_read(tmp_path, activation):
+def test_other_activations_are_loaded(tmp_path, activation):
     theirs = make("ViTModel", tmp_path, hidden_act=activation)
     ours = pretrained.load(tmp_path)
     answer = expected(theirs, images()).last_hidden_state
     assert_close(ours(images()), answer[:, 0])
 
 
-def test_two_classes_have_no_list_of_labels(tmp_path):
+def test_a_folder_without_labels_has_two_classes(tmp_path):
     kind = "ViTForImageClassification"
     theirs = make(kind, tmp_path, num_labels=2, image_size=15, patch_size=5)
     ours = pretrained.load(tmp_path)
@@ -148,7 +148,7 @@ def test_two_classes_have_no_list_of_labels(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ViTForImageClassification", "ViTModel"])
-def test_a_folder_that_does_not_say_its_kind_is_read(tmp_path, kind):
+def test_a_folder_without_an_architecture_is_loaded(tmp_path, kind):
     theirs = make(kind, tmp_path)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
@@ -176,13 +176,13 @@ def test_options_reach_the_model(published):
 
 @first_only
 @pytest.mark.parametrize("size", [{}, {"image_size": (6, 5)}])
-def test_read_to_be_frozen_it_is_frozen(published, size):
+def test_a_model_may_be_loaded_frozen(published, size):
     ours = pretrained.load(published[1], trainable=False, **size)
     assert not ours.trainable and not ours.trainable_weights
 
 
 @first_only
-def test_a_file_in_half_precision_is_read(published, tmp_path):
+def test_a_file_in_half_precision_is_loaded(published, tmp_path):
     half = transformers.ViTForImageClassification(published[0].config)
     half.to(torch.bfloat16).save_pretrained(tmp_path)
     ours = pretrained.load(tmp_path)
@@ -191,14 +191,14 @@ def test_a_file_in_half_precision_is_read(published, tmp_path):
 
 
 @first_only
-def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
+def test_a_loaded_model_is_saved_as_keras_file(published, tmp_path):
     ours = pretrained.load(published[1])
     ours.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert np.array_equal(numbers(again(images())), numbers(ours(images())))
 
 
-# What is refused.
+# Errors.
 
 
 @first_only
@@ -225,7 +225,7 @@ def test_read_once_it_is_a_model_like_any_other(published, tmp_path):
         ("id2label", 5),
     ],
 )
-def test_what_our_model_does_not_have_is_refused(folder, option, value):
+def test_an_unsupported_option_raises(folder, option, value):
     config = json.loads((folder / "config.json").read_text())
     config[option] = value
     (folder / "config.json").write_text(json.dumps(config))
@@ -247,7 +247,9 @@ def test_what_our_model_does_not_have_is_refused(folder, option, value):
         ("num_classes", 0),
     ],
 )
-def test_an_option_that_does_not_fit_is_refused(published, option, value):
+def test_an_option_that_config_json_contradicts_raises(
+    published, option, value
+):
     with pytest.raises(ValueError, match=option):
         pretrained.load(published[1], **{option: value})
 
@@ -265,7 +267,7 @@ def test_a_missing_or_damaged_file_is_named(folder, name):
 
 NORM = "vit.encoder.layer.1.layernorm_after.bias"
 PATCHES = "vit.embeddings.patch_embeddings.projection.weight"
-SPOILS = {  # what is done to the tensors, and what is said then
+SPOILS = {  # a change of the tensors, and the error
     "missing": (lambda x: x.pop(NORM), "layer.1.layernorm_after.bias"),
     "left over": (lambda x: x.update({"vit.odd": x[NORM]}), "odd"),
     "of another shape": (
@@ -302,12 +304,12 @@ def test_a_wrong_tensor_is_named(folder, spoil, says):
         pretrained.load(folder)
 
 
-# Writing.
+# Saving.
 
 
 @pytest.mark.parametrize("head", [True, False])
 @pytest.mark.parametrize("size", [(9, 15), (15, 15)])
-def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
+def test_transformers_loads_a_saved_model(tmp_path, head, size):
     ours = ViT(
         7 if head else None,
         12,
@@ -354,7 +356,7 @@ def test_what_is_written_is_read_by_transformers(tmp_path, head, size):
         ({"num_classes": None}, ["cat", "dog"], "labels"),
     ],
 )
-def test_what_no_folder_can_say_is_refused(tmp_path, options, labels, says):
+def test_saving_what_the_format_lacks_raises(tmp_path, options, labels, says):
     size = {"image_size": 4, "patch_size": 2, "num_layers": 1}
     ours = ViT(**{"num_classes": 2, "hidden_dim": 4, **size, **options})
     with pytest.raises(ValueError, match="built"):

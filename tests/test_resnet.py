@@ -15,7 +15,7 @@ def numbers(x):
 
 
 def convolved(x, kernel, stride=1):
-    """Go over the pixels one by one; beyond the edge there are zeros."""
+    """Convolve pixel by pixel, with zeros beyond the edge."""
     _, H, W, _ = x.shape
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     places = [range(0, size, stride) for size in (H, W)]
@@ -44,7 +44,7 @@ def normed(x, norm):
 
 
 def by_hand(model, x):
-    """Go through a ResNet as the chapter's equations say."""
+    """Compute the logits of a ResNet by the equations."""
 
     def function(part, x):
         kernel = numbers(part.conv.kernel)
@@ -63,7 +63,7 @@ def by_hand(model, x):
 
 @pytest.mark.parametrize("input_strides", [1, 2, 3])
 @pytest.mark.parametrize("size", [(6, 7), (1, 1)])
-def test_logits_are_those_of_the_equations(size, input_strides):
+def test_logits_equal_the_equations(size, input_strides):
     model = ResNet(
         7, (3, 5), num_blocks=2, input_strides=input_strides, channels=2
     )
@@ -78,7 +78,7 @@ def test_logits_are_those_of_the_equations(size, input_strides):
     np.testing.assert_allclose(numbers(model(x)), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_only_in_training_the_batch_is_the_norm():
+def test_batch_statistics_are_used_in_training_only():
     model = ResNet(7, (3, 5), num_blocks=1, channels=2)
     before = numbers(model(images()))
     assert np.array_equal(numbers(model(images())), before)
@@ -88,7 +88,7 @@ def test_only_in_training_the_batch_is_the_norm():
     assert np.allclose(alone, numbers(model(images()))[:1], atol=1e-5)
 
 
-def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
+def test_frozen_batch_norms_do_not_change_even_after_loading(tmp_path):
     model = ResNet(7, (3, 5), num_blocks=1, channels=2)
     wanted = numbers(model(images()))
     model.trainable = False
@@ -101,7 +101,7 @@ def test_frozen_its_norms_do_not_move_and_loaded_neither(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(None, None), (None, 15)])
-def test_it_may_be_told_of_images_of_unknown_size(size):
+def test_images_may_have_an_unknown_size(size):
     model = ResNet(7, (3, 5, 5), num_blocks=1, input_strides=2, channels=2)
     inputs = keras.Input((*size, 2))
     around = keras.Model(inputs, model(inputs))
@@ -112,7 +112,7 @@ def test_it_may_be_told_of_images_of_unknown_size(size):
 
 @pytest.mark.parametrize("filters", [(3,), (3, 5), (4, 4, 9)])
 @pytest.mark.parametrize("num_blocks", [1, 2])
-def test_weights_counted_are_those_that_are_there(filters, num_blocks):
+def test_count_params_equals_the_number_of_weights(filters, num_blocks):
     model = ResNet(7, filters, num_blocks=num_blocks, channels=2)
     model.build()
     there = sum(np.prod(weight.shape) for weight in model.trainable_weights)
@@ -120,7 +120,7 @@ def test_weights_counted_are_those_that_are_there(filters, num_blocks):
 
 
 @pytest.mark.parametrize("units, near", [(24, 0.04), (96, 0.02), (192, 0.01)])
-def test_it_matches_the_weights_of_a_vit(units, near):
+def test_from_param_count_is_close_to_a_vit(units, near):
     vit = ViT(10, units, image_size=8, patch_size=2, channels=1)
     vit.build()
     wanted = vit.count_params()
@@ -130,7 +130,7 @@ def test_it_matches_the_weights_of_a_vit(units, near):
     assert abs(found / wanted - 1) < near
 
 
-def test_no_match_is_smaller_than_the_smallest():
+def test_from_param_count_below_the_smallest_model_raises():
     least = count_params(10, (1, 2, 4), num_blocks=3, channels=3)
     assert ResNet.from_param_count(least, 10).config["filters"] == (1, 2, 4)
     with pytest.raises(
@@ -139,7 +139,7 @@ def test_no_match_is_smaller_than_the_smallest():
         ResNet.from_param_count(least - 1, 10)
 
 
-def test_a_match_may_begin_with_every_second_pixel():
+def test_from_param_count_takes_input_strides():
     model = ResNet.from_param_count(50_000, 7, input_strides=2, channels=2)
     assert model.config == {
         **ResNet.from_param_count(50_000, 7, channels=2).config,
@@ -150,19 +150,19 @@ def test_a_match_may_begin_with_every_second_pixel():
 @pytest.mark.parametrize(
     "name", ["param_count", "num_classes", "num_blocks", "input_strides"]
 )
-def test_a_match_of_nothing_is_refused(name):
+def test_from_param_count_names_an_invalid_argument(name):
     good = {"param_count": 1000, "num_classes": 10, "num_blocks": 1}
     with pytest.raises(ValueError, match=f"`{name}`"):
         ResNet.from_param_count(**{**good, name: 0})
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 15, 3), (3, 6, 15)])
-def test_an_image_of_other_channels_is_refused(shape):
+def test_images_with_other_channels_raise(shape):
     with pytest.raises(ValueError, match=r"`images`.*C = 2"):
         ResNet(7, channels=2)(np.zeros(shape, "float32"))
 
 
-def test_whole_numbers_are_images_too():
+def test_images_may_be_integers():
     model, x = ResNet(3, (2, 3, 5)), np.arange(2 * 7 * 5 * 3) % 256
     x = x.reshape(2, 7, 5, 3)
     expected = numbers(model(x.astype("float32")))

@@ -28,7 +28,7 @@ def test_layer_has_the_published_count(layer, count):
 
 
 @pytest.mark.parametrize("tied, head", [(False, 64 * 65 + 65), (True, 0)])
-def test_language_model_counts_its_parts(tied, head):
+def test_language_model_has_the_expected_count(tied, head):
     model = RecurrentLM(65, 64, num_layers=2, tied=tied)
     model.build((None, None))
     layer = 4 * 64 * (64 + 64 + 1)
@@ -36,7 +36,7 @@ def test_language_model_counts_its_parts(tied, head):
 
 
 def count_without_allocating(model, shape):
-    """Build a model of shapes alone, and count what it asked for."""
+    """Build a model without allocating its weights, and count them."""
     asked = []
 
     def note(layer, shape=(), *_, **__):
@@ -110,7 +110,7 @@ def test_resnet_has_the_published_millions_of_weights(name):
 @pytest.mark.parametrize(
     "name, layers, width", [("base", 6, 512), ("big", 6, 1024)]
 )
-def test_transformer_counts_its_parts(name, layers, width):
+def test_transformer_has_the_expected_count(name, layers, width):
     options = {**Transformer.sizes[name], "shared": True, "tied": True}
     model = Transformer(37000, 37000, **options)
     shapes = {"source": (None, None), "target": (None, None)}
@@ -121,7 +121,7 @@ def test_transformer_counts_its_parts(name, layers, width):
     assert count_without_allocating(model, shapes) == count
 
 
-def test_counting_without_allocating_counts_what_is_there():
+def test_counting_without_allocating_gives_the_same_count():
     model = GPT(13, 6, num_heads=2, num_layers=2, max_sequence_length=7)
     model.build((None, None))
     twin = GPT(13, 6, num_heads=2, num_layers=2, max_sequence_length=7)

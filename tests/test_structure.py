@@ -1,4 +1,4 @@
-"""Who may import whom, held by parsing the imports; and tidy files."""
+"""Import rules, checked by parsing the imports; and tidy files."""
 
 import ast
 import pathlib
@@ -28,7 +28,7 @@ ANYTHING = {"__init__", "export", "pretrained", "tasks"}
 SUPPORTING = (
     *("__init__.py", "trainable.py", "initializers.py", "head_projection.py"),
 )
-# Files that hold a paper's idea, and open as an essay on it.
+# Files that hold a paper's idea, and open with its equations.
 IDEAS = [
     path
     for path in FILES

@@ -11,11 +11,12 @@ from keras_seq.models import (
     BERT,
     BahdanauSeq2Seq,
     BERTClassifier,
+    BERTPretrainer,
     BERTSpanQA,
     BERTTagger,
     RecurrentLM,
 )
-from keras_seq.text import CharTokenizer
+from keras_seq.text import CharTokenizer, WordPieceTokenizer
 
 TEXTS = ["good film", "나쁜 영화", "a good one", "나쁜 것"]
 MOODS = ["good", "bad", "good", "bad"]
@@ -200,3 +201,52 @@ def test_a_task_that_is_not_built_is_not_saved(tokenizer, tmp_path):
     task, _ = make("TextClassifier", tokenizer)
     with pytest.raises(ValueError, match="`model` must have weights"):
         task.save(tmp_path / "task.keras")
+
+
+@pytest.fixture(scope="module")
+def masked_lm():
+    pytest.importorskip("tensorflow_text")
+    keras.utils.set_random_seed(7)
+    words = ["it", "is", "red", "blue", "빨간", "색"]
+    tokenizer = WordPieceTokenizer(words, special_tokens_in_strings=True)
+    model = BERTPretrainer(bert(tokenizer), next_sentence=False)
+    task = tasks.MaskedLM(model, tokenizer, mask_selection_rate=0.4)
+    texts = ["it is red", "빨간 색"] * 8
+    task.compile(keras.optimizers.Adam(1e-2))
+    task.fit(texts, epochs=20, batch_size=8, verbose=0, validation_data=texts)
+    return task
+
+
+def test_a_masked_token_is_filled_in(masked_lm):
+    found = masked_lm.fill_mask(["[MASK] is red", "빨간 [MASK]", "red"], top=2)
+    assert [len(row) for row in found] == [1, 1, 0]
+    assert [row[0][0][0] for row in found[:2]] == ["it", "색"]
+    assert found[0][0][0][1] > found[0][0][1][1] > 0
+
+
+def test_a_text_without_a_mask_cannot_be_filled_in(masked_lm):
+    with pytest.raises(ValueError, match="`mask_id`"):
+        masked_lm.fill_mask(["it is red"])
+
+
+def test_other_tokens_are_masked_in_each_epoch(masked_lm):
+    batches = masked_lm.batches(["it is red"] * 8, batch_size=8)
+    first = batches[0][0]["token_ids"]
+    assert np.array_equal(first, batches[0][0]["token_ids"])
+    batches.on_epoch_end()
+    assert not np.array_equal(first, batches[0][0]["token_ids"])
+
+
+def test_a_saved_masked_lm_fills_in_the_same(masked_lm, tmp_path):
+    masked_lm.save(tmp_path / "task.keras")
+    loaded = keras.models.load_model(tmp_path / "task.keras")
+    texts = ["it is [MASK]"]
+    assert loaded.fill_mask(texts) == masked_lm.fill_mask(texts)
+
+
+def test_next_sentence_prediction_is_not_trained_by_a_list_of_texts():
+    pytest.importorskip("tensorflow_text")
+    tokenizer = WordPieceTokenizer(["it"])
+    task = tasks.MaskedLM(BERTPretrainer(bert(tokenizer)), tokenizer)
+    with pytest.raises(ValueError, match="next_sentence=False"):
+        task.fit(["it"])

@@ -46,7 +46,7 @@ def test_loss_is_the_mean_over_real_tokens():
     assert np.isclose(loss_of(LABELS, LOGITS), want, rtol=1e-5)
 
 
-def test_more_padding_leaves_the_loss_as_it_is():
+def test_more_padding_does_not_change_the_loss():
     labels = np.pad(LABELS, [(0, 0), (0, 6)])
     logits = np.pad(LOGITS, [(0, 0), (0, 6), (0, 0)], constant_values=9)
     before = loss_of(LABELS, LOGITS)
@@ -78,7 +78,7 @@ def test_pad_id_may_lie_outside_the_vocabulary():
     assert np.isclose(got, loss_of(LABELS, LOGITS), rtol=1e-6)
 
 
-def test_labels_are_no_floats_on_the_way():
+def test_labels_are_never_cast_to_float():
     pad_id = 2**24 + 1  # as float32 it would be 2**24
     labels = np.where(LABELS == 0, pad_id, LABELS)
     got = loss_of(labels, LOGITS, pad_id=pad_id)
@@ -86,7 +86,7 @@ def test_labels_are_no_floats_on_the_way():
 
 
 @pytest.mark.parametrize("shape", [(T, B), (B,), (B, T, 1), (B, T + 1)])
-def test_labels_that_do_not_fit_the_logits_are_refused(shape):
+def test_labels_must_match_the_shape_of_the_logits(shape):
     labels = np.ones(shape, "int32")
     with pytest.raises(ValueError, match="shape of `y_true`"):
         loss_of(labels, LOGITS)
@@ -120,7 +120,7 @@ def test_labels_outside_the_vocabulary_are_not_silent_in_fit(label):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="is about its graphs"
 )
-def test_at_any_length_nothing_keeps_loss_and_nats_from_being_computed_once():
+def test_loss_and_nats_have_no_assertions_that_prevent_merging():
     import tensorflow as tf
 
     loss, metric = training.TokenCrossEntropy(), training.NatsPerToken()
@@ -200,7 +200,7 @@ PAIRED = np.concatenate([LABELS, LABELS]), RNG.normal(size=(2 * B, T, V))
 
 
 @pytest.mark.parametrize("place", [0, slice(None)])
-def test_two_views_cost_what_each_says_and_how_far_they_are_apart(place):
+def test_two_view_loss_adds_the_divergence_to_the_cross_entropy(place):
     labels, logits = (x[:, place] for x in PAIRED)
     nats, apart = (
         oracle_nats(labels, logits),
@@ -217,7 +217,7 @@ def test_two_views_cost_what_each_says_and_how_far_they_are_apart(place):
     assert np.isclose(found, want, rtol=1e-5)
 
 
-def test_views_that_agree_cost_the_cross_entropy_in_half_precision_too():
+def test_equal_views_have_the_cross_entropy_as_loss_in_half_precision():
     labels, logits = PAIRED[0][:, 0], np.tile(LOGITS[:, 0] * 1000, (2, 1))
     logits = logits.astype("float16")
     want = oracle_nats(labels, logits).mean()
@@ -309,7 +309,7 @@ def test_config_round_trip(kind):
 
 
 @pytest.mark.parametrize("kind", [*METRICS, training.TokenCrossEntropy])
-def test_a_pad_id_that_is_no_int_is_refused(kind):
+def test_pad_id_must_be_an_int(kind):
     with pytest.raises(ValueError, match="`pad_id`"):
         kind(pad_id="0")
 
@@ -447,7 +447,7 @@ def test_every_batch_is_full_but_one_and_no_row_is_cut(size, shuffle):
         data.on_epoch_end()
 
 
-def test_a_row_waits_for_the_next_boundary_that_fills_a_batch():
+def test_left_over_rows_move_to_the_next_bucket():
     rows = [[1] * n for n in (2, 2, 2, 5, 5, 11, 11, 11, 11)]
     data = training.BatchByLength(
         rows, np.arange(9), 4, buckets=[2, 5, 11], shuffle=False
@@ -477,7 +477,7 @@ def test_inputs_and_targets_of_a_row_stay_together():
         assert np.array_equal((x["source"] > 0).sum(1), y // 2)
 
 
-def test_a_short_answer_to_a_long_text_costs_no_long_padding():
+def test_a_short_target_of_a_long_source_has_short_padding():
     inputs = {"source": ROWS, "target": [row[:11] for row in ROWS]}
     data = training.BatchByLength(inputs, inputs["target"], 7)
     for i in range(len(data)):
@@ -516,7 +516,7 @@ def test_fit_runs_on_batches_by_length():
     assert curves["loss"][1] < curves["loss"][0]
 
 
-def test_a_row_beyond_the_last_bucket_is_refused_by_number():
+def test_a_row_beyond_the_last_bucket_is_named_by_its_number():
     with pytest.raises(ValueError, match="`buckets`.*row 1 of length 5"):
         training.BatchByLength([[1], [1] * 5], [0, 1], 2, buckets=[2, 4])
 
@@ -530,7 +530,7 @@ def test_a_row_beyond_the_last_bucket_is_refused_by_number():
         ("inputs", {"inputs": [[1.5], [2]]}),
     ],
 )
-def test_bad_batches_are_refused_by_name(name, arguments):
+def test_bad_batches_raise_errors_with_their_names(name, arguments):
     good = {"inputs": [[1], [2]], "targets": [0, 1], "batch_size": 2}
     with pytest.raises(ValueError, match=f"`{name}`"):
         training.BatchByLength(**{**good, **arguments})
@@ -549,7 +549,7 @@ def test_windows_overlap_by_the_stride():
     assert y[-1, -1] == 5
 
 
-def test_a_text_of_one_window_is_enough_and_less_is_refused():
+def test_a_text_must_fill_one_window():
     assert training.next_token_windows(np.arange(4), 3)[0].shape == (1, 3)
     with pytest.raises(ValueError, match="`ids`"):
         training.next_token_windows(np.arange(3), 3)
@@ -574,20 +574,20 @@ def test_a_unigram_adds_one():
     assert np.allclose(p, [3 / 6, 2 / 6, 1 / 6])
 
 
-def test_a_bigram_is_witten_bells():
+def test_a_bigram_has_witten_bell_smoothing():
     # After 0 came 0 and 1, once each: c = 2, t = 2.
     p = evaluation.ngram_probabilities([0, 0, 1], [0, 1, 2], 2, 3)
     assert np.allclose(p, [3 / 6, (1 + 2 * 2 / 6) / 4, 1 / 6])
 
 
-def test_a_longer_context_pays_on_a_periodic_text():
+def test_a_longer_context_lowers_the_loss_on_a_periodic_text():
     text = np.tile([0, 0, 1, 1], 50)
     losses = [evaluation.ngram_loss(text, text, n, 2) for n in (1, 2, 3)]
     assert losses[0] > losses[1] > losses[2]
     assert losses[2] < 0.1
 
 
-def test_bad_ngrams_are_refused_by_name():
+def test_bad_ngrams_raise_errors_with_their_names():
     with pytest.raises(ValueError, match="`test_ids`"):
         evaluation.ngram_loss([0, 1], [2], 1, 2)
     with pytest.raises(ValueError, match="must be below 2..63"):
@@ -617,7 +617,7 @@ def test_a_sample_that_stdout_cannot_encode_does_not_crash(monkeypatch):
     assert stdout.buffer.getvalue().strip() == b"? a"
 
 
-def test_bad_samples_are_refused_by_name():
+def test_bad_samples_raise_errors_with_their_names():
     with pytest.raises(ValueError, match="`every`"):
         training.SampleEachEpoch(str, every=0)
     with pytest.raises(ValueError, match="`sample`"):
@@ -674,7 +674,9 @@ def test_teacher_forcing_shifts_the_target_and_leaves_padding_out():
 
 
 @pytest.mark.parametrize("wrong", ["--epochs=0", "--data=x", "--seed=-1"])
-def test_a_wrong_command_line_is_refused_by_name(tmp_path, wrong, capsys):
+def test_a_wrong_command_line_raises_an_error_with_its_name(
+    tmp_path, wrong, capsys
+):
     with pytest.raises(SystemExit):
         start(tmp_path, wrong)
     assert wrong.partition("=")[0] in capsys.readouterr().err
@@ -718,7 +720,7 @@ def test_a_step_is_traced_once(tmp_path):
     assert len(traced) == 1
 
 
-def test_a_run_killed_in_its_first_backup_begins_that_fit_again(tmp_path):
+def test_a_run_killed_in_its_first_backup_restarts_that_fit(tmp_path):
     run = start(tmp_path)
     run.callbacks("one")
     broken = tmp_path / "resume" / "one" / "epoch_1.weights.h5"
@@ -745,7 +747,7 @@ def test_a_killed_run_resumes_as_if_never_stopped(tmp_path):
     )
 
 
-def test_a_resumed_run_draws_what_it_would_have_drawn(tmp_path):
+def test_a_resumed_run_draws_the_same_random_numbers(tmp_path):
     def noisy():
         inner = tiny_model()
         layers = [*inner.layers, keras.layers.GaussianNoise(1.0, seed=5)]
@@ -792,7 +794,7 @@ def test_an_early_stop_between_backups_is_kept(tmp_path):
         assert np.array_equal(a, b)
 
 
-def test_backups_every_no_epochs_are_refused(tmp_path):
+def test_backups_need_a_positive_interval(tmp_path):
     with pytest.raises(ValueError, match="`every`"):
         start(tmp_path).callbacks("one", every=0)
 
@@ -963,7 +965,7 @@ def test_a_fresh_run_deletes_the_old_state_and_nothing_else(tmp_path):
     assert left == ["mine.csv", "notes.txt", "resume"]
 
 
-def test_another_run_cannot_be_resumed(tmp_path):
+def test_a_run_with_other_options_cannot_be_resumed(tmp_path):
     start(tmp_path).callbacks("one")
     with pytest.raises(ValueError, match="`resume`.*shakespeare"):
         start(tmp_path, "--resume", "--data", "shakespeare")
@@ -1004,7 +1006,7 @@ def test_results_have_their_keys_and_the_table_its_columns(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), [1]])
-def test_a_result_that_is_no_finite_number_is_refused(tmp_path, bad):
+def test_results_must_be_finite_numbers(tmp_path, bad):
     with pytest.raises(ValueError, match=r"`metrics\['loss'\]`"):
         start(tmp_path).finish(None, {"loss": bad}, {})
 
@@ -1015,7 +1017,7 @@ def test_a_figure_is_saved_as_png(tmp_path):
     assert (tmp_path / "curves.png").read_bytes()[1:4] == b"PNG"
 
 
-def test_bad_runs_are_refused_by_name(tmp_path):
+def test_bad_runs_raise_errors_with_their_names(tmp_path):
     with pytest.raises(ValueError, match="`epochs`"):
         start(tmp_path, epochs=0)
     with pytest.raises(ValueError, match="`data`"):
@@ -1031,7 +1033,7 @@ def test_a_stage_has_one_fit(tmp_path):
         run.callbacks("one")
 
 
-def test_noam_rises_in_a_line_and_falls_with_the_root():
+def test_noam_rises_linearly_and_decays_with_the_square_root():
     """Vaswani et al. (2017), eq. (3), with steps counted from 1."""
     schedule = training.NoamDecay(512, warmup_steps=4000)
     for step in (0, 1, 3998, 3999, 4000, 100_000):
@@ -1048,7 +1050,7 @@ def test_noam_rises_in_a_line_and_falls_with_the_root():
     "bad",
     [{"hidden_dim": 0}, {"warmup_steps": 0}, {"scale": 0}, {"scale": "a"}],
 )
-def test_bad_noam_is_refused_by_name(bad):
+def test_bad_noam_raises_an_error_with_its_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         training.NoamDecay(**{"hidden_dim": 8, **bad})
 
@@ -1082,7 +1084,7 @@ def test_the_schedules_of_a_saved_optimizer_are_restored():
         {"warmup_steps": 7},
     ],
 )
-def test_a_bad_warm_up_is_refused_by_name(bad):
+def test_a_bad_warm_up_raises_an_error_with_its_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         training.WarmupCosineDecay(
             **{"learning_rate": 0.1, "total_steps": 7, **bad}
@@ -1101,7 +1103,7 @@ def test_padding_is_left_out_of_every_column():
     assert row.tolist() == [0, 2]
 
 
-def test_a_dataset_that_nobody_tunes_gives_the_same():
+def test_a_dataset_without_autotune_has_the_same_elements():
     import tensorflow as tf
 
     dataset = tf.data.Dataset.range(7).batch(3).prefetch(2)
@@ -1117,7 +1119,7 @@ def small_network(units=3):
 
 
 @pytest.mark.parametrize("name", ["Adam", "Nadam", "Adagrad", "SGD"])
-def test_a_model_begins_again_as_a_new_one(name):
+def test_a_reset_model_trains_like_a_new_one(name):
     x, y = np.ones((7, 2)), np.ones((7, 1))
     optimizer = getattr(keras.optimizers, name)
     model, fresh = small_network(), small_network()
@@ -1132,7 +1134,7 @@ def test_a_model_begins_again_as_a_new_one(name):
         np.testing.assert_allclose(again, new, atol=1e-6)
 
 
-def test_it_begins_again_with_the_seeds_of_the_new_one():
+def test_a_reset_model_has_the_seeds_of_the_new_one():
     def network():
         layers = [keras.Input((23,)), keras.layers.GaussianNoise(0.5)]
         return keras.Sequential(layers)
@@ -1146,7 +1148,7 @@ def test_it_begins_again_with_the_seeds_of_the_new_one():
     assert np.array_equal(*map(keras.ops.convert_to_numpy, (found, wanted)))
 
 
-def test_frozen_after_it_was_compiled_it_cannot_begin_again():
+def test_a_model_frozen_after_compile_cannot_be_reset():
     model, fresh = small_network(), small_network()
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
@@ -1158,7 +1160,7 @@ def test_frozen_after_it_was_compiled_it_cannot_begin_again():
         assert np.array_equal(a, b)
 
 
-def test_what_cannot_begin_again_is_refused():
+def test_reset_needs_compiled_models_of_one_shape():
     model = small_network()
     with pytest.raises(ValueError, match="`model` must be compiled"):
         training.reset_weights(model, small_network())

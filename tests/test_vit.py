@@ -1,4 +1,4 @@
-"""ViT: patches, places in two directions, images of another size."""
+"""ViT: patches, positions in two dimensions, images of another size."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from keras_seq.layers import (
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.models import ViT
 
-PLACES = ("learned", "sinusoidal", "none")
+ENCODINGS = ("learned", "sinusoidal", "none")
 POOLINGS = ("token", "mean")
 
 
@@ -25,7 +25,7 @@ def numbers(x):
 
 
 def vit(**options):
-    """Make a small model, all of its weights random."""
+    """Create a small model whose weights are all random."""
     model = ViT(**{**SMALL_VIT, "hidden_dim": 12, "num_heads": 3, **options})
     model.build()
     draw = np.random.default_rng(0)
@@ -38,14 +38,14 @@ def vit(**options):
 # Patches.
 
 
-def test_patches_stand_row_by_row_and_so_do_their_numbers():
+def test_patches_and_their_pixels_are_in_row_major_order():
     x, found = images(), numbers(Patches((3, 5))(images()))
     for n, (row, column) in enumerate(np.ndindex(2, 3)):
         patch = x[:, 3 * row : 3 * row + 3, 5 * column : 5 * column + 5]
         assert np.array_equal(found[:, n], patch.reshape(BATCH, -1))
 
 
-def test_a_kernel_of_a_convolution_is_a_reshape_away():
+def test_a_dense_kernel_is_a_reshaped_convolution_kernel():
     convolution = keras.layers.Conv2D(11, (3, 5), strides=(3, 5))
     wanted = numbers(convolution(images())).reshape(BATCH, 6, 11)
     kernel = numbers(convolution.kernel).reshape(-1, 11)
@@ -54,7 +54,7 @@ def test_a_kernel_of_a_convolution_is_a_reshape_away():
 
 
 @pytest.mark.parametrize("side", [3, (3, 5), (6, 1), (1, 15), (6, 15), 1])
-def test_patches_joined_are_the_images(side):
+def test_join_restores_the_images(side):
     patches = Patches(side)
     joined = patches.join(patches(images()), (6, 15))
     assert np.array_equal(numbers(joined), images())
@@ -92,23 +92,23 @@ def test_images_of_unknown_size_have_an_unknown_number_of_patches():
         ("`image_size` must be", lambda: Patches(3).join(images(), "6")),
     ],
 )
-def test_what_is_no_image_of_patches_is_refused(name, call):
+def test_images_that_cannot_be_split_into_patches_raise(name, call):
     with pytest.raises(ValueError, match=name):
         call()
 
 
-def test_pixels_of_whole_numbers_become_floats():
+def test_integer_pixels_become_floats():
     x = np.abs(images() * 9).astype("uint8")
     found = Patches(3)(x)
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
     assert np.array_equal(numbers(Patches(3).join(found, (6, 15))), x)
 
 
-# Patches left out.
+# Patch dropout.
 
 
 @pytest.mark.parametrize("spared", [0, 2])
-def test_patches_are_left_out_whole_and_each_at_most_once(spared):
+def test_patch_dropout_keeps_each_patch_at_most_once(spared):
     x = np.arange(13 * 11 * 3, dtype="float32").reshape(13, 11, 3)
     leave_out = PatchDropout(0.5, spared, seed=0)
     assert np.array_equal(numbers(leave_out(x)), x)
@@ -118,32 +118,32 @@ def test_patches_are_left_out_whole_and_each_at_most_once(spared):
     for row, kept in zip(x, found):
         places = [np.flatnonzero((row == one).all(-1)).item() for one in kept]
         assert len(set(places)) == len(places)
-    assert len(np.unique(found[:, :, 0] % 33, axis=0)) > 1  # not all alike
+    assert len(np.unique(found[:, :, 0] % 33, axis=0)) > 1  # they differ
     again = numbers(leave_out(x, training=True))
     assert not np.array_equal(again, found)
 
 
-def test_every_patch_is_left_out_equally_often():
+def test_patch_dropout_drops_all_patches_equally_often():
     x = np.tile(np.arange(7.0)[None, :, None], (1999, 1, 1))
     found = numbers(PatchDropout(0.4, 1, seed=0)(x, training=True))
-    assert found.shape[1] == 5  # of six patches, two whole ones
+    assert found.shape[1] == 5  # two of six patches are dropped
     share = [(found == place).any(axis=1).mean() for place in range(7)]
     np.testing.assert_allclose(share, [1.0, *[4 / 6] * 6], atol=0.05)
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 0, 3), (2, 1, 3)])
-def test_what_has_no_patches_is_refused(shape):
+def test_patch_dropout_of_an_input_without_patches_raises(shape):
     with pytest.raises(ValueError, match=r"`x` must be \(B, T, D\)"):
         PatchDropout(0.5, spared=1)(np.ones(shape), training=True)
 
 
-def test_one_patch_is_left_however_many_are_to_go():
+def test_patch_dropout_keeps_at_least_one_patch():
     x = PatchDropout(1 - 1e-12)(np.ones((2, 5, 3)), training=True)
     assert x.shape == (2, 1, 3)
 
 
 @pytest.mark.tensorflow_only
-def test_patches_whose_number_a_graph_does_not_know_are_refused():
+def test_patch_dropout_of_an_unknown_number_of_patches_raises():
     import tensorflow as tf
 
     leave_out = PatchDropout(0.5)
@@ -154,7 +154,7 @@ def test_patches_whose_number_a_graph_does_not_know_are_refused():
 
 
 @pytest.mark.parametrize("pooling, tokens", [("token", 4), ("mean", 3)])
-def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
+def test_patch_dropout_is_applied_in_training_only(pooling, tokens):
     plain, half = (vit(pooling=pooling, patch_dropout=p) for p in (0.0, 0.5))
     assert np.array_equal(numbers(plain(images())), numbers(half(images())))
     _, weights = half(images(), training=True, return_attention_scores=True)
@@ -167,9 +167,11 @@ def test_a_model_reads_fewer_patches_in_training_alone(pooling, tokens):
 # The model.
 
 
-@pytest.mark.parametrize("positions", PLACES)
+@pytest.mark.parametrize("positions", ENCODINGS)
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_only_without_positions_patches_are_a_bag(positions, pooling):
+def test_the_order_of_patches_matters_unless_there_are_no_positions(
+    positions, pooling
+):
     model = vit(position_encoding=positions, pooling=pooling)
     pieces = numbers(model.patch_embedding.patches(images()))
     mixed = model.patch_embedding.patches.join(
@@ -180,7 +182,7 @@ def test_only_without_positions_patches_are_a_bag(positions, pooling):
 
 
 @pytest.mark.parametrize("pooling, tokens", [("token", 7), ("mean", 6)])
-def test_every_layer_gives_its_weights(pooling, tokens):
+def test_every_block_returns_its_attention_weights(pooling, tokens):
     model = vit(pooling=pooling, num_layers=2)
     logits, weights = model(images(), return_attention_scores=True)
     assert len(weights) == 2
@@ -193,7 +195,7 @@ def test_every_layer_gives_its_weights(pooling, tokens):
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_without_a_head_what_is_pooled_comes_out(pooling):
+def test_without_a_head_the_pooled_vector_is_returned(pooling):
     model = vit(num_classes=None, pooling=pooling)
     vectors = model.encode(images())
     vectors = numbers(vectors)
@@ -204,17 +206,17 @@ def test_without_a_head_what_is_pooled_comes_out(pooling):
 @pytest.mark.parametrize(
     "shape", [(3, 6, 14, 2), (3, 15, 6, 2), (3, 6, 15, 3), (6, 15, 2)]
 )
-def test_an_image_of_another_size_is_refused(shape):
+def test_an_image_of_another_size_raises(shape):
     with pytest.raises(ValueError, match=r"`images`.*\(6, 15, 2\)"):
         vit()(np.zeros(shape, "float32"))
 
 
-def test_it_cannot_be_built_for_images_of_another_size():
+def test_build_with_another_image_size_raises():
     with pytest.raises(ValueError, match=r"`images`.*\(6, 15, 2\)"):
         ViT(**SMALL_VIT).build((None, 9, 9, 5))
 
 
-def test_waves_and_means_save_and_load(tmp_path):
+def test_sinusoidal_positions_and_mean_pooling_save_and_load(tmp_path):
     model = vit(
         position_encoding="sinusoidal", pooling="mean", stochastic_depth=0.5
     )
@@ -227,7 +229,7 @@ def test_waves_and_means_save_and_load(tmp_path):
 # Stochastic depth.
 
 
-def test_stochastic_depth_rises_in_equal_steps():
+def test_stochastic_depth_grows_linearly():
     model = vit(num_layers=4, stochastic_depth=0.2)
     rates = [
         [
@@ -248,7 +250,7 @@ def test_stochastic_depth_is_off_in_inference_and_on_in_training():
     x = np.repeat(images()[:1], 23, axis=0)
     found = numbers(deep(x, training=True))
     outcomes = np.unique(found.round(3), axis=0)
-    assert 2 <= len(outcomes) <= 4  # around or through, twice
+    assert 2 <= len(outcomes) <= 4  # two sublayers, each skipped or not
     found = numbers(plain(x, training=True))
     assert np.allclose(found, found[0], atol=1e-5)
 
@@ -264,7 +266,7 @@ def test_stochastic_depth_trains_in_a_compiled_step():
 # Positions.
 
 
-def test_waves_in_two_directions_are_those_of_big_vision():
+def test_2d_sinusoidal_positions_equal_those_of_big_vision():
     rows, columns, D = 3, 5, 28
     omega = 1 / 10000 ** (np.arange(D // 4) / (D // 4 - 1))
     wanted = [
@@ -278,13 +280,13 @@ def test_waves_in_two_directions_are_those_of_big_vision():
 
 
 @pytest.mark.parametrize("units", [0, 6, 2.5])
-def test_a_width_without_four_parts_has_no_waves(units):
+def test_2d_sinusoidal_positions_need_a_multiple_of_4(units):
     with pytest.raises(ValueError, match="units"):
         sinusoidal_positions_2d(3, 5, units)
     assert np.isfinite(numbers(sinusoidal_positions_2d(3, 5, 4))).all()
 
 
-def test_the_token_stands_at_no_place():
+def test_the_class_token_has_no_sinusoidal_position():
     layer = PatchEmbedding(
         12, (3, 5), (6, 15), channels=2, position_encoding="sinusoidal"
     )
@@ -297,7 +299,7 @@ GRIDS = [((2, 3), (5, 7)), ((5, 7), (2, 3)), ((3, 3), (3, 7)), ((1, 2), (2, 1))]
 
 
 @pytest.mark.parametrize("old, new", GRIDS)
-def test_interpolated_positions_are_those_of_torch(old, new):
+def test_interpolated_positions_equal_those_of_torch(old, new):
     torch = pytest.importorskip("torch")
     table = np.random.default_rng(0).normal(size=(1 + np.prod(old), 11))
     grid = torch.tensor(table[1:].reshape(1, *old, 11)).permute(0, 3, 1, 2)
@@ -310,14 +312,14 @@ def test_interpolated_positions_are_those_of_torch(old, new):
     np.testing.assert_allclose(found[1:], wanted, atol=1e-6)
 
 
-def test_a_table_without_the_places_is_refused():
+def test_interpolating_too_few_positions_raises():
     with pytest.raises(ValueError, match=r"`table`.*\(2, 3\).*5 rows"):
         interpolated_positions(np.ones((5, 7)), (2, 3), (3, 3))
 
 
-@pytest.mark.parametrize("positions", PLACES)
+@pytest.mark.parametrize("positions", ENCODINGS)
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_resized_to_the_same_size_nothing_changes(positions, pooling):
+def test_resizing_to_the_same_size_changes_nothing(positions, pooling):
     model = vit(position_encoding=positions, pooling=pooling)
     same = model.resized((6, 15))
     assert np.array_equal(numbers(same(images())), numbers(model(images())))
@@ -327,8 +329,8 @@ def test_resized_to_the_same_size_nothing_changes(positions, pooling):
     )
 
 
-@pytest.mark.parametrize("positions", PLACES)
-def test_resized_only_what_was_learned_of_places_changes(positions):
+@pytest.mark.parametrize("positions", ENCODINGS)
+def test_resizing_changes_only_learned_positions(positions):
     model = vit(position_encoding=positions)
     new = model.resized((9, 20))
     assert new.config == {**model.config, "image_size": (9, 20)}
@@ -341,7 +343,7 @@ def test_resized_only_what_was_learned_of_places_changes(positions):
     assert len(changed) == (positions == "learned")
 
 
-def test_a_resized_model_has_weights_of_its_own():
+def test_a_resized_model_has_its_own_weights():
     model = vit()
     before = numbers(model(images()))
     new = model.resized((9, 20))
@@ -349,7 +351,7 @@ def test_a_resized_model_has_weights_of_its_own():
     assert np.array_equal(numbers(model(images())), before)
 
 
-def test_resized_all_of_a_frozen_model_is_to_be_trained(tmp_path):
+def test_resizing_a_frozen_model_makes_it_trainable(tmp_path):
     model = vit()
     model.trainable = False
     assert len(model.resized((9, 20)).trainable_weights) == len(model.weights)
@@ -360,7 +362,7 @@ def test_resized_all_of_a_frozen_model_is_to_be_trained(tmp_path):
     assert len(again.trainable_weights) == len(model.weights)
 
 
-def test_resized_keeps_its_precision():
+def test_resizing_keeps_the_dtype_policy():
     for dtype in ("mixed_bfloat16", "bfloat16"):
         model = vit(dtype=dtype).resized((9, 20))
         assert model.dtype_policy.name == dtype
@@ -369,7 +371,7 @@ def test_resized_keeps_its_precision():
 @pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="has no float64 unless told to"
 )
-def test_in_double_precision_it_is_resized_and_predicts():
+def test_a_float64_model_is_resized_and_predicts():
     model = vit(dtype="float64")
     same = model.resized((6, 15))
     for a, b in zip(model.get_weights(), same.get_weights()):
@@ -379,7 +381,7 @@ def test_in_double_precision_it_is_resized_and_predicts():
     np.testing.assert_allclose(found, numbers(model(images())), atol=1e-6)
 
 
-def test_what_cannot_be_resized_is_refused():
+def test_resizing_to_an_invalid_size_raises():
     with pytest.raises(ValueError, match="not built"):
         ViT(**SMALL_VIT).resized(30)
     with pytest.raises(ValueError, match="`patch_size` must divide"):
@@ -392,7 +394,7 @@ def test_what_cannot_be_resized_is_refused():
 
 
 def rolled_by_hand(weights):
-    """Sum over all ways down from a token to a token, layer by layer."""
+    """Sum over all paths from a token to a token, layer by layer."""
     (B, H, T, _), found = weights[0].shape, []
     for row in range(B):
         known = np.eye(T)
@@ -409,7 +411,7 @@ def rolled_by_hand(weights):
     return np.array(found)
 
 
-def test_rollout_is_that_of_the_paper():
+def test_attention_rollout_equals_that_of_the_paper():
     _, weights = vit(num_layers=3)(images(), return_attention_scores=True)
     found = attention_rollout(weights)
     wanted = rolled_by_hand([numbers(each) for each in weights])
@@ -417,7 +419,7 @@ def test_rollout_is_that_of_the_paper():
     np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-5)
 
 
-def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
+def test_attention_rollout_of_identity_weights_is_the_identity():
     itself = np.broadcast_to(np.eye(5), (2, 3, 5, 5))
     assert np.array_equal(attention_rollout([itself] * 4)[0], np.eye(5))
 
@@ -425,7 +427,7 @@ def test_a_model_that_looks_at_itself_alone_is_rolled_out_to_itself():
 @pytest.mark.parametrize(
     "shapes", [[], [(3, 5, 5)], [(2, 3, 5, 7)], [(2, 3, 5, 5), (2, 3, 7, 7)]]
 )
-def test_what_is_no_weights_is_not_rolled_out(shapes):
+def test_attention_rollout_of_invalid_weights_raises(shapes):
     with pytest.raises(ValueError, match="`weights` must"):
         attention_rollout([np.ones(shape) for shape in shapes])
 

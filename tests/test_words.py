@@ -312,10 +312,8 @@ PARSED = parse_all()
 def test_args_name_every_parameter_one_per_line(name):
     skip_unconverted("examples", name.replace(".", "/"))
     wanted = arguments(PUBLIC[name])
-    text = PUBLIC[name].__doc__
-    block = re.search(r"\n *(?:Args|Attributes):\n((?: {4,}.*\n)+)", text)
+    text = inspect.cleandoc(PUBLIC[name].__doc__) + "\n"
+    block = re.search(r"^(?:Args|Attributes):\n((?: +.*\n)+)", text, re.M)
     assert block or not wanted
-    given = (
-        re.findall(r"^ {4,8}(\w+): ", block[1], re.MULTILINE) if block else []
-    )
+    given = re.findall(r"^ {4}(\w+): ", block[1], re.M) if block else []
     assert not set(wanted) - set(given) - {"kwargs"}

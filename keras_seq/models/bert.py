@@ -27,6 +27,7 @@ from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
+from keras_seq.models.quantization import QuantizableModel
 
 
 def bert_initializer():
@@ -35,7 +36,7 @@ def bert_initializer():
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERT(keras.Model):
+class BERT(QuantizableModel):
     """Encode a text: one vector for each token, and one for the whole text.
 
     `BERT(30522, **BERT.sizes["base"])` has the published size of BERT-base,
@@ -264,9 +265,8 @@ def token_and_segment_ids(inputs):
         )
     else:
         token_ids = inputs
-    if segment_ids is None:
-        segment_ids = ops.zeros_like(token_ids)
-    return token_ids, segment_ids
+    zeros = ops.zeros_like(token_ids)
+    return token_ids, zeros if segment_ids is None else segment_ids
 
 
 def first_token_index(mask):

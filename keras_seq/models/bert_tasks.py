@@ -30,11 +30,12 @@ from keras_seq.models.bert import (
     mean_pooling,
     token_and_segment_ids,
 )
+from keras_seq.models.quantization import QuantizableModel
 
 IMPOSSIBLE = -1e9  # a float32 logit, out of the range of float16
 
 
-class BERTTask(keras.Model):
+class BERTTask(QuantizableModel):
     """Base class of the models that put a head on a `BERT`.
 
     A subclass creates its head, calls `build_bert` in `build`, and calls

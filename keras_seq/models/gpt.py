@@ -32,10 +32,11 @@ from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
+from keras_seq.models.quantization import QuantizableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class GPT(keras.Model):
+class GPT(QuantizableModel):
     """Predict the next token at every position from the tokens before it.
 
     `GPT(50257, **GPT.sizes["gpt2"], pad_id=None)` has the published size of

@@ -24,6 +24,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.models.quantization import QuantizableModel
 
 
 class ConvBatchNorm(keras.layers.Layer):
@@ -105,7 +106,7 @@ class ResidualBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class ResNet(keras.Model):
+class ResNet(QuantizableModel):
     """Classify images of any size with residual convolutions.
 
     `ResNet(10, **ResNet.sizes["20"])` has the size published as ResNet-20

@@ -27,11 +27,12 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.position_encoding import POSITION_ENCODINGS
 from keras_seq.layers.trainable import propagate_trainable
+from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.transformer_stacks import DecoderStack, EncoderStack
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Transformer(keras.Model):
+class Transformer(QuantizableModel):
     """Translate with an encoder-decoder Transformer.
 
     `Transformer(37000, 37000, **Transformer.sizes["base"], shared=True,

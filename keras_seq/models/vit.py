@@ -35,10 +35,11 @@ from keras_seq.layers.patches import PatchDropout, PatchEmbedding
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
+from keras_seq.models.quantization import QuantizableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class ViT(keras.Model):
+class ViT(QuantizableModel):
     """Classify images, read as sequences of patches.
 
     `ViT(1000, **ViT.sizes["B/16"])` has the published size of ViT-B/16 for
