@@ -558,3 +558,14 @@ def test_lengths_unknown_to_the_graph_train_under_xla(cls, options):
     model.compile("adam", loss, jit_compile=True)
     losses = model.fit(batches, epochs=2, verbose=0).history["loss"]
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("pad_id, fused", [(0, False), (None, "auto")])
+def test_cudnn_is_used_only_without_padding(cell, pad_id, fused):
+    """TensorFlow's cuDNN kernels fail on a mask that begins with padding."""
+    options = {"cell": cell, "pad_id": pad_id}
+    encoder = Seq2SeqEncoder(VOCAB, 7, bidirectional=True, **options)
+    layers = [encoder.recurrent_layers[0].forward_layer]
+    layers += RecurrentLM(VOCAB, 7, **options).recurrent_layers
+    assert [layer.use_cudnn for layer in layers] == [fused, fused]

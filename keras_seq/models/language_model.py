@@ -65,6 +65,26 @@ def check_recurrent_config(config, *booleans):
     return checks.plain(config)
 
 
+def masked_layer(config, **options):
+    """Create a recurrent layer that is called with a padding mask.
+
+    With a mask, TensorFlow's cuDNN kernels fail on rows that begin with
+    padding or consist of it. So they are used only if there is no padding.
+
+    Args:
+        config: dict with "cell", "units" and "pad_id".
+        options: further arguments of the layer.
+    Returns:
+        `SimpleRNN`, `GRU` or `LSTM`, with `return_sequences=True` and
+        `return_state=True`.
+    """
+    if config["cell"] != "rnn" and config["pad_id"] is not None:
+        options["use_cudnn"] = False
+    return RECURRENT_LAYERS[config["cell"]](
+        config["units"], return_sequences=True, return_state=True, **options
+    )
+
+
 @keras.saving.register_keras_serializable("keras_seq")
 class RecurrentLM(QuantizableModel):
     """Predict the next token at every time step of a sequence.
@@ -154,13 +174,7 @@ class RecurrentLM(QuantizableModel):
             dtype=policy,
         )
         self.recurrent_layers = [
-            RECURRENT_LAYERS[config["cell"]](
-                config["units"],
-                return_sequences=True,
-                return_state=True,
-                stateful=config["stateful"],
-                dtype=policy,
-            )
+            masked_layer(config, stateful=config["stateful"], dtype=policy)
             for _ in range(config["num_layers"])
         ]
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)

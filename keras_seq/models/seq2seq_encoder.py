@@ -24,8 +24,8 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import (
-    RECURRENT_LAYERS,
     check_recurrent_config,
+    masked_layer,
 )
 
 
@@ -118,12 +118,7 @@ class Seq2SeqEncoder(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
 
     def _recurrent_layer(self):
-        layer = RECURRENT_LAYERS[self.config["cell"]](
-            self.config["units"],
-            return_sequences=True,
-            return_state=True,
-            dtype=self.dtype_policy,
-        )
+        layer = masked_layer(self.config, dtype=self.dtype_policy)
         if not self.bidirectional:
             return layer
         return keras.layers.Bidirectional(layer, dtype=self.dtype_policy)
