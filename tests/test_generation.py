@@ -186,12 +186,17 @@ def test_similar_prompt_lengths_are_compiled_once(kind, monkeypatch):
 
 
 def test_a_prompt_of_the_greatest_length_is_not_padded_beyond_it():
-    model = GPT(VOCAB, 8, num_heads=2, num_layers=1, max_length=13)
+    model = GPT(VOCAB, 8, num_heads=2, num_layers=1, max_sequence_length=13)
     model(PROMPTS)
     found = generate(model, np.ones((2, 9), "int32"), max_length=5)
     assert found.ids.shape == (2, 5)
     wide = Transformer(
-        VOCAB, VOCAB, 8, num_layers=1, position_encoding="learned", max_length=5
+        VOCAB,
+        VOCAB,
+        8,
+        num_layers=1,
+        position_encoding="learned",
+        max_sequence_length=5,
     )
     wide({"source": PROMPTS[:, :5], "target": PROMPTS[:, :2]})
     source = np.ones((2, 5), "int32")
