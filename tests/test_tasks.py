@@ -250,3 +250,18 @@ def test_next_sentence_prediction_is_not_trained_by_a_list_of_texts():
     task = tasks.MaskedLM(BERTPretrainer(bert(tokenizer)), tokenizer)
     with pytest.raises(ValueError, match="next_sentence=False"):
         task.fit(["it"])
+
+
+def test_a_model_of_probabilities_is_an_error(tokenizer):
+    V = tokenizer.vocabulary_size()
+    layers = [
+        keras.layers.Embedding(V, 8),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(2, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input((None,)), *layers])
+    task = tasks.TextClassifier(model, tokenizer, ["bad", "good"])
+    with pytest.raises(ValueError, match="`model` must return logits"):
+        task.fit(TEXTS, MOODS)
+    with pytest.raises(ValueError, match="ends in 'softmax'"):
+        task.predict(TEXTS)

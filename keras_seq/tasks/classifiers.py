@@ -12,6 +12,7 @@ from keras_seq.export import (
     export_bert_tagger,
     export_text_classifier,
 )
+from keras_seq.export.classifiers import output_activation
 from keras_seq.models import BERTClassifier, BERTTagger
 from keras_seq.tasks.task import Task, text_list
 from keras_seq.text import MultiSegmentPacker, align_tags, word_tags
@@ -95,7 +96,17 @@ class TextClassifier(_LabelTask):
         1
     """
 
+    def check_logits(self):
+        """Raise a ValueError for a model that ends in a softmax or sigmoid."""
+        activation = output_activation(self.model)
+        if activation in ("softmax", "sigmoid"):
+            raise ValueError(
+                "`model` must return logits, without a final softmax or "
+                f"sigmoid. Received a model that ends in {activation!r}."
+            )
+
     def prepare(self, x, y):
+        self.check_logits()
         inputs = self.tokenize(x)
         labels = np.array(self.label_ids(checks.strings(y=y)), "int32")
         rows = len(keras.tree.flatten(inputs)[0])
@@ -146,6 +157,7 @@ class TextClassifier(_LabelTask):
         Returns:
             float32 (N, C), a probability distribution in each row.
         """
+        self.check_logits()
         logits = self.model.predict(self.tokenize(x), batch_size, verbose=0)
         p = keras.ops.softmax(keras.ops.cast(logits, "float32"), axis=-1)
         return keras.ops.convert_to_numpy(p)
