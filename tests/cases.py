@@ -577,13 +577,16 @@ CASES += [
 
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
+    "AutoregressiveModel",
     "BERTTask",
     "BeamSearch",
     "ChronoInitializer",
     "Generated",
     "Greedy",
+    "Sampler",
     "Sampling",
     "ScheduledSampling",
+    "SearchState",
     "WithoutCache",
     "attend",
     "best_span",

@@ -1,19 +1,16 @@
-"""Patches: squares cut from an image, read like the tokens of a text.
+"""Patches: an image as a sequence of square patches.
 
-An image consists of pixels, too many for each to attend to every other. So the
-image is cut into square patches, row by row, and each patch is one vector.
-Nothing is lost: the patches can be joined to the image again.
-
-In training a network may be shown a random part of the patches (patch
-dropout): its prediction can then depend on no single patch, and there is less
-to compute.
+An image has too many pixels for each to attend to every other. So it is cut
+into square patches, row by row, and each patch is one vector. Nothing is lost:
+the patches can be joined to the image again. Patch dropout keeps a random part
+of the patches in training: each step costs less.
 
 Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
     patch, T tokens (N, and those in front), D width of a token.
 Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; patch dropout:
     Liu et al. (2022), arXiv:2208.07220, section 3.
-Differs from the paper: the patches that stay are in random order; they already
-    carry their positions.
+Differs from the paper: the patches that stay are in random order; their
+    positions are added before.
 """
 
 import math
@@ -137,8 +134,7 @@ class PatchDropout(keras.layers.Layer):
     Args:
         rate: float in [0, 1), fraction of the patches that is dropped, rounded
             down to whole patches.
-        spared: int >= 0, number of tokens in front that are never dropped,
-            such as a class token. Default 0.
+        spared: int >= 0, number of first tokens that stay. Default 0.
         seed: optional int, seed of the draws. Default: random.
     Call arguments:
         x: float (B, T, D), tokens with their position encoding added.
@@ -175,8 +171,7 @@ class PatchDropout(keras.layers.Layer):
             )
         B, N = ops.shape(x)[0], T - self.spared
         order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
-        left_out = math.floor(self.rate * N + 1e-9)  # 0.29 of 100: 29
-        left_out = min(left_out, N - 1)
+        left_out = min(math.floor(self.rate * N + 1e-9), N - 1)
         kept = order[:, left_out:, None] + self.spared
         some = ops.take_along_axis(x, kept, axis=1)
         return ops.concatenate([x[:, : self.spared], some], axis=1)
@@ -196,9 +191,8 @@ class PatchEmbedding(keras.layers.Layer):
         image_size: int > 0, or two: height and width of the images.
         channels: int > 0, C. Default 3.
         class_token: bool, put a learned vector in front. Default True.
-        position_encoding: "learned", "sinusoidal", in two dimensions (then
-            `hidden_dim` is a multiple of 4), or "none". The class token has no
-            position if they are sinusoidal. Default "learned".
+        position_encoding: "learned", "sinusoidal" (in two dimensions, none
+            for the class token), or "none". Default "learned".
     Call arguments:
         images: float or int (B, H, W, C).
     Returns:

@@ -226,7 +226,7 @@ class PositionEmbedding(_PositionEncoding):
         >>> x = ops.ones((2, 5, 8))
         >>> tuple((x + layer(x)).shape)
         (2, 5, 8)
-        >>> layer.embeddings.shape
+        >>> tuple(layer.embeddings.shape)
         (7, 8)
     """
 
