@@ -3,9 +3,8 @@
 `keras_seq.layers` and `keras_seq.models` hold one file per idea, and
 `keras_seq.generation` the autoregressive decoding that all models share.
 `keras_seq.tasks` puts a model and its tokenizer together: strings in, strings
-out.
-Importing the package registers every layer and model, so that a saved model
-can be loaded.
+out. Importing the package registers every layer and model, so that a saved
+model can be loaded.
 """
 
 from keras_seq import (

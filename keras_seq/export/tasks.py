@@ -71,8 +71,9 @@ def export_bert_tagger(model, path, *, packer, labels):
         None. The signature "serving_default" takes `text`, string (B,). It
         returns `tags`, string (B, T), the most probable tag of each token, ""
         on special tokens and padding; `starts` and `ends`, int32 (B, T), the
-        token's characters in the text in NFC; and `pieces`, string (B, T),
-        these characters. The tag of a word is that of its first token.
+        token's characters in the text, in the normal form of the tokenizer;
+        and `pieces`, string (B, T), these characters. The tag of a word is
+        that of its first token.
     Raises:
         ValueError: if an argument is invalid, or the backend is PyTorch.
     """

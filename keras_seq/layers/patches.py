@@ -42,8 +42,7 @@ class Patches(keras.layers.Layer):
     Returns:
         float (B, N, P).
     Raises:
-        ValueError: if an argument is outside its range, or the patches do not
-            divide the images.
+        ValueError: if `patch_size` is invalid or does not divide the images.
     Example:
         >>> layer = Patches((2, 3))
         >>> patches = layer(np.ones((5, 4, 6, 3)))
@@ -132,8 +131,7 @@ class PatchDropout(keras.layers.Layer):
     """Drop a random part of the patches of each image in training.
 
     Args:
-        rate: float in [0, 1), fraction of the patches that is dropped, rounded
-            down to whole patches.
+        rate: float in [0, 1), fraction of the patches dropped, rounded down.
         spared: int >= 0, number of first tokens that stay. Default 0.
         seed: optional int, seed of the draws. Default: random.
     Call arguments:
@@ -171,7 +169,8 @@ class PatchDropout(keras.layers.Layer):
             )
         B, N = ops.shape(x)[0], T - self.spared
         order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
-        left_out = min(math.floor(self.rate * N + 1e-9), N - 1)
+        left_out = math.floor(self.rate * N + 1e-9)  # 0.29 of 100: 29
+        left_out = min(left_out, N - 1)
         kept = order[:, left_out:, None] + self.spared
         some = ops.take_along_axis(x, kept, axis=1)
         return ops.concatenate([x[:, : self.spared], some], axis=1)
@@ -198,8 +197,9 @@ class PatchEmbedding(keras.layers.Layer):
     Returns:
         float (B, T, D): T = N, or N + 1 with a class token.
     Raises:
-        ValueError: if an argument is outside its range, or the images have
-            another size.
+        ValueError: if an argument is outside its range, the images have
+            another size, or `hidden_dim` is not a multiple of 4 for
+            "sinusoidal".
     Example:
         >>> embedding = PatchEmbedding(8, patch_size=2, image_size=6)
         >>> tuple(embedding(ops.ones((1, 6, 6, 3))).shape)

@@ -1,8 +1,9 @@
 """Special tokens: their ids, and how to recognize them in a text.
 
-Every tokenizer of this package has five special tokens: padding, unknown,
-start, end and mask. By default no text gives their ids, so that a text that
-contains "[MASK]" is tokenized like any other characters. With
+The tokenizers of this package have five special tokens: padding, unknown,
+start, end and mask. `GPT2Tokenizer` is the exception: it has one,
+"<|endoftext|>", and no mask token. By default no text gives their ids, so that
+a text that contains "[MASK]" is tokenized like any other characters. With
 `special_tokens_in_strings=True`, as in KerasHub, a text is split at the names
 of the special tokens first:
 

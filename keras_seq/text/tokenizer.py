@@ -9,10 +9,10 @@ vocabulary is learned. The rest is the same and is written here:
     ids        = start? + look_up(normalized) + end? + padding
     text       = bytes[id_1] bytes[id_2] ... up to the first end token
 
-Everything works on Python strings and arrays, and on string tensors inside
-`tf.function` and in a SavedModel, with the same result. A subclass defines
-`train`, `look_up_tensor`, `look_up_tensor_with_offsets` and
-`vocabulary_config`, and calls `set_pieces` in its constructor.
+Strings in Python and in the graph of a SavedModel give the same result. A
+subclass defines `train`, `look_up_tensor`, `look_up_tensor_with_offsets` and
+`vocabulary_config`; its constructor calls `set_pieces`. `GPT2Tokenizer` has no
+`train`, no normal form, no mask, and one id for all other special tokens.
 
 Shapes: B batch, T longest text with its start and end tokens, V vocabulary.
 """
