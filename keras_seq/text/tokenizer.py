@@ -5,7 +5,7 @@ piece by its id, and can add a start token (sos, bos) and an end token (eos).
 The tokenizers of this package differ in what a piece is and in how the
 vocabulary is learned. The rest is the same and is written here:
 
-    normalized = NFC(text), invalid UTF-8 as U+FFFD
+    normalized = text in `normal_form` (default NFC), invalid UTF-8 as U+FFFD
     ids        = start? + look_up(normalized) + end? + padding
     text       = bytes[id_1] bytes[id_2] ... up to the first end token
 
