@@ -1,10 +1,12 @@
 """Tasks: strings in, strings out, with fit, predict, save and export."""
 
+import unicodedata
+
 import keras
 import numpy as np
 import pytest
 
-from keras_seq import tasks
+from keras_seq import pretrained, tasks
 from keras_seq.export import run
 from keras_seq.generation import Sampling
 from keras_seq.models import (
@@ -16,7 +18,8 @@ from keras_seq.models import (
     BERTTagger,
     RecurrentLM,
 )
-from keras_seq.text import CharTokenizer, WordPieceTokenizer
+from keras_seq.text import CharTokenizer, GPT2Tokenizer, WordPieceTokenizer
+from keras_seq.text.gpt2_tokenizer_files import byte_characters
 
 TEXTS = ["good film", "나쁜 영화", "a good one", "나쁜 것"]
 MOODS = ["good", "bad", "good", "bad"]
@@ -265,3 +268,78 @@ def test_a_model_of_probabilities_is_an_error(tokenizer):
         task.fit(TEXTS, MOODS)
     with pytest.raises(ValueError, match="ends in 'softmax'"):
         task.predict(TEXTS)
+
+
+@pytest.fixture
+def gpt2_folder(tmp_path):
+    """Save a small GPT-2 and its tokenizer as `transformers` does."""
+    pytest.importorskip("tensorflow_text")
+    pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    pieces = [*byte_characters(), "Ġh", "Ġhi", "<|endoftext|>"]
+    GPT2Tokenizer(pieces, ["Ġ h", "Ġh i"]).to_huggingface(tmp_path)
+    config = transformers.GPT2Config(
+        vocab_size=len(pieces), n_embd=8, n_layer=1, n_head=2, n_positions=64
+    )
+    transformers.set_seed(3)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_a_published_gpt2_continues_texts_of_different_lengths(gpt2_folder):
+    model = pretrained.load(gpt2_folder)
+    tokenizer = GPT2Tokenizer.from_huggingface(gpt2_folder)
+    lm = tasks.CausalLM(model, tokenizer, start_token=False)
+    texts = ["hi hi", "안녕하세요 hi", "h", "hi hi"]
+    alone = [lm.generate([text], max_length=4)[0] for text in texts]
+    assert lm.generate(texts, max_length=4) == alone
+    _, labels = lm.prepare(["hi hi", "h"])
+    assert (labels != -100).sum(axis=1).tolist() == [3, 1]
+    assert labels[0, 2] == labels[1, 0] == tokenizer.end_id
+    assert np.isfinite(lm.evaluate(texts, verbose=0))
+
+
+def test_the_end_token_cannot_be_the_padding_of_a_model(gpt2_folder):
+    tokenizer = GPT2Tokenizer.from_huggingface(gpt2_folder)
+    model = pretrained.load(gpt2_folder, pad_id=tokenizer.end_id)
+    with pytest.raises(ValueError, match="load it with pad_id=None"):
+        tasks.CausalLM(model, tokenizer)
+
+
+def test_a_tokenizer_of_more_ids_than_the_model_is_an_error(tokenizer):
+    small = RecurrentLM(tokenizer.vocabulary_size() - 1, 7)
+    with pytest.raises(ValueError, match="must not have more ids"):
+        tasks.CausalLM(small, tokenizer)
+    V = tokenizer.vocabulary_size()
+    with pytest.raises(ValueError, match="must have the `end_id` of the model"):
+        tasks.Seq2SeqLM(BahdanauSeq2Seq(V, V, 7, end_id=5), tokenizer)
+
+
+def test_labels_must_be_as_many_as_the_classes(tokenizer):
+    model = BERTClassifier(bert(tokenizer), 3)
+    with pytest.raises(ValueError, match="one for each class"):
+        tasks.TextClassifier(model, tokenizer, ["bad", "good"])
+
+
+def test_an_answer_in_decomposed_hangul_is_found(tokenizer):
+    task, _ = make("QuestionAnswering", tokenizer)
+    texts = [unicodedata.normalize("NFD", text) for text in PASSAGES]
+    answers = [unicodedata.normalize("NFD", answer) for answer in ANSWERS]
+    _, expected = task.prepare((QUESTIONS, PASSAGES), ANSWERS)
+    _, found = task.prepare((QUESTIONS, texts), answers)
+    assert np.array_equal(found["start"], expected["start"])
+    assert np.array_equal(found["end"], expected["end"])
+
+
+def test_a_mask_that_is_not_recognized_is_explained():
+    pytest.importorskip("tensorflow_text")
+    tokenizer = WordPieceTokenizer(["it", "is"])
+    model = BERTPretrainer(bert(tokenizer), next_sentence=False)
+    with pytest.raises(ValueError, match="special_tokens_in_strings"):
+        tasks.MaskedLM(model, tokenizer).fill_mask(["it is [MASK]"])
+
+
+def test_a_language_model_takes_no_labels(tokenizer):
+    task, _ = make("CausalLM", tokenizer)
+    with pytest.raises(ValueError, match="`y` must be None"):
+        task.fit(TEXTS, MOODS)

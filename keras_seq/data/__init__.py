@@ -26,10 +26,11 @@
     chatbot_ko                             a Korean question -> an answer
     cifar10_10k                            (32, 32, 3) -> 0..9
 
-Each function has an argument `split` ("train" or "test") or `seed`, or both,
-and returns NumPy arrays and lists of str. The result is the same on every
-machine, except where another version of Python, Babel or a documented package
-has other texts.
+Each function has an argument `split` or `seed`, or both, and returns NumPy
+arrays and lists of str. `split` is "train" for the training set or "test" for
+the test set; `multi30k` also has "val", a validation set. The result is the
+same on every machine, except where another version of Python, Babel or a
+documented package has other texts.
 """
 
 from keras_seq.data.character_tasks import (

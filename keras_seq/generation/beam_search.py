@@ -1,17 +1,18 @@
 """BeamSearch: keep several hypotheses, and choose between whole sequences.
 
-The most likely first token need not begin the most likely sentence. Beam
-search keeps the W best hypotheses, extends each by every token, and keeps the
-W best of those W * V. Each token lowers the probability, so the plain sum of
-log-probabilities prefers short sentences; and a decoder may translate half of
-its source twice and the other half never. Two penalties correct this:
+Greedy decoding can miss the most likely sequence, because the best first token
+may not be part of it. Beam search keeps the W best hypotheses, extends each by
+every token, and keeps the W best of those W * V. Each token lowers the
+probability, so the plain sum of log-probabilities prefers short sentences; and
+a decoder may translate half of its source twice and the other half never. Two
+penalties correct this:
 
     s(Y)  = log P(Y) / lp(Y) + cp(Y)
     lp(Y) = ((5 + |Y|) / (5 + 1))^alpha             # length_penalty = alpha
     cp(Y) = beta * sum_s log(min(sum_t a_ts, 1))    # coverage_penalty = beta
 
 A finished hypothesis stays in its beam unchanged (padding follows with
-probability 1), and competes by log P / lp with the unfinished ones.
+probability 1), and is ranked by log P / lp together with the unfinished ones.
 
 Shapes: B batch, W beams, R = B * W rows, L generated length, V vocabulary,
     S source length.

@@ -6,9 +6,9 @@ compiled function, together with the prompts:
 
     ids, scores = compiled(prompts, noise, weights)
 
-Three things follow. New weights are used at once. On JAX the weights are not
-donated to the function (as a model's own weights are), so other threads may
-read them at the same time. And the wrapper holds the model by a weak
+This has three consequences. New weights are used at once. On JAX the weights
+are not donated to the function (as a model's own weights are), so other threads
+may read them at the same time. And the wrapper holds the model by a weak
 reference, so that it is freed together with the model.
 
 Shapes: B batch, L generated length.

@@ -1,9 +1,9 @@
 """generate: continue prompts, or translate sources, with any model.
 
-A model is trained to predict the next token of a text that is given whole
-(teacher forcing). In generation it reads its own predictions: autoregressive
-decoding. `generate` validates the arguments, and runs the compiled loop of
-`decoding_loop.py` with a sampler.
+A model is trained on complete texts (teacher forcing): it predicts each token
+from the true tokens before it. In generation it reads its own predictions:
+autoregressive decoding. `generate` validates the arguments, and runs the
+compiled loop of `decoding_loop.py` with a sampler.
 
     generate(model, prompts, Sampling(temperature=0.8), max_length=40).ids
 

@@ -38,11 +38,11 @@ class Sampler:
     """Base class of the samplers: the constraints on what is generated.
 
     To write another sampler, override `choose` in a subclass of `Greedy`, or
-    of `Sampling` if it draws: `draw_noise` of all other classes returns zeros.
-    One with options is a `@dataclasses.dataclass(frozen=True, kw_only=True)`,
-    as every sampler here. A search that keeps several
-    hypotheses of a row, as `BeamSearch` does, overrides `num_beams`,
-    `initial_scores`, `next_tokens` and `results`.
+    of `Sampling` if it draws: elsewhere `draw_noise`, which may be overridden,
+    returns zeros. A sampler with options is a dataclass, as below: compiled
+    loops are kept by its fields. A search that keeps several hypotheses of a
+    row, as `BeamSearch` does, overrides `num_beams`, `initial_scores`,
+    `next_tokens` and `results`.
 
     Args:
         min_length: int >= 0, number of tokens before the end token is

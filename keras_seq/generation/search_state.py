@@ -1,7 +1,8 @@
 """SearchState: everything that the decoding loop carries from step to step.
 
-A compiled loop has no lists that grow. The generated tokens are written into a
-buffer of fixed length, one column a step, and every tensor keeps its shape.
+Compiled loops need fixed shapes, so there are no growing lists. The generated
+tokens are written into a buffer of fixed length, one column a step, and every
+tensor keeps its shape.
 
     generated_ids[:, t] = last_ids               # at step t
     finished = finished or last_ids == end_id

@@ -2,8 +2,8 @@
 
 A recurrent network carries its hidden state from token to token, and a
 Transformer the keys and values of all earlier tokens (the key-value cache), so
-the next token costs one step. Without either, the whole prefix is computed
-again for every generated token. The tokens are the same; the time is not.
+the next token costs one step. Without a state or a cache the whole prefix is
+recomputed for every token: the result is the same, but slower.
 
     logits_t = model([prompt ; y_1 ... y_{t-1} ; padding])_t     # at each step
 

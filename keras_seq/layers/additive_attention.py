@@ -1,12 +1,14 @@
 """Additive attention: scores from a feed-forward network, after Bahdanau.
 
-The decoder of a translator attends to the output of its encoder with the
-hidden state before the time step. A network with one hidden layer reads the
-state and the vector of a source token, and returns their attention score. It
-is trained with the rest, so that the alignment of target and source is learned
+The decoder of a translator attends to the output of its encoder. The query is
+the decoder's previous hidden state h_{t-1}. A network with one hidden layer
+computes an attention score from the query and the vector m_s of each source
+token. The softmax of the scores gives the attention weights, and the average of
+the m_s with these weights is the context vector c_t. The network is trained
+with the rest of the model, so the alignment of target and source is learned
 without examples of alignments.
 
-    e_ts = v . tanh(h_t W + m_s U)           # m_s U once, not per step
+    e_ts = v . tanh(h_{t-1} W + m_s U)       # m_s U once, not per step
     a_t  = softmax_s(e_t),   c_t = sum_s a_ts m_s         # see `attend`
 
 `keras.layers.AdditiveAttention` has neither W nor U, so it is another layer.

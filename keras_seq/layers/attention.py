@@ -2,20 +2,22 @@
 
 A recurrent encoder must store a whole sentence in one state of fixed width, a
 bottleneck. Attention keeps the vector of every token instead. It computes an
-attention score of each key for the query of the moment; the softmax of the
-scores are the attention weights, a probability distribution over the tokens
-(in translation: the alignment of target and source); and the weighted average
-of the values is the context vector. The layers differ in how they compute the
-scores (`AdditiveAttention`, `LuongAttention`, `MultiHeadAttention`). The rest
-is the same for all, has no weights to train, and stands here.
+attention score of each key for the current query; the softmax of the scores
+gives the attention weights, a probability distribution over the tokens (in
+translation: the alignment of target and source); the weighted average of the
+values is the attention output, also called the context vector. The layers
+differ in how they compute the scores (`AdditiveAttention`, `LuongAttention`,
+`MultiHeadAttention`). This file contains the rest, which has no trainable
+weights and is shared by all of them.
 
     a_ts = exp(e_ts) / sum_s' exp(e_ts')     # over the s' that mask keeps
     c_t  = sum_s a_ts v_s
 
 Masks are bool, True where a token is kept: a padding mask hides padding, a
-causal mask hides later tokens. A model computes its padding mask once, from
-the ids (`padding_mask`), and passes it by name. A masked value has weight 0
-exactly. If all values of a query are masked, its context vector is zero.
+causal mask (look-ahead mask) hides later tokens. A model computes its padding
+mask once, from the ids (`padding_mask`), and passes it by name. A masked value
+has weight 0 exactly. If all values of a query are masked, its context vector is
+zero.
 
 Shapes: B batch, T queries, S values, D width; ... any axes, such as B or B, H.
 Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6); in this
@@ -32,7 +34,7 @@ from keras_seq import checks
 
 
 def causal_mask(length, values=None):
-    """Create a mask in which no query attends to a later position.
+    """Create a causal mask (look-ahead mask), which hides later tokens.
 
     Args:
         length: int > 0 or scalar int tensor, number of queries T.

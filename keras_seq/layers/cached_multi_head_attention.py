@@ -1,14 +1,14 @@
-"""Multi-head attention with a key-value cache, for autoregressive generation.
+"""Multi-head attention with a key-value cache (KV cache), for generation.
 
-A generated token attends to all tokens before it. Their keys and values do not
-change, so they are computed once and kept in a cache: a step costs one token,
-not the whole sequence again.
+In autoregressive generation each token attends to itself and to all tokens
+before it. Their keys and values do not change, so they are computed once and
+kept in a cache: a step computes one token, not the whole sequence again.
 
     k_t, v_t = x_t W_K, x_t W_V          # written to slot t of the cache
     y_t      = attention of q_t to k_1 ... k_t, v_1 ... v_t
 
-Cross-attention needs no step by step: the keys and values of the encoder
-output are computed once, before the first token.
+In cross-attention the keys and values come from the encoder output, so they are
+computed once, before the first token.
 
 Shapes: B batch, T new tokens, S slots in the cache, or source length, D width,
     H heads, K and V head width of keys and values.

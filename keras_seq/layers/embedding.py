@@ -1,11 +1,11 @@
 """Embedding: each token id becomes a vector.
 
-A network computes with numbers, so a token id is turned into a vector. One-hot
-encoding needs no training, but every two tokens are equally far apart and the
-width is the size of the vocabulary. An embedding is a learned table in which
-tokens that are used alike come close together; it equals the one-hot vector
-times a matrix, computed as the lookup of a row. The texts of a batch are padded
-to one length; `padding_mask` marks the real tokens.
+A network computes with numbers, so a token id is turned into a vector. A
+one-hot encoding needs no training, but every two tokens are equally far apart
+and the width is the size of the vocabulary. An embedding is a learned table in
+which tokens that are used alike come close together; it equals the one-hot
+vector times a matrix, computed as the lookup of a row. The texts of a batch are
+padded to one length; `padding_mask` marks the real tokens.
 
     x_t = onehot(id_t)                       # OneHot
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
@@ -104,7 +104,7 @@ class _TokenLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class OneHot(_TokenLayer):
-    """Encode each id as a vector of zeros with a single one.
+    """One-hot encoding: each id as a vector of zeros with a single one.
 
     Args:
         vocabulary_size: int > 0, number of ids V.

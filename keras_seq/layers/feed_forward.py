@@ -1,9 +1,10 @@
 """Position-wise feed-forward network: two dense layers at each position.
 
-Attention only averages. What a token makes of the average is computed by the
-same network of two dense layers at every position, first to a wide inner layer,
-then back to the width of the input. The activation between was max(0, x) in
-the Transformer; GPT, BERT and ViT use GELU, which is smooth.
+Attention only averages vectors. The feed-forward network then transforms each
+vector by two dense layers, with the same weights at every position: first to a
+wide inner layer, then back to the width of the input. The activation between
+them is max(0, x) in the Transformer; GPT, BERT and ViT use GELU, which is
+smooth.
 
     FFN(x)  = f(x W_1 + b_1) W_2 + b_2       # f = relu in the paper
     gelu(x) = x Phi(x)                       # Phi: normal distribution function

@@ -1,4 +1,4 @@
-"""Initializers of sublayers: check them by name, and copy them."""
+"""Validate and copy the initializers passed to sublayers."""
 
 import keras
 

@@ -1,15 +1,16 @@
-"""Layer normalization: each vector is scaled to mean 0 and variance 1.
+"""Layer normalization: each vector is normalized to mean 0 and variance 1.
 
 In a deep stack the distribution of the inputs of each layer drifts while the
 layers below it learn, and with it the size of every step. Layer normalization
-computes mean and variance of each vector alone, whatever else is in the batch,
-and removes them; two learned vectors restore what the next layer needs.
+computes the mean and variance of each vector, independent of the rest of the
+batch, and normalizes with them; a learned scale gamma and shift beta follow.
 
     n = (x - mean(x)) / sqrt(var(x) + epsilon)     # over the width
     y = gamma * n + beta
 
-The gradient, with s the gradient at n, loses the same two components again,
-the mean of s and the part of s along n: neither can change n.
+Let s be the gradient with respect to n. The backward pass removes two
+components of s, its mean and its projection on n, because n is invariant to
+shifting and scaling x.
 
     dx = (s - mean(s) - n * mean(s * n)) / sqrt(var(x) + epsilon)
 

@@ -2,9 +2,9 @@
 
 The hidden state of the simple recurrent network is overwritten at every time
 step, so its gradient is multiplied by the same matrix again and again, and
-vanishes or explodes: the vanishing and exploding gradient problem. The LSTM
-keeps a second state, the cell state c, which is only scaled by the forget gate
-and added to: where f stays near 1, the gradient flows back through hundreds of
+vanishes or explodes (vanishing gradient, exploding gradient). The LSTM keeps a
+second state, the cell state c, which is only scaled by the forget gate and
+added to: where f stays near 1, the gradient flows back through hundreds of
 steps almost unchanged, and long-term dependencies can be learned.
 
     i_t = sigmoid(x_t W_i + h_{t-1} U_i + b_i)      # input gate

@@ -1,8 +1,10 @@
 """Luong attention: scores from a product of query and memory.
 
-A matrix product of all queries with all source vectors replaces Bahdanau's
-network for each pair of them: it is faster and needs less memory. The decoder
-attends with the hidden state after the time step. Luong compares three scores:
+The memory is the encoder's output, one vector m_s for each source token. A
+matrix product of all queries with all m_s replaces Bahdanau's network for each
+pair of them: it is faster and uses less RAM. The query is the hidden state h_t
+after the time step. The attention weights a_t are the alignment of target and
+source, and c_t is the context vector. Luong compares three scores:
 
     dot:     e_ts = h_t . m_s
     general: e_ts = h_t . (m_s W_a)

@@ -1,14 +1,14 @@
 """Multi-head attention: several attention distributions at once.
 
-One softmax can attend to one thing. A word needs several: its verb, its
-adjective, the noun that "it" stands for. So multi-head attention projects
-queries, keys and values H times into narrow spaces, the heads; each head has
-attention weights of its own; and the H context vectors, concatenated, are
-projected back. No time step waits for the one before it: all T queries are
-computed at once, in a few large products.
+A single head gives each query only one attention distribution. A word may
+relate to several others: its verb, its adjective, the noun that "it" refers to.
+So multi-head attention projects queries, keys and values H times into narrow
+spaces, the heads; each head has attention weights of its own; and the H context
+vectors, concatenated, are projected back. Time steps do not depend on each
+other, so all T queries are computed in parallel, in a few large products.
 
     q, k, v = x W_Q,  m W_K,  m W_V             # each (B, ., H, K)
-    e       = q k^T / sqrt(K)
+    e       = q k^T / sqrt(K)                   # scaled dot-product attention
     c, a    = attend(e, v, mask)                # softmax over S
     y       = [c_1 ; ... ; c_H] W_O
 

@@ -137,7 +137,7 @@ class PatchDropout(keras.layers.Layer):
         spared: int >= 0, number of first tokens that stay. Default 0.
         seed: optional int, seed of the draws. Default: random.
     Call arguments:
-        x: float (B, T, D), tokens with their position encoding added.
+        x: float (B, T, D), tokens with their positional encoding added.
     Returns:
         float (B, T', D), in random order, with T' = T - floor(rate (T -
         spared)), in training; else x.

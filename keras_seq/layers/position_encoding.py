@@ -1,10 +1,11 @@
 """Positional encoding: the position of each token, added to its vector.
 
-A recurrent network reads tokens in their order. Attention does not: if two
-words of a sentence are exchanged, the same vectors come out, exchanged too.
-So the position of each token is added to its vector before the first block: as
-sines and cosines of many wavelengths, which are defined for positions beyond
-those of training too, or as an embedding that is learned for each position.
+A recurrent network reads tokens in their order. Attention ignores order: if the
+input tokens are permuted, the outputs are permuted in the same way
+(permutation equivariance). So the position of each token is added to its vector
+before the first block: as sines and cosines of many wavelengths, which are
+defined for positions beyond those of training too, or as an embedding that is
+learned for each position.
 
     PE(p, 2i)     = sin(p / 10000^(2i/D))
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
@@ -21,8 +22,8 @@ Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
     et al. (2017), arXiv:1705.03122, section 3.1; of patches: Beyer, Zhai &
     Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
     arXiv:2104.02057, section 5.
-Differs from the paper: nothing from Beyer's code; in that of Chen it is D/4
-    which divides i, so that the longest wavelength is a little shorter.
+Differs from the paper: nothing from Beyer's code. Chen's code divides i by D/4,
+    not D/4 - 1, so the longest wavelength is slightly shorter.
 """
 
 import math

@@ -1,11 +1,11 @@
 """Recurrent layers: a cell computes one time step, a layer runs it over time.
 
-Each recurrent layer of this library (`SimpleRNN`, `LSTM`, `GRU`) is the Keras
-layer of the same name with a cell of ours in it. `TracedCell` is what the cells
-share: the method `step` holds the equations of one time step, and Keras's cell
-creates the weights. `TracedRNN` is what the layers share: it puts the cell into
-Keras's layer and adds `trace`, which returns every gate and state at every time
-step.
+Each recurrent layer (`SimpleRNN`, `LSTM`, `GRU`) is the Keras layer with its
+cell replaced by one of this library. `TracedCell` is the base class of the
+cells, `TracedRNN` of the layers. The method `step` of a cell holds the
+equations of one time step; Keras's cell creates the weights. `TracedRNN` puts
+the cell into Keras's layer and adds `trace`, which returns every gate and state
+at every time step.
 
     states_t = step(x_t, states_{t-1})          # t = 1 ... T
 

@@ -1,12 +1,12 @@
 """SimpleRNN: a recurrent neural network, the hidden state fed back as an input.
 
-A feed-forward network treats each input by itself. A recurrent network keeps
-a hidden state h that summarizes the sequence up to the current time step. The
+A feed-forward network treats each input by itself. A recurrent network keeps a
+hidden state h that summarizes the sequence up to the current time step. The
 same two weight matrices are used at every step, so a sequence of any length is
 processed with a fixed number of weights. Long-term dependencies are hard to
 learn: the gradient is multiplied by U^T at every step of backpropagation
-through time, and vanishes or explodes. The gates of the LSTM (`lstm.py`) and
-the GRU (`gru.py`) solve this.
+through time. The result is a vanishing gradient or an exploding gradient. The
+gates of the LSTM (`lstm.py`) and the GRU (`gru.py`) are made for this problem.
 
     h_t = tanh(x_t W + h_{t-1} U + b)
 

@@ -1,14 +1,15 @@
 """Transformer decoder block: self-attention, cross-attention, feed-forward.
 
-The decoder of a translator reads the target so far, with a causal mask: a
-token must not attend to the tokens after it, which it is to predict. Between
-its self-attention and its position-wise feed-forward network stands a
-cross-attention: queries from the target, keys and values from the output of
-the encoder.
+The decoder applies causal self-attention to the target, so that no position
+attends to later tokens (causal mask). Cross-attention follows: queries from the
+decoder, keys and values from the encoder output. A position-wise feed-forward
+network is last.
 
-    x <- residual of causal self-attention(x)
-    x <- residual of cross-attention(x, encoder output)
-    x <- residual of feed-forward network(x)        # see `ResidualConnection`
+    x <- residual connection around causal self-attention(x)
+    x <- residual connection around cross-attention(x, encoder output)
+    x <- residual connection around feed-forward network(x)
+
+The residual connections are `ResidualConnection` in `transformer_encoder.py`.
 
 Shapes: B batch, T target length, S source length, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.2.3.

@@ -1,10 +1,11 @@
 """Transformer encoder block: self-attention, then a feed-forward network.
 
-A deep stack of attention layers alone does not train: each layer averages the
-output of the layer below it. The Transformer adds the input of each sublayer
-to its output, a residual connection, and normalizes the sum: after the
-addition (post-norm), as in the paper, or before the sublayer (pre-norm), which
-leaves a direct path through all blocks and trains without a warm-up.
+A deep stack of attention layers alone is hard to train: repeated averaging
+makes the token vectors alike, and gradients vanish. The Transformer adds the
+input of each sublayer to its output (residual connection). Layer normalization
+is applied after the addition (post-norm), as in the paper, or before the
+sublayer (pre-norm), which leaves a direct path through all blocks and trains
+without a warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
@@ -14,9 +15,10 @@ Shapes: B batch, T length, N queries, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
-Differs from the paper: dropout of the attention weights too, as in its code;
-    stochastic depth is drawn for each row and sublayer, not each batch and
-    block, and scales the kept outputs in training, not all in inference.
+Differs from the paper: dropout of the attention weights too, as in its code.
+    Stochastic depth drops each sublayer for each example; the paper drops a
+    block for the whole batch. Kept outputs are scaled up in training; the
+    paper scales outputs in inference.
 """
 
 import keras

@@ -1,11 +1,11 @@
 """BahdanauSeq2Seq: attend to all source tokens before every decoder step.
 
-One context vector of fixed width cannot hold a long sentence (the bottleneck
-of `Seq2Seq`). Here the encoder's vector of every source token is kept: the
-memory. Before each step the decoder scores every memory vector against its
-hidden state, and reads their mean weighted by the softmax of the scores: a
-context vector of its own for each target token. The weights, the alignment,
-show which source tokens each target token was predicted from.
+One context vector of fixed width cannot hold a long sentence (the bottleneck of
+`Seq2Seq`). Here the encoder's vector of every source token is kept: the memory.
+Before each step the decoder computes an attention score for every memory
+vector; the softmax gives the attention weights, and the weighted average is the
+context vector c_t, a new one for each target token. The attention weights are
+the alignment: they show the source tokens of each target token.
 
     e_ts = v . tanh(h_{t-1} W + m_s U)               # m_s U once, not per step
     a_t  = softmax_s(e_t),   c_t = sum_s a_ts m_s    # the context vector
@@ -18,10 +18,10 @@ Shapes: B batch, T target length, S source length, U units, M memory width
     target vocabulary.
 Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6), appendix
     A.1.2 (scores), A.2.2 (h_0 and maxout).
-Differs from the paper: c_t is read beside the embedding by any cell, with
-    `num_layers` cells on top of each other, of which the top one attends; the
-    maxout reads h_t where A.2.2 has h_{t-1}; dropout before the first cell
-    and before the logits, none between the cells.
+Differs from the paper: the cell may be of any type; its input is the embedding
+    and c_t, concatenated. `num_layers` cells may be stacked; the hidden state
+    of the top one is the query. The maxout reads h_t where A.2.2 has h_{t-1}.
+    Dropout is before the first cell and before the logits, not between cells.
 """
 
 import keras

@@ -1,9 +1,9 @@
 """BERT: an encoder-only Transformer, bidirectional.
 
 A language model such as GPT predicts the next token, so no position attends to
-a later one. In BERT every position attends to every other one, on both sides.
-It is pretrained on other tasks than the next token, see `bert_pretraining`. The
-special token [CLS] in front represents the whole text.
+a later one. In BERT each attends to all others, on both sides. It is pretrained
+with masked language modeling and next sentence prediction instead of next-token
+prediction (`bert_pretraining`). The special token [CLS] represents the text.
 
     x      = dropout(norm(E[ids] + P[0 ... T-1] + G[segments]))
     x      = blocks(x)                 # post-norm, bidirectional self-attention

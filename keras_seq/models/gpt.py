@@ -1,9 +1,10 @@
 """GPT: a decoder-only Transformer, an autoregressive language model.
 
-GPT has no source text and so needs no encoder and no cross-attention. A stack
-of blocks with causal self-attention predicts each next token from all tokens
-before it, where a recurrent language model has a single hidden state. Trained
-on enough text, it translates, answers and summarizes without further training.
+GPT has no source text and so needs no encoder. A decoder-only model has no
+cross-attention, so its blocks are `TransformerEncoder` with a causal mask.
+They predict each next token from all tokens before it. A recurrent model must
+compress those tokens into one hidden state. A GPT trained on enough text can
+translate, answer and summarize without fine-tuning (zero-shot).
 
     x = dropout(E[ids] + P[0 ... T-1])
     x = blocks(x)                       # pre-norm, causal mask

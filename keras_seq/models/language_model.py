@@ -8,7 +8,8 @@ autoregressive: to generate text, each predicted token is its next input.
 
     h_t      = cell(E[id_t], h_{t-1})            # once per layer
     logits_t = h_t W + b                         # for id_{t+1}
-    loss     = - mean_t log softmax(logits_t)[id_{t+1}]
+    loss     = - mean_t log softmax(logits_t)[id_{t+1}]   # cross entropy
+    perplexity = exp(loss)
 
 Shapes: B batch, T length, V vocabulary, D embedding width, U units.
 Paper: Mikolov et al. (2010), "Recurrent neural network based language

@@ -1,10 +1,10 @@
 """LuongSeq2Seq: attend to all source tokens after every decoder step.
 
-Bahdanau's decoder attends with its hidden state before a step, and the step
-reads the context vector. Luong's steps first, attends with the new hidden
-state, and joins both in one attentional state, from which the token is
-predicted and which the next step reads (input feeding). The score is a
-product of the state and a memory vector, or a small network.
+Luong's decoder first computes its new hidden state h_t, attends with it, and
+combines h_t and the context vector into the attentional state s_t. s_t predicts
+the token and is an input of the next step (input feeding). The score is a
+product of h_t and a memory vector, or a small network. The attention weights
+a_t are the alignment of target and source.
 
     h_t  = cell([E[y_{t-1}] ; s_{t-1}], h_{t-1})     # s_{t-1}: input feeding
     a_t  = softmax_s(score(h_t, m_s))

@@ -1,10 +1,10 @@
 """QuantizableModel: a `keras.Model` whose quantized layers can be saved.
 
-`model.quantize("int8")` replaces the float kernels of a model's dense layers
-by int8 kernels and float scales. Keras saves them, but makes a subclassed
-model from its config again with float kernels, and loading then fails with
-"objects could not be loaded". A `QuantizableModel` saves which of its layers
-are quantized, and quantizes the same layers before its weights are loaded.
+`model.quantize("int8")` replaces the float kernels of a model's dense layers by
+int8 kernels and float scales. Keras saves them, but recreates a subclassed
+model with float kernels, so loading fails with "objects could not be loaded". A
+`QuantizableModel` saves which of its layers are quantized, and quantizes the
+same layers before its weights are loaded.
 
     kernel ~ kernel_int8 / kernel_scale           # one scale for each column
 

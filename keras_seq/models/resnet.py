@@ -1,10 +1,10 @@
 """ResNet: a residual network of convolutions, the baseline of ViT.
 
-A convolution reads 3 x 3 pixels and has the same weights everywhere. This
-is its inductive bias: neighboring pixels belong together, and an object is the
-same object wherever it is. A deep stack of convolutions trains badly, so each
-pair of them has a residual connection. Where the image is halved, the number
-of filters doubles.
+A convolution reads 3 x 3 pixels and has the same weights everywhere. This is
+its inductive bias: neighboring pixels belong together, and an object is the
+same object wherever it is. A deep plain stack is hard to train (degradation),
+so every two convolutions have a residual connection around them. Where the
+image is halved, the number of filters doubles.
 
     f(x) = norm(relu(norm(x * K_1)) * K_2)  # *: 3 x 3 convolution; batch norm
     x    <- relu(x + f(x))                  # a block

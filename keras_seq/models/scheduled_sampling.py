@@ -1,10 +1,10 @@
 """ScheduledSampling: train the decoder on its own predictions, step by step.
 
 With teacher forcing a decoder reads the true token before each one that it
-predicts. In generation it reads its own predictions, mistakes included, which
-it never met in training (exposure bias). Scheduled sampling reads each true
-token with probability epsilon, which falls from training step i to step, and
-the decoder's own last prediction otherwise.
+predicts. In generation it reads its own predictions with their errors, which do
+not occur in training (exposure bias). Scheduled sampling reads each true token
+with probability epsilon, and the decoder's own last prediction otherwise;
+epsilon decreases with the training step i.
 
     constant:         epsilon = k
     linear:           epsilon = max(floor, k - slope i)

@@ -1,11 +1,11 @@
 """Seq2Seq: encode the source into one context vector, decode the target.
 
-A language model continues its input, token for token. A sequence-to-sequence
-model has two networks: the encoder reads the source into its final hidden
-state, the context vector, and the decoder, a language model that starts from
-the context vector, predicts the target from the start token to the end token.
-The two lengths are independent. The context vector has a fixed width, however
-long the source is: this bottleneck is what attention removes.
+A language model continues its input, one token at a time. A
+sequence-to-sequence model has two networks: the encoder reads the source into
+its final hidden state, the context vector, and the decoder, a language model
+that starts from the context vector, predicts the target from the start token to
+the end token. The two lengths are independent. The context vector has a fixed
+width, however long the source is: this bottleneck is what attention removes.
 
     c        = encoder(x_1 ... x_S)                   # the context vector
     h_0      = c, or tanh(c W + b) of a bidirectional encoder

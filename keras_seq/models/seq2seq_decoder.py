@@ -2,9 +2,9 @@
 
 A language model starts from a state of zeros. The decoder of a
 sequence-to-sequence model starts from the context vector, the encoder's final
-state, and so predicts a target for that source. In training it reads the true
-token before each one that it predicts (teacher forcing): the target shifted
-by one. In generation it reads its own predictions (autoregressive decoding).
+state, so its predictions depend on the source. In training it reads the true
+token before each one that it predicts (teacher forcing): the target shifted by
+one. In generation it reads its own predictions (autoregressive decoding).
 
     h_0      = c                                      # the context vector
     h_t      = cell(E[y_{t-1}], h_{t-1})              # y_0 is the start token

@@ -1,6 +1,6 @@
 """Encoder and decoder stacks: the two halves of the Transformer.
 
-Each stack embeds its tokens, adds position encodings and applies its blocks.
+Each stack embeds its tokens, adds positional encodings and applies its blocks.
 The decoder blocks attend to the output of the encoder (cross-attention).
 
     encoder:  x = blocks(dropout(sqrt(D) E[source] + PE))

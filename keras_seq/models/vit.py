@@ -2,14 +2,14 @@
 
 The image is cut into patches, one matrix embeds the pixels of each, and the
 rest is BERT, with a class token in front whose output is classified. A
-convolutional network has an inductive bias: neighboring pixels belong
-together, and an object is the same object wherever it is. ViT has almost none
-and learns both from many images.
+convolutional network has an inductive bias: neighboring pixels belong together,
+and an object is the same object wherever it is. ViT has almost none and must
+learn these two properties from many images.
 
     x_n    = patch_n W_e + b_e          # n = 1 ... N, row by row
     x      = dropout([x_0; x_1; ... x_N] + P[0 ... N])     # x_0: class token
     x      = [x_0; some of the others]  # patch dropout, only in training
-    x      = norm(blocks(x))            # pre-norm, bidirectional attention
+    x      = norm(blocks(x))   # pre-norm, self-attention without a mask
     logits = x_0 W + b                  # or mean(x) W + b, without x_0
 
 Shapes: B batch, H height (of weights: heads), W width, C channels, N patches,

@@ -13,39 +13,36 @@ from keras_seq.export import (
     export_text_classifier,
 )
 from keras_seq.export.classifiers import output_activation
+from keras_seq.export.validation import check_labels
 from keras_seq.models import BERTClassifier, BERTTagger
-from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import MultiSegmentPacker, align_tags, word_tags
+from keras_seq.tasks.task import PackedTask, text_list
+from keras_seq.text import align_tags, word_tags
 from keras_seq.training import TokenCrossEntropy
 
 IGNORED = -100  # label of a token that does not begin a word
 
 
-class _LabelTask(Task):
-    """Hold the names of the classes, and the packer of a BERT."""
+class LabelTask(PackedTask):
+    """Hold the names of the classes.
+
+    Args:
+        model: `keras.Model` of C logits.
+        tokenizer: `keras_seq.text.Tokenizer` of the texts.
+        labels: list of C str, the names of the classes.
+        sequence_length: as of `PackedTask`.
+    Raises:
+        ValueError: if an argument is of another type, `labels` repeat, or a
+            BERT has another number of classes.
+    """
 
     def __init__(
         self, model, tokenizer, labels, sequence_length=None, **kwargs
     ):
-        super().__init__(model, tokenizer, **kwargs)
-        self.labels = checks.strings(labels=labels)
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError(
-                "`labels` must be different names. Received "
-                f"labels={self.labels!r}."
-            )
-        if sequence_length is not None:
-            sequence_length = checks.positive_int(
-                sequence_length=sequence_length
-            )
-        self.sequence_length = sequence_length
-
-    def packer(self):
-        """Create the packer of one text or two for a BERT."""
-        truncate = None if self.sequence_length is None else "longest_first"
-        return MultiSegmentPacker(
-            self.tokenizer, self.sequence_length, truncate=truncate
-        )
+        super().__init__(model, tokenizer, sequence_length, **kwargs)
+        count = None
+        if isinstance(model, (BERTClassifier, BERTTagger)):
+            count = (model.head.units,)
+        self.labels = check_labels(labels, count)
 
     def label_ids(self, names):
         """Look up the ids of class names: list of str to list of int."""
@@ -59,15 +56,11 @@ class _LabelTask(Task):
         return [ids[name] for name in names]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "labels": self.labels,
-            "sequence_length": self.sequence_length,
-        }
+        return {**super().get_config(), "labels": self.labels}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class TextClassifier(_LabelTask):
+class TextClassifier(LabelTask):
     """Classify texts, or pairs of texts.
 
     Args:
@@ -106,6 +99,14 @@ class TextClassifier(_LabelTask):
             )
 
     def prepare(self, x, y):
+        """Turn texts and class names into arrays.
+
+        Args:
+            x: list of N str, or a tuple of two lists for pairs of texts.
+            y: list of N str, names of `labels`.
+        Returns:
+            inputs of the model, and int32 (N,).
+        """
         self.check_logits()
         inputs = self.tokenize(x)
         labels = np.array(self.label_ids(checks.strings(y=y)), "int32")
@@ -159,6 +160,7 @@ class TextClassifier(_LabelTask):
         """
         self.check_logits()
         logits = self.model.predict(self.tokenize(x), batch_size, verbose=0)
+        check_labels(self.labels, logits.shape[1:])
         p = keras.ops.softmax(keras.ops.cast(logits, "float32"), axis=-1)
         return keras.ops.convert_to_numpy(p)
 
@@ -188,7 +190,7 @@ class TextClassifier(_LabelTask):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class TokenClassifier(_LabelTask):
+class TokenClassifier(LabelTask):
     """Classify each word of a text, as in named entity recognition.
 
     Args:
@@ -223,6 +225,15 @@ class TokenClassifier(_LabelTask):
             )
 
     def prepare(self, x, y):
+        """Turn words and their tags into arrays.
+
+        Args:
+            x: list of N lists of str, the words of each text.
+            y: list of N lists of str, the tag of each word.
+        Returns:
+            inputs of the model, and int32 (N, T), -100 for tokens that do not
+            begin a word.
+        """
         tags = [self.label_ids(row) for row in y]
         return align_tags(self.packer(), x, tags, ignore_id=IGNORED)
 

@@ -7,11 +7,19 @@ Shapes: N texts, B batch, T length.
 """
 
 import keras
+import numpy as np
 
 from keras_seq.export import export_text_model
 from keras_seq.generation import Greedy, generate
-from keras_seq.tasks.task import Task, check_tokenizer, text_list
+from keras_seq.tasks.task import (
+    Task,
+    check_tokenizer,
+    check_vocabulary,
+    text_list,
+)
 from keras_seq.training import TokenCrossEntropy
+
+IGNORED = -100  # label of padding, which the loss leaves out
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -43,22 +51,55 @@ class CausalLM(Task):
 
     def __init__(self, model, tokenizer, start_token=True, **kwargs):
         super().__init__(model, tokenizer, **kwargs)
+        if getattr(model, "pad_id", None) == tokenizer.end_id:
+            raise ValueError(
+                "`model` must not have the end token of the tokenizer as its "
+                "padding: load it with pad_id=None. Received pad_id="
+                f"{model.pad_id}."
+            )
         self.start_token = start_token
 
     def prepare(self, x, y=None):
+        """Turn texts into ids, and the same ids one token later.
+
+        Args:
+            x: list of N str.
+            y: None: the targets are the texts.
+        Returns:
+            int (N, T), and int (N, T), -100 where a text has ended.
+        """
+        if y is not None:
+            raise ValueError(
+                f"`y` must be None: the targets are the texts. Received {y!r}."
+            )
         texts = text_list(x=x)
         ids = self.tokenizer.tokenize(texts, start=self.start_token, end=True)
-        return ids[:, :-1], ids[:, 1:]
+        lengths = self.lengths(ids)
+        if self.tokenizer.pad_id == self.tokenizer.end_id:
+            lengths = np.minimum(lengths + 1, ids.shape[1])  # with the end
+        real = np.arange(1, ids.shape[1]) < lengths[:, None]
+        return ids[:, :-1], np.where(real, ids[:, 1:], IGNORED)
+
+    def lengths(self, ids):
+        """Count the tokens of each row in front of its padding: int (N,)."""
+        padding = ids == self.tokenizer.pad_id
+        padding[:, 0] = False  # may be the start token of GPT-2
+        first = padding.argmax(axis=1)
+        return np.where(padding.any(axis=1), first, ids.shape[1])
 
     def default_loss(self):
-        return TokenCrossEntropy(self.tokenizer.pad_id)
+        return TokenCrossEntropy(IGNORED)
 
     def generate(self, texts, *, max_length, sampler=None):
         """Continue each text.
 
+        A model without the tokenizer's padding, such as a published GPT-2,
+        reads texts of different lengths in separate batches.
+
         Args:
             texts: list of B str, the prompts.
-            max_length: int > 0, the largest number of tokens to add.
+            max_length: int > 0, the largest number of tokens to add, without
+                those of the prompt.
             sampler: optional `Greedy`, `Sampling` or `BeamSearch`. Default
                 `Greedy()`.
         Returns:
@@ -67,14 +108,21 @@ class CausalLM(Task):
         ids = self.tokenizer.tokenize(
             text_list(texts=texts), start=self.start_token
         )
-        found = generate(
-            self.model,
-            ids,
-            Greedy() if sampler is None else sampler,
-            max_length=max_length,
-            end_id=self.tokenizer.end_id,
-        )
-        return self.tokenizer.detokenize(found.ids)
+        groups = np.zeros(len(ids), int)
+        if self.model.pad_id != self.tokenizer.pad_id:
+            groups = self.lengths(ids)
+        answers = np.zeros((len(ids), max_length), "int32")
+        for length in np.unique(groups):
+            rows = groups == length
+            prompts = ids[rows][:, : length or None]
+            answers[rows] = generate(
+                self.model,
+                prompts,
+                Greedy() if sampler is None else sampler,
+                max_length=max_length,
+                end_id=self.tokenizer.end_id,
+            ).ids
+        return self.tokenizer.detokenize(answers)
 
     def export(self, path, *, max_length, sampler=None):
         """Write a SavedModel: `text` to `text` and `score`.
@@ -128,9 +176,25 @@ class Seq2SeqLM(Task):
         if source_tokenizer is None:
             source_tokenizer = tokenizer
         check_tokenizer(source_tokenizer=source_tokenizer)
+        check_vocabulary(model, source_tokenizer)
+        for name in ("pad_id", "start_id", "end_id"):
+            ids = getattr(model, name, None), getattr(tokenizer, name)
+            if ids[0] != ids[1]:
+                raise ValueError(
+                    f"`tokenizer` must have the `{name}` of the model. "
+                    f"Received {ids[1]}, and {ids[0]} in the model."
+                )
         self.source_tokenizer = source_tokenizer
 
     def prepare(self, x, y):
+        """Turn texts into the inputs and labels of teacher forcing.
+
+        Args:
+            x: list of N str, the sources.
+            y: list of N str, the targets.
+        Returns:
+            dict of int (N, S) and (N, T), and labels, int (N, T).
+        """
         sources, targets = text_list(x=x), text_list(y=y)
         if len(sources) != len(targets):
             raise ValueError(

@@ -13,13 +13,13 @@ import numpy as np
 
 from keras_seq import checks
 from keras_seq.models import BERTPretrainer
-from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import MaskedLMMaskGenerator, MultiSegmentPacker
+from keras_seq.tasks.task import PackedTask, text_list
+from keras_seq.text import MaskedLMMaskGenerator
 from keras_seq.training import TokenCrossEntropy
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class MaskedLM(Task):
+class MaskedLM(PackedTask):
     """Train a masked language model on texts, and fill in masked tokens.
 
     Args:
@@ -61,16 +61,11 @@ class MaskedLM(Task):
         mask_selection_rate=0.15,
         **kwargs,
     ):
-        super().__init__(model, tokenizer, **kwargs)
+        super().__init__(model, tokenizer, sequence_length, **kwargs)
         if not isinstance(model, BERTPretrainer):
             raise ValueError(
                 f"`model` must be a BERTPretrainer. Received model={model!r}."
             )
-        if sequence_length is not None:
-            sequence_length = checks.positive_int(
-                sequence_length=sequence_length
-            )
-        self.sequence_length = sequence_length
         self.mask_selection_rate = mask_selection_rate
         self.mask_generator = MaskedLMMaskGenerator(
             tokenizer, mask_selection_rate
@@ -128,13 +123,6 @@ class MaskedLM(Task):
         packed = self.packer()(text_list(x=texts))
         return MaskedBatches(packed, self.mask_generator, batch_size)
 
-    def packer(self):
-        """Create the packer of a text."""
-        truncate = None if self.sequence_length is None else "longest_first"
-        return MultiSegmentPacker(
-            self.tokenizer, self.sequence_length, truncate=truncate
-        )
-
     def default_loss(self):
         return {"masked_lm": TokenCrossEntropy(self.tokenizer.pad_id)}
 
@@ -151,22 +139,28 @@ class MaskedLM(Task):
         Raises:
             ValueError: if no text contains "[MASK]".
         """
-        packed = self.packer()(text_list(texts=texts))
+        texts = text_list(texts=texts)
+        packed = self.packer()(texts)
         mask_id = self.tokenizer.mask_id
-        ids, p = self.model.fill_mask(packed, mask_id, top)
-        tokens = [self.tokenizer.tokens(row) for row in ids]
-        found = iter(
-            [list(zip(names, map(float, row))) for names, row in zip(tokens, p)]
-        )
         counts = (packed["token_ids"] == mask_id).sum(axis=1)
-        return [[next(found) for _ in range(count)] for count in counts]
+        if not counts.any() and any("[MASK]" in text for text in texts):
+            raise ValueError(
+                "`tokenizer` must be created with special_tokens_in_strings="
+                'True, so that "[MASK]" in a text is the mask token.'
+            )
+        ids, p = self.model.fill_mask(packed, mask_id, top)
+        candidates = [
+            list(zip(self.tokenizer.tokens(row), map(float, values)))
+            for row, values in zip(ids, p)
+        ]
+        ends = np.cumsum(counts)
+        return [
+            candidates[end - count : end] for end, count in zip(ends, counts)
+        ]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "sequence_length": self.sequence_length,
-            "mask_selection_rate": self.mask_selection_rate,
-        }
+        own = {"mask_selection_rate": self.mask_selection_rate}
+        return {**super().get_config(), **own}
 
 
 class MaskedBatches(keras.utils.PyDataset):

@@ -6,16 +6,16 @@ Shapes: N texts, B batch, T length.
 import keras
 import numpy as np
 
-from keras_seq import checks
 from keras_seq.export import export_bert_span_qa
 from keras_seq.models import BERTSpanQA, best_span
-from keras_seq.tasks.task import Task, text_list
-from keras_seq.text import MultiSegmentPacker, span_to_tokens, tokens_to_text
+from keras_seq.tasks.task import PackedTask, text_list
+from keras_seq.text import span_to_tokens, tokens_to_text
+from keras_seq.text.unicode import normalize
 from keras_seq.training import TokenCrossEntropy
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class QuestionAnswering(Task):
+class QuestionAnswering(PackedTask):
     """Answer questions with a part of a text.
 
     Args:
@@ -41,28 +41,29 @@ class QuestionAnswering(Task):
         1
     """
 
+    truncate = "only_second"
+
     def __init__(self, model, tokenizer, sequence_length=None, **kwargs):
-        super().__init__(model, tokenizer, **kwargs)
+        super().__init__(model, tokenizer, sequence_length, **kwargs)
         if not isinstance(model, BERTSpanQA):
             raise ValueError(
                 f"`model` must be a BERTSpanQA. Received model={model!r}."
             )
-        if sequence_length is not None:
-            sequence_length = checks.positive_int(
-                sequence_length=sequence_length
-            )
-        self.sequence_length = sequence_length
-
-    def packer(self):
-        """Create the packer of a question and a text."""
-        truncate = None if self.sequence_length is None else "only_second"
-        return MultiSegmentPacker(
-            self.tokenizer, self.sequence_length, truncate=truncate
-        )
 
     def prepare(self, x, y):
+        """Turn questions, texts and answers into arrays.
+
+        Args:
+            x: tuple of N questions and N texts, lists of str.
+            y: list of N str, parts of the texts, "" for no answer. An answer
+                that occurs more than once is its first occurrence.
+        Returns:
+            inputs of the model, and a dict of int (N,), `start` and `end`.
+        """
         questions, texts = _pair(x)
-        answers = text_list(y=y)
+        form = self.tokenizer.normal_form
+        texts = [normalize(text, form) for text in texts]
+        answers = [normalize(answer, form) for answer in text_list(y=y)]
         if len(answers) != len(texts):
             raise ValueError(
                 "`y` must hold one answer for each text. Received "
@@ -100,8 +101,8 @@ class QuestionAnswering(Task):
         questions, texts = _pair(x)
         packed = self.packer()(questions, texts, offsets=True)
         inputs = {k: packed[k] for k in ("token_ids", "segment_ids")}
-        ends = self.model.predict(inputs, batch_size, verbose=0)
-        spans = best_span(ends["start"], ends["end"], max_length)
+        logits = self.model.predict(inputs, batch_size, verbose=0)
+        spans = best_span(logits["start"], logits["end"], max_length)
         spans = keras.ops.convert_to_numpy(spans)
         form = self.tokenizer.normal_form
         return tokens_to_text(packed, texts, spans, form)
@@ -116,10 +117,6 @@ class QuestionAnswering(Task):
         export_bert_span_qa(
             self.model, path, packer=self.packer(), max_length=max_length
         )
-
-    def get_config(self):
-        own = {"sequence_length": self.sequence_length}
-        return {**super().get_config(), **own}
 
 
 def _pair(x):

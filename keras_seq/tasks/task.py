@@ -19,14 +19,15 @@ Shapes: N texts, B batch, T length, C classes.
 import keras
 
 from keras_seq import checks
-from keras_seq.text import Tokenizer
+from keras_seq.generation.prompts import vocabulary_size
+from keras_seq.text import MultiSegmentPacker, Tokenizer
 
 
 class Task(keras.layers.Layer):
     """Hold a model and its tokenizer; base class of all tasks.
 
-    A subclass implements `prepare(x, y)`, which turns the strings of `fit`
-    and `evaluate` into arrays, and `default_loss()`.
+    A subclass implements `default_loss()` and `prepare(x, y)`, which turns
+    the strings of `fit` and `evaluate` into arrays; or its own `fit`.
 
     Args:
         model: `keras.Model` that reads ids.
@@ -43,6 +44,7 @@ class Task(keras.layers.Layer):
                 f"`model` must be a keras.Model. Received model={model!r}."
             )
         check_tokenizer(tokenizer=tokenizer)
+        check_vocabulary(model, tokenizer)
         self.model = model
         self.tokenizer = tokenizer
         self.built = True  # the task has no weights of its own
@@ -55,7 +57,9 @@ class Task(keras.layers.Layer):
 
         Args:
             optimizer: optional name or optimizer. Default: AdamW with a
-                learning rate of 1e-3 and gradients clipped to norm 1.
+                learning rate of 1e-3 and gradients clipped to norm 1, for a
+                model that is trained from scratch. Fine-tuning a published
+                checkpoint needs a smaller rate, such as 5e-5.
             loss: optional loss function. Default: the loss of the task.
             options: further arguments of `keras.Model.compile`, such as
                 `metrics`.
@@ -70,8 +74,8 @@ class Task(keras.layers.Layer):
         """Train the model on strings.
 
         Args:
-            x: the texts, as documented in the class.
-            y: the labels, as documented in the class.
+            x: the texts, as `prepare` of the task takes them.
+            y: the labels, likewise.
             validation_data: optional pair of texts and labels.
             options: further arguments of `keras.Model.fit`, such as
                 `epochs` and `batch_size`.
@@ -135,6 +139,63 @@ class Task(keras.layers.Layer):
             if name in config
         }
         return cls(**{**config, **objects})
+
+
+class PackedTask(Task):
+    """Hold a BERT with a head, whose inputs are packed texts.
+
+    Args:
+        model: `BERTTask`, or another model of ids.
+        tokenizer: `keras_seq.text.Tokenizer` of the texts.
+        sequence_length: optional int > 2, the length to which every row is
+            padded or truncated. Default: that of the longest row.
+    Raises:
+        ValueError: if an argument is of another type or out of range.
+    """
+
+    truncate = "longest_first"
+
+    def __init__(self, model, tokenizer, sequence_length=None, **kwargs):
+        super().__init__(model, tokenizer, **kwargs)
+        if sequence_length is not None:
+            sequence_length = checks.positive_int(
+                sequence_length=sequence_length
+            )
+        self.sequence_length = sequence_length
+
+    def packer(self):
+        """Create the packer of one text or two."""
+        truncate = None if self.sequence_length is None else self.truncate
+        return MultiSegmentPacker(
+            self.tokenizer, self.sequence_length, truncate=truncate
+        )
+
+    def get_config(self):
+        own = {"sequence_length": self.sequence_length}
+        return {**super().get_config(), **own}
+
+
+def check_vocabulary(model, tokenizer):
+    """Raise a ValueError if the model lacks an id of the tokenizer.
+
+    For a BERT with a head, the padding must be the tokenizer's too.
+
+    Args:
+        model: `keras.Model`.
+        tokenizer: `Tokenizer`.
+    """
+    encoder = getattr(model, "bert", model)
+    size = vocabulary_size(encoder, "source_vocabulary_size")
+    if size is not None and tokenizer.vocabulary_size() > size:
+        raise ValueError(
+            "`tokenizer` must not have more ids than the model. Received "
+            f"{tokenizer.vocabulary_size()} ids and a model of {size}."
+        )
+    if encoder is not model and encoder.pad_id != tokenizer.pad_id:
+        raise ValueError(
+            "`tokenizer` must have the `pad_id` of the model. Received "
+            f"{tokenizer.pad_id}, and {encoder.pad_id} in the model."
+        )
 
 
 def check_tokenizer(**argument):

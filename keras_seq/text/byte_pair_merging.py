@@ -1,6 +1,7 @@
 """Byte pair encoding (BPE) in a TensorFlow graph: merge the bytes of words.
 
-All words of a batch are merged together, as one flat list of symbols:
+All words of a batch are split into subwords together. They are one flat list of
+symbols, which are merged:
 
     rank[i]  = rank of the merge (symbol_i, symbol_i+1), if there is one and
                both are in the same word

@@ -1,8 +1,8 @@
 """GPT-2's tokenizer: byte-level byte pair encoding (BPE).
 
 A vocabulary of characters has unknown characters; one of bytes has none. The
-256 bytes are the first pieces, and the pair of pieces that is most frequent
-in the training texts is merged to a new piece, again and again:
+256 bytes are the first pieces, and the pair of pieces that is most frequent in
+the training texts is merged to a new piece, a subword, again and again:
 
     words   = the text split into words, a space at the start of its word
     pieces  = the UTF-8 bytes of a word

@@ -1,4 +1,4 @@
-"""Masked language modeling: hide some tokens, and predict what they were.
+"""Masked language modeling (MLM): hide some tokens, and predict what they were.
 
 A model that reads in both directions cannot be trained to predict the next
 token, which it sees. BERT hides a fraction of the tokens instead, and predicts

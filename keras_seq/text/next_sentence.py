@@ -1,4 +1,4 @@
-"""Next sentence prediction: pairs of texts, half of them consecutive.
+"""Next sentence prediction (NSP): pairs of texts, half of them consecutive.
 
 BERT is pretrained to predict whether the second text of a pair follows the
 first one. Half of the pairs are neighbors in a document; in the other half

@@ -9,7 +9,8 @@ once, so the result does not depend on how the data is split into batches:
     accuracy       = sum w correct / sum w
 
 Pass them as `compile(metrics=[...])`, or as `weighted_metrics` to apply
-`sample_weight`. All take logits.
+`sample_weight`. All take logits. If they improve on the training data but not
+on the validation data, the model is overfitting.
 
 Shapes: B batch, T length, V vocabulary.
 """
