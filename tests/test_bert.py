@@ -93,7 +93,7 @@ def test_segment_ids_are_0_by_default():
 
 
 def test_an_input_longer_than_max_sequence_length_raises():
-    with pytest.raises(ValueError, match="length"):
+    with pytest.raises(ValueError, match="max_sequence_length"):
         BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
 
 
