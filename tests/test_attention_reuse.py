@@ -281,3 +281,11 @@ def test_weight_files_of_keras_and_ours_can_be_exchanged(
     loaded.load_weights(tmp_path / "model.weights.h5")
     x = np.random.default_rng(0).normal(size=(2, LENGTH, WIDTH))
     np.testing.assert_allclose(numbers(loaded(x)), numbers(saved(x)), atol=1e-5)
+
+
+def test_flash_attention_returns_no_weights():
+    layer = MultiHeadAttention(2, 4, flash_attention=True)
+    x = np.ones((2, 3, 8), "float32")
+    with pytest.raises(ValueError, match="return_attention_scores") as error:
+        layer(x, return_attention_scores=True)
+    assert "flash_attention" in str(error.value)

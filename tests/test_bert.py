@@ -15,6 +15,8 @@ from keras_seq.models import (
     BERTPretrainer,
     BERTSpanQA,
     BERTTagger,
+    MaskedLMHead,
+    NextSentenceHead,
     best_span,
 )
 from keras_seq.models.bert import mean_pooling
@@ -91,7 +93,7 @@ def test_segment_ids_are_0_by_default():
 
 
 def test_an_input_longer_than_max_sequence_length_raises():
-    with pytest.raises(ValueError, match="length"):
+    with pytest.raises(ValueError, match="max_sequence_length"):
         BERT(**SMALL_BERT)(np.ones((2, LENGTH + 1), "int32"))
 
 
@@ -234,6 +236,29 @@ def test_fill_mask_returns_the_most_probable_tokens_first():
     for mask_id in (BIG["vocabulary_size"], -1, "x"):
         with pytest.raises(ValueError, match="mask_id"):
             model.fill_mask(ids, mask_id=mask_id)
+
+
+@pytest.mark.parametrize(
+    "name, make",
+    [
+        (
+            "token_embedding",
+            lambda: MaskedLMHead(token_embedding=keras.layers.Embedding(5, 4)),
+        ),
+        (
+            "kernel_initializer",
+            lambda: MaskedLMHead(5, kernel_initializer=None),
+        ),
+        ("bias_initializer", lambda: NextSentenceHead(bias_initializer=None)),
+        (
+            "next_sentence",
+            lambda: BERTPretrainer(BERT(**BIG), next_sentence="no"),
+        ),
+    ],
+)
+def test_the_pretraining_heads_check_their_arguments(name, make):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        make()
 
 
 def test_a_mask_position_outside_the_row_gives_nan():

@@ -189,7 +189,7 @@ def test_docstring_has_args_returns_and_raises(name):
     found = public(name)
     text = inspect.getdoc(found)
     assert text.split("\n")[0].endswith(".")
-    if name not in ("Greedy", "Generated"):
+    if name not in ("AutoregressiveModel", "Generated", "SearchState"):
         assert "Args:" in text and "Raises:" in text
     if inspect.isfunction(found) or any(name == c.name for c in CASES):
         assert "Returns:" in text

@@ -515,10 +515,18 @@ def test_a_bare_process_gives_the_same_answers(exports):
     assert export.run_alone(path, texts) == here
 
 
+class OwnNoise(Greedy):
+    """A sampler that draws numbers which an export could not draw."""
+
+    def draw_noise(self, shape):
+        return keras.random.uniform(shape) ** 2
+
+
 @needs_export
 @pytest.mark.parametrize(
     "bad, name",
     [
+        ({"sampler": OwnNoise()}, "sampler"),
         ({"sampler": "beam"}, "sampler"),
         ({"sampler": Greedy}, "sampler"),
         ({"end_id": -1}, "end_id"),

@@ -568,4 +568,5 @@ def test_cudnn_is_used_only_without_padding(cell, pad_id, fused):
     encoder = Seq2SeqEncoder(VOCAB, 7, bidirectional=True, **options)
     layers = [encoder.recurrent_layers[0].forward_layer]
     layers += RecurrentLM(VOCAB, 7, **options).recurrent_layers
-    assert [layer.use_cudnn for layer in layers] == [fused, fused]
+    layers += Seq2SeqDecoder(VOCAB, 7, **options).recurrent_layers
+    assert [layer.use_cudnn for layer in layers] == [fused] * 3

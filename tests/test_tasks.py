@@ -343,3 +343,36 @@ def test_a_language_model_takes_no_labels(tokenizer):
     task, _ = make("CausalLM", tokenizer)
     with pytest.raises(ValueError, match="`y` must be None"):
         task.fit(TEXTS, MOODS)
+
+
+@exports
+def test_an_exported_classifier_truncates_as_the_task_does(tokenizer, tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((None,)),
+            keras.layers.Embedding(tokenizer.vocabulary_size(), 8),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(2),
+        ]
+    )
+    names = ["bad", "good"]
+    task = tasks.TextClassifier(model, tokenizer, names, sequence_length=3)
+    task.export(tmp_path / "model")
+    found = [row["probabilities"] for row in run(tmp_path / "model", TEXTS)]
+    assert np.allclose(found, task.predict_probabilities(TEXTS), atol=1e-5)
+    with pytest.raises(ValueError, match="`pairs` must be False"):
+        task.export(tmp_path / "model", pairs=True)
+
+
+def test_validation_data_of_a_language_model_is_a_list_of_texts(tokenizer):
+    task, _ = make("CausalLM", tokenizer)
+    history = task.fit(TEXTS, validation_data=TEXTS[:2], verbose=0)
+    assert np.isfinite(history.history["val_loss"]).all()
+
+
+def test_a_row_has_at_least_three_tokens(tokenizer):
+    model = BERTClassifier(bert(tokenizer), 2)
+    with pytest.raises(ValueError, match="`sequence_length` must be at least"):
+        tasks.TextClassifier(
+            model, tokenizer, ["bad", "good"], sequence_length=1
+        )

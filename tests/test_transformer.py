@@ -437,7 +437,7 @@ def test_waves_are_those_of_the_paper(units):
 def test_no_more_places_than_were_learned():
     with pytest.raises(ValueError, match="sequence_length"):
         PositionEmbedding(4)(wide_floats())
-    with pytest.raises(ValueError, match="length"):
+    with pytest.raises(ValueError, match="max_sequence_length"):
         GPT(VOCAB, 8, num_heads=2, max_sequence_length=4)(ids())
 
 

@@ -37,7 +37,7 @@ from keras_seq.export.validation import check_source, check_target
 from keras_seq.generation.decoding import GREEDY, check_generation
 from keras_seq.generation.decoding_loop import decode
 from keras_seq.generation.prompts import max_prompt_length
-from keras_seq.generation.samplers import Sampling
+from keras_seq.generation.samplers import Sampler, Sampling
 
 
 def export_text_model(
@@ -60,7 +60,7 @@ def export_text_model(
         path: str or Path, a folder; a SavedModel in it is replaced.
         source_tokenizer: `Tokenizer` of the prompts or sources.
         target_tokenizer: optional `Tokenizer`. Default: `source_tokenizer`.
-        sampler: `Greedy`, `Sampling` or `BeamSearch`. Default `Greedy()`.
+        sampler: one that keeps `draw_noise` of ours. Default `Greedy()`.
         max_length: int > 0, the largest number of generated tokens, L.
         end_id: optional int. Default: the model's, or the target tokenizer's.
         source_start: bool, add the start token to a source. Default False.
@@ -85,8 +85,19 @@ def export_text_model(
 def _check(model, sampler, end_id, source_tokenizer, target_tokenizer):
     check_backend()
     check_generation(model, sampler, end_id)
+    _check_noise(sampler)
     check_source(model, "source_tokenizer", source_tokenizer)
     check_target(model, target_tokenizer)
+
+
+def _check_noise(sampler):
+    """Raise a ValueError if `_noise` cannot draw what the sampler draws."""
+    known = (Sampler.draw_noise, Sampling.draw_noise)
+    if type(sampler).draw_noise not in known:
+        raise ValueError(
+            "`sampler` must not override `draw_noise` of `Sampler` or "
+            f"`Sampling` to be exported. Received sampler={sampler!r}."
+        )
 
 
 def _first(*values):
@@ -164,7 +175,7 @@ def _noise(sampler, shape):
     """Draw what `sampler.draw_noise` draws, in TensorFlow's graph."""
     import tensorflow as tf
 
-    if not isinstance(sampler, Sampling):
+    if type(sampler).draw_noise is Sampler.draw_noise:
         return tf.zeros(shape)
     if sampler.seed is not None:
         seed = sampler.seed % (2**31 - 2)  # as Keras folds it

@@ -6,8 +6,8 @@ which avoids repetition; but the many unlikely tokens of the tail are together
 drawn too often, so the distribution is sharpened (temperature), or its tail is
 cut off (top-k, top-p). Every sampler can be constrained further.
 
-    Greedy     id = argmax(logits)
-    Sampling   id ~ softmax(logits / temperature), within top_k and top_p
+    Greedy     id = argmax(log p)
+    Sampling   id ~ softmax(log p / temperature), within top_k and top_p
 
 Shapes: B batch, W beams of a row (1 except in beam search), R = B * W rows,
     L generated length, V vocabulary.
@@ -16,7 +16,8 @@ Paper: top-k: Fan, Lewis & Dauphin (2018), arXiv:1805.04833; nucleus (top-p):
     Keskar et al. (2019), arXiv:1909.05858, section 4.1; no repeated n-grams:
     Paulus, Xiong & Socher (2018), arXiv:1705.04304, section 2.5.
 Differs from the paper: the repetition penalty multiplies a negative logit,
-    since dividing it would make the token more likely.
+    since dividing it would make the token more likely; penalty and n-gram
+    rule count generated tokens only, not those of the prompt.
 """
 
 import dataclasses
@@ -36,9 +37,12 @@ EXCLUDED_LOGIT = -1e8  # still above padding
 class Sampler:
     """Base class of the samplers: the constraints on what is generated.
 
-    To write another sampler, subclass this and override `choose`. A search
-    that keeps several hypotheses of a row, as `BeamSearch` does, overrides
-    `num_beams`, `initial_scores`, `next_tokens` and `results`.
+    To write another sampler, override `choose` in a subclass of `Greedy`, or
+    of `Sampling` if it draws: elsewhere `draw_noise`, which may be overridden,
+    returns zeros. A sampler with options is a dataclass, as below: compiled
+    loops are kept by its fields. A search that keeps several hypotheses of a
+    row, as `BeamSearch` does, overrides `num_beams`, `initial_scores`,
+    `next_tokens` and `results`.
 
     Args:
         min_length: int >= 0, number of tokens before the end token is
@@ -51,11 +55,18 @@ class Sampler:
     Raises:
         ValueError: if an argument is outside its range.
     Example:
-        >>> class LeastLikely(keras_seq.generation.Sampler):
-        ...     def choose(self, logits, noise, top_k=ops.top_k):
-        ...         return ops.argmin(logits, axis=-1)
-        >>> sampler = LeastLikely(min_length=2)
-        >>> int(sampler.choose(np.array([[2.0, 1.0, 3.0]]), None)[0])
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+        ... class MinP(Sampling):  # Nguyen et al. (2024), arXiv:2407.01082
+        ...     min_p: float = 0.1  # keep what is min_p times as likely as best
+        ...     def choose(self, log_probabilities, noise, top_k=ops.top_k):
+        ...         best = ops.max(log_probabilities, axis=-1, keepdims=True)
+        ...         kept = log_probabilities >= best + np.log(self.min_p)
+        ...         log_p = ops.where(kept, log_probabilities, -1e8)
+        ...         return super().choose(log_p, noise, top_k)
+        >>> sampler, noise = MinP(min_p=0.5), ops.array([0.99], "float32")
+        >>> log_p = ops.log(ops.array([[0.02, 0.9, 0.08]], "float32"))
+        >>> int(sampler.choose(log_p, noise)[0])
         1
     """
 
@@ -63,7 +74,7 @@ class Sampler:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
 
-    num_beams = 1  # hypotheses of each row
+    num_beams = 1  # hypotheses of each row; unannotated: not a field
 
     def __post_init__(self):
         checks.not_negative_int(
@@ -78,11 +89,19 @@ class Sampler:
             )
 
     def draw_noise(self, shape):
-        """Draw the random numbers of all steps, float32 (B, L) in [0, 1)."""
+        """Return zeros, float32 (B, L): this sampler does not draw."""
         return ops.zeros(shape, dtype="float32")
 
-    def choose(self, logits, noise, top_k=ops.top_k):
-        """Choose a token from logits (R, V) with noise (R,): int (R,)."""
+    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+        """Choose the next token of each row.
+
+        Args:
+            log_probabilities: float32 (R, V), after `constrain`.
+            noise: float32 (R,) in [0, 1), a column of `draw_noise`.
+            top_k: function like `keras.ops.top_k`.
+        Returns:
+            int (R,).
+        """
         raise NotImplementedError
 
     def constrain(self, logits, generated_ids, step, end_id):
@@ -168,9 +187,9 @@ class Greedy(Sampler):
         (1, 4)
     """
 
-    def choose(self, logits, noise, top_k=ops.top_k):
-        """Return the most likely token: logits (R, V) -> int (R,)."""
-        return ops.argmax(logits, axis=-1)
+    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+        """Return the most likely token: float (R, V) -> int (R,)."""
+        return ops.argmax(log_probabilities, axis=-1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,10 +246,10 @@ class Sampling(Sampler):
         seed = None if self.seed is None else int(self.seed)
         return keras.random.uniform(shape, dtype="float32", seed=seed)
 
-    def choose(self, logits, noise, top_k=ops.top_k):
-        """Draw by inverse transform: logits (R, V), noise (R,) in [0, 1)."""
-        size = logits.shape[-1]
-        p = ops.softmax(logits / self.temperature, axis=-1)
+    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+        """Draw by inverse transform: float (R, V), noise (R,) -> int (R,)."""
+        size = log_probabilities.shape[-1]
+        p = ops.softmax(log_probabilities / self.temperature, axis=-1)
         p, ids = top_k(p, min(self.top_k or size, size))  # most likely first
         if self.top_p is not None:
             total = ops.sum(p, axis=-1, keepdims=True)

@@ -45,7 +45,7 @@ class AdditiveAttention(keras.layers.Layer):
         context, float (B, T, D), or context and weights, float (B, T, S).
     Raises:
         ValueError: if `units` is not an int > 0.
-    Our names: `query_dense` holds W, `memory_dense` holds U, `scale` is v.
+    Weights: `query_dense` holds W, `memory_dense` holds U, `scale` is v.
     Example:
         >>> layer = AdditiveAttention(8)
         >>> query, memory = np.ones((2, 1, 5)), np.ones((2, 4, 7))

@@ -60,7 +60,7 @@ class GRUCell(TracedCell, keras.layers.GRUCell):
         float (B, U) and [h], the hidden state after this step.
     Raises:
         ValueError: if an argument is invalid; the message names it.
-    Our names: `kernel` holds the three W, `recurrent_kernel` the U side by
+    Weights: `kernel` holds the three W, `recurrent_kernel` the U side by
         side; with `reset_after`, `bias` has two rows, b and b'.
     Example:
         >>> cell = keras_seq.layers.GRUCell(4)
@@ -80,27 +80,29 @@ class GRUCell(TracedCell, keras.layers.GRUCell):
         super().__init__(units, *args, **kwargs)
         self.reset_after = checks.boolean(reset_after=self.reset_after)
 
-    def step(self, x, states, x_mask=None, h_mask=None):
+    def step(self, x, states, x_dropout=None, h_dropout=None):
         (h,) = states
         U, bias, recurrent_bias = self.recurrent_kernel, 0.0, 0.0
         if self.use_bias:
             bias = self.bias
             if self.reset_after:
                 bias, recurrent_bias = self.bias[0], self.bias[1]
-        a = project(x, self.kernel, x_mask) + bias
+        a = project(x, self.kernel, x_dropout) + bias
         x_z, x_r, x_n = ops.split(a, 3, axis=-1)
         if self.reset_after:
-            a = project(h, U, h_mask) + recurrent_bias
+            a = project(h, U, h_dropout) + recurrent_bias
             h_z, h_r, h_n = ops.split(a, 3, axis=-1)
         else:
-            a = project(h, U[:, : 2 * self.units], h_mask and h_mask[:2])
+            a = project(h, U[:, : 2 * self.units], h_dropout and h_dropout[:2])
             h_z, h_r = ops.split(a, 2, axis=-1)
         z = self.recurrent_activation(x_z + h_z)
         r = self.recurrent_activation(x_r + h_r)
         if self.reset_after:
             n = self.activation(x_n + r * h_n)
         else:
-            a = project(r * h, U[:, 2 * self.units :], h_mask and h_mask[2])
+            a = project(
+                r * h, U[:, 2 * self.units :], h_dropout and h_dropout[2]
+            )
             n = self.activation(x_n + a)
         return {
             "reset_gate": r,
@@ -150,7 +152,8 @@ class GRU(keras.layers.GRU, TracedRNN):
             recurrent kernel, or before it as in the paper. Default True.
         use_cudnn: "auto", True or False: use Keras's fused function where
             there is one, require it, or always run the cell. On a GPU with
-            TensorFlow it needs masks that end in padding. Default "auto".
+            TensorFlow it needs masks that end in padding. It does not run a
+            changed `GRUCell.step`: for that pass False. Default "auto".
         zero_output_for_mask: bool, output zeros at masked steps, not the
             previous output. Default False.
         implementation: int; 1: each gate has a dropout mask of its own, as

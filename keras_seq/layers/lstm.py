@@ -35,10 +35,11 @@ class ChronoInitializer(keras.initializers.Initializer):
 
     With a forget gate f, the cell state decays within about 1 / (1 - f) steps:
     within 4 at the usual forget bias of 1. Here each unit draws a time span of
-    its own, so that the untrained layer already remembers for
-    1 ... `max_steps` steps:
+    its own, 1 + u, so that the untrained layer already remembers for
+    2 ... `max_steps` steps:
 
         b_f = log u,   u ~ uniform(1, max_steps - 1),   b_i = -b_f
+        f = sigmoid(b_f) = u / (1 + u),   so 1 / (1 - f) = 1 + u
 
     Args:
         max_steps: int > 2, the longest time span, in steps.
@@ -117,7 +118,7 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
     Raises:
         ValueError: if an argument is invalid, or a `ChronoInitializer` is
             combined with `unit_forget_bias`; the message names it.
-    Our names: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
+    Weights: `kernel` holds the four W, `recurrent_kernel` the U, `bias` the
         b, side by side.
     Example:
         >>> cell = keras_seq.layers.LSTMCell(4)
@@ -146,10 +147,10 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
                 "which it would overwrite. Received unit_forget_bias=True."
             )
 
-    def step(self, x, states, x_mask=None, h_mask=None):
+    def step(self, x, states, x_dropout=None, h_dropout=None):
         h, c = states
-        a = project(x, self.kernel, x_mask)
-        a = a + project(h, self.recurrent_kernel, h_mask)
+        a = project(x, self.kernel, x_dropout)
+        a = a + project(h, self.recurrent_kernel, h_dropout)
         if self.use_bias:
             a = a + self.bias
         i, f, g, o = ops.split(a, 4, axis=-1)
@@ -209,7 +210,8 @@ class LSTM(keras.layers.LSTM, TracedRNN):
             Default False.
         use_cudnn: "auto", True or False: use Keras's fused function where
             there is one, require it, or always run the cell. On a GPU with
-            TensorFlow it needs masks that end in padding. Default "auto".
+            TensorFlow it needs masks that end in padding. It does not run a
+            changed `LSTMCell.step`: for that pass False. Default "auto".
         zero_output_for_mask: bool, output zeros at masked steps, not the
             previous output. Default False.
         implementation: int; 1: each gate has a dropout mask of its own, as

@@ -50,7 +50,7 @@ class LuongAttention(keras.layers.Layer):
     Raises:
         ValueError: if `score_mode` is unknown, `scaled` is True with
             "concat", or D is not Q with "dot".
-    Our names: `memory_dense` holds W_a, of "concat" its lower half; its upper
+    Weights: `memory_dense` holds W_a, of "concat" its lower half; its upper
         half is in `query_dense`; `scale` is v_a.
     Example:
         >>> layer = LuongAttention("general")

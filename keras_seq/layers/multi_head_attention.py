@@ -59,8 +59,8 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_axes: None or (1,). Another value is not supported.
         sliding_window: None. Another value is not supported.
         flash_attention: optional bool, as in Keras, which decides if None.
-        kernel_initializer: initializer of a kernel as a matrix (D, H * K);
-            Keras's fans count each head apart. Default "glorot_uniform".
+        kernel_initializer: initializer of the kernels, drawn as matrices (D,
+            H * K). Default "glorot_uniform".
         bias_initializer: initializer of the biases. Default "zeros".
         kernel_regularizer: optional regularizer of the kernels.
         bias_regularizer: optional regularizer of the biases.
@@ -86,8 +86,8 @@ class MultiHeadAttention(keras.layers.Layer):
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, S).
     Raises:
-        ValueError: if an argument is outside its range or not supported, or
-            the lengths of the inputs and masks do not fit.
+        ValueError: if an argument is outside its range or not supported,
+            lengths do not fit, or `flash_attention` is to return weights.
     Example:
         >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
         >>> x, y = np.ones((3, 5, 8)), np.ones((3, 7, 6))
@@ -191,16 +191,9 @@ class MultiHeadAttention(keras.layers.Layer):
         propagate_trainable(self)
 
     def _dense(self, equation, shape, rows, name):
-        options, policy = self.dense_options, self.dtype_policy
-        return head_dense(
-            equation,
-            shape,
-            rows,
-            self.use_bias,
-            options,
-            name=name,
-            dtype=policy,
-        )
+        use_bias, options = self.use_bias, self.dense_options
+        own = {"name": name, "dtype": self.dtype_policy}
+        return head_dense(equation, shape, rows, use_bias, options, **own)
 
     def call(
         self,
@@ -217,6 +210,7 @@ class MultiHeadAttention(keras.layers.Layer):
         mask=None,
     ):
         check_sequences(query=query, value=value, key=key)
+        self._check_scores(return_attention_scores)
         query_mask = mask if query_mask is None else query_mask
         if value is None and value_mask is None:
             value_mask = query_mask
@@ -238,6 +232,13 @@ class MultiHeadAttention(keras.layers.Layer):
         y = self.output_dense(context)
         return (y, weights) if return_attention_scores else y
 
+    def _check_scores(self, return_attention_scores):
+        if return_attention_scores and self.flash_attention:
+            raise ValueError(
+                "`flash_attention` must not be True with "
+                "`return_attention_scores`. Received True for both."
+            )
+
     def _project(self, query, value, key):
         """Compute queries, keys and values: (B, ., H, K), one product each."""
         value = query if value is None else value
@@ -254,10 +255,9 @@ class MultiHeadAttention(keras.layers.Layer):
         return q, k, v
 
     def _can_fuse(self, training):
-        """Return whether no weights are needed; JAX also requires V = K."""
-        return self.key_dim == self.value_dim and not (
-            self.dropout and training
-        )
+        """Return whether no dropout is active and V = K, as JAX requires."""
+        drops = self.dropout and training
+        return self.key_dim == self.value_dim and not drops
 
     def weighted_context(self, q, k, v, mask=None, training=False):
         """Compute contexts (B, T, H, V) and weights of (B, H, ., .) tensors."""
@@ -289,10 +289,11 @@ def heads_first(x):
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _check_supported(**unsupported):
-    for name, value in unsupported.items():
-        usual = value in (1, (1,), [1]) and name == "attention_axes"
-        if value is not None and value is not False and not usual:
+def _check_supported(attention_axes, **others):
+    if attention_axes not in (1, (1,), [1]):
+        others["attention_axes"] = attention_axes
+    for name, value in others.items():
+        if value is not None and value is not False:
             raise ValueError(
                 f"`{name}` is supported by `keras.layers.MultiHeadAttention` "
                 f"only. Received {name}={value!r}."

@@ -251,9 +251,9 @@ class PositionEmbedding(_PositionEncoding):
         length = x.shape[1]
         if isinstance(length, int) and length > self.sequence_length:
             raise ValueError(
-                "`sequence_length` must be at least the length of the input. "
-                f"Received sequence_length={self.sequence_length}, {length} "
-                "tokens."
+                "`sequence_length`, of a model `max_sequence_length`, must be "
+                "at least the length of the input. Received "
+                f"{self.sequence_length}, and {length} tokens."
             )
 
     def call(self, x, positions=None):

@@ -86,21 +86,21 @@ class TracedCell:
         self.supports_masking = True  # the layer applies the mask
 
     def call(self, x, states, training=False):
-        x_mask, h_mask = None, None
+        x_dropout, h_dropout = None, None
         if training:  # the same masks at every step, Gal & Ghahramani (2016)
-            x_mask = self.get_dropout_mask(x)
-            h_mask = self.get_recurrent_dropout_mask(states[0])
-        values = self.step(x, states, x_mask, h_mask)
+            x_dropout = self.get_dropout_mask(x)
+            h_dropout = self.get_recurrent_dropout_mask(states[0])
+        values = self.step(x, states, x_dropout, h_dropout)
         return values["hidden_state"], [values[k] for k in self.state_names]
 
-    def step(self, x, states, x_mask=None, h_mask=None):
+    def step(self, x, states, x_dropout=None, h_dropout=None):
         """Compute one time step.
 
         Args:
             x: float (B, D), the input of this step.
             states: list of float (B, U), the states after the previous step.
-            x_mask: optional dropout mask of x; a list of one for each gate.
-            h_mask: optional dropout mask of the hidden state, likewise.
+            x_dropout: optional dropout mask of x; a list of one for each gate.
+            h_dropout: optional dropout mask of the hidden state, likewise.
         Returns:
             dict of float (B, U): gates and states by their textbook names.
         """

@@ -50,7 +50,7 @@ class SimpleRNNCell(TracedCell, keras.layers.SimpleRNNCell):
         float (B, U) and [h], the hidden state after this step.
     Raises:
         ValueError: if an argument is invalid; the message names it.
-    Our names: `kernel` is W, `recurrent_kernel` is U, `bias` is b.
+    Weights: `kernel` is W, `recurrent_kernel` is U, `bias` is b.
     Example:
         >>> cell = keras_seq.layers.SimpleRNNCell(4)
         >>> h, states = cell(np.ones((2, 3)), [np.zeros((2, 4))])
@@ -58,10 +58,10 @@ class SimpleRNNCell(TracedCell, keras.layers.SimpleRNNCell):
         (2, 4)
     """
 
-    def step(self, x, states, x_mask=None, h_mask=None):
+    def step(self, x, states, x_dropout=None, h_dropout=None):
         (h,) = states
-        a = project(x, self.kernel, x_mask)
-        a = a + project(h, self.recurrent_kernel, h_mask)
+        a = project(x, self.kernel, x_dropout)
+        a = a + project(h, self.recurrent_kernel, h_dropout)
         if self.use_bias:
             a = a + self.bias
         return {"hidden_state": self.activation(a)}

@@ -54,6 +54,7 @@ class TransformerDecoder(TransformerBlock):
             is real.
         return_attention_scores: bool, return the attention weights too.
             Default False.
+        training: bool, apply dropout. Default False.
         x_mask: optional, Keras's name of `mask` beside another tensor.
     Returns:
         float (B, T, D), or that, the weights of the self-attention, float (B,

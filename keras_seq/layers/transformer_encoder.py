@@ -194,6 +194,7 @@ class TransformerEncoder(TransformerBlock):
             earlier positions. Default False.
         return_attention_scores: bool, return the attention weights too.
             Default False.
+        training: bool, apply dropout. Default False.
         x_mask: optional, Keras's name of `mask` beside another tensor.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, T).

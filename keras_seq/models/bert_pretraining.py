@@ -19,8 +19,9 @@ import numpy as np
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.feed_forward import activation_of
-from keras_seq.layers.initializers import clone_initializer
+from keras_seq.layers.initializers import clone_initializer, get_initializers
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import bert_initializer, gather_positions
@@ -49,8 +50,8 @@ class MaskedLMHead(keras.layers.Layer):
     Returns:
         float (B, M, V), or (B, T, V) without `mask_positions`.
     Raises:
-        ValueError: if an argument is outside its range, neither of the first
-            two is given, or they differ.
+        ValueError: if an argument is invalid, neither of the first two is
+            given, or they differ.
     Example:
         >>> head = MaskedLMHead(13)
         >>> logits = head(ops.ones((2, 5, 8)), np.array([[1, 2], [0, 4]]))
@@ -72,6 +73,7 @@ class MaskedLMHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         if token_embedding is not None:
+            _check_embedding(token_embedding)
             tied_size = token_embedding.vocabulary_size
             if vocabulary_size is None:
                 vocabulary_size = tied_size
@@ -82,18 +84,21 @@ class MaskedLMHead(keras.layers.Layer):
         self.token_embedding = token_embedding
         self.intermediate_activation = activation_of(intermediate_activation)
         self.activation = activation_of(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.initializers = get_initializers(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+        )
         checks.positive(layer_norm_epsilon=layer_norm_epsilon)
         self.layer_norm_epsilon = layer_norm_epsilon
 
     def build(self, inputs_shape, mask_positions_shape=None):
-        D = inputs_shape[-1]
+        D, V = inputs_shape[-1], self.vocabulary_size
+        kernel, bias = self.initializers.values()
         self.intermediate_dense = keras.layers.Dense(
             D,
             self.intermediate_activation,
-            kernel_initializer=clone_initializer(self.kernel_initializer),
-            bias_initializer=clone_initializer(self.bias_initializer),
+            kernel_initializer=clone_initializer(kernel),
+            bias_initializer=clone_initializer(bias),
             dtype=self.dtype_policy,
         )
         self.intermediate_dense.build((None, None, D))
@@ -103,24 +108,17 @@ class MaskedLMHead(keras.layers.Layer):
         self.layer_norm.build((None, None, D))
         if self.token_embedding is None:
             self.kernel = self.add_weight(
-                name="kernel",
-                shape=(D, self.vocabulary_size),
-                initializer=clone_initializer(self.kernel_initializer),
+                (D, V), clone_initializer(kernel), name="kernel"
             )
         elif not self.token_embedding.built:
             self.token_embedding.build()
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(self.vocabulary_size,),
-            initializer=clone_initializer(self.bias_initializer),
-        )
+        self.bias = self.add_weight((V,), clone_initializer(bias), name="bias")
         propagate_trainable(self)
 
     def call(self, inputs, mask_positions=None):
-        x = inputs
         if mask_positions is not None:
-            x = gather_positions(x, mask_positions)
-        x = self.layer_norm(self.intermediate_dense(x))
+            inputs = gather_positions(inputs, mask_positions)
+        x = self.layer_norm(self.intermediate_dense(inputs))
         if self.token_embedding is None:
             logits = ops.matmul(x, ops.cast(self.kernel, x.dtype))
         else:
@@ -131,25 +129,30 @@ class MaskedLMHead(keras.layers.Layer):
         return None  # the loss masks by the labels
 
     def get_config(self):
+        activation = keras.activations.serialize
         serialize = keras.initializers.serialize
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
             "token_embedding": shared_config(self.token_embedding),
-            "intermediate_activation": keras.activations.serialize(
-                self.intermediate_activation
-            ),
-            "activation": keras.activations.serialize(self.activation),
+            "intermediate_activation": activation(self.intermediate_activation),
+            "activation": activation(self.activation),
             "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": serialize(self.kernel_initializer),
-            "bias_initializer": serialize(self.bias_initializer),
+            **{name: serialize(x) for name, x in self.initializers.items()},
         }
 
     @classmethod
     def from_config(cls, config):
-        embedding = config["token_embedding"]
-        embedding = keras.saving.deserialize_keras_object(embedding)
-        return cls(**{**config, "token_embedding": embedding})
+        found = keras.saving.deserialize_keras_object(config["token_embedding"])
+        return cls(**{**config, "token_embedding": found})
+
+
+def _check_embedding(token_embedding):
+    if not isinstance(token_embedding, TokenEmbedding):
+        raise ValueError(
+            "`token_embedding` must be a TokenEmbedding. Received "
+            f"token_embedding={token_embedding!r}."
+        )
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -177,12 +180,11 @@ class NextSentenceHead(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.dense = keras.layers.Dense(
-            2,
+        options = get_initializers(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
-            dtype=self.dtype_policy,
         )
+        self.dense = keras.layers.Dense(2, dtype=self.dtype_policy, **options)
 
     def build(self, inputs_shape):
         self.dense.build(inputs_shape)
@@ -211,6 +213,7 @@ class BERTPretrainer(BERTTask):
     Call arguments:
         inputs: as of `BERT`; `mask_positions` are the positions to predict.
             Default: all T.
+        training: bool, apply dropout. Default False.
     Returns:
         dict of logits: `masked_lm`, float (B, M, V), and, if trained,
         `next_sentence`, float (B, 2): 0, it followed; 1, it did not.
@@ -226,6 +229,7 @@ class BERTPretrainer(BERTTask):
     """
 
     def __init__(self, bert, *, next_sentence=True, **kwargs):
+        next_sentence = checks.boolean(next_sentence=next_sentence)
         super().__init__(bert, use_pooler=next_sentence, **kwargs)
         self.next_sentence = next_sentence
         self.masked_lm_head = MaskedLMHead(
@@ -275,23 +279,20 @@ class BERTPretrainer(BERTTask):
         """
         checks.positive_int(top=top)
         V = self.bert.config["vocabulary_size"]
+        checks.within(1, V, top=top)
         checks.id_below(V, mask_id=mask_id)
-        if top > V:
-            raise ValueError(f"`top` must be at most {V}. Received top={top}.")
-        inputs = (
-            dict(inputs) if isinstance(inputs, dict) else {"token_ids": inputs}
-        )
-        inputs.pop("mask_positions", None)
+        inputs = inputs if isinstance(inputs, dict) else {"token_ids": inputs}
+        inputs = {k: x for k, x in inputs.items() if k != "mask_positions"}
         masked = np.asarray(inputs["token_ids"]) == mask_id
         if not masked.any():
             raise ValueError(
-                "`inputs` must hold `mask_id` at least once. Received "
-                f"mask_id={mask_id}, which is not among the token ids."
+                f"`mask_id` must be in `inputs`. Received mask_id={mask_id}."
             )
-        logits = self(inputs)["masked_lm"]
+        logits = ops.reshape(self(inputs)["masked_lm"], (-1, V))
+        logits = ops.take(logits, np.flatnonzero(masked), axis=0)  # (N, V)
         p = ops.softmax(ops.cast(logits, "float32"))
         p, ids = map(ops.convert_to_numpy, ops.top_k(p, top))
-        return ids[masked], p[masked]
+        return ids, p
 
     def get_config(self):
         return {**super().get_config(), "next_sentence": self.next_sentence}

@@ -134,6 +134,7 @@ class BERTClassifier(_DenseTask):
             not trained. Default "cls".
     Call arguments:
         inputs: as of `BERT`; `mask_positions` is ignored.
+        training: bool, apply dropout. Default False.
     Returns:
         logits, float (B, C).
     Raises:
@@ -184,6 +185,7 @@ class BERTTagger(_DenseTask):
         dropout: float in [0, 1). Default 0.1.
     Call arguments:
         inputs: as of `BERT`; `mask_positions` is ignored.
+        training: bool, apply dropout. Default False.
     Returns:
         logits, float (B, T, C).
     Raises:
@@ -212,6 +214,7 @@ class BERTSpanQA(BERTTask):
         inputs: dict of int (B, T), as of `BERT`: `token_ids`; and
             `segment_ids`, 0 for the question, 1 for the text and the [SEP]
             after it.
+        training: bool, apply dropout. Default False.
     Returns:
         dict of logits, float32 (B, T): `start` and `end`, -1e9 where no
         answer is possible. Position 0 means "no answer".

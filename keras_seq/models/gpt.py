@@ -66,6 +66,7 @@ class GPT(QuantizableModel):
         token_ids: int (B, T).
         return_attention_scores: bool, return the attention weights as well.
             Default False.
+        training: bool, apply dropout. Default False.
     Returns:
         logits of the next token, float (B, T, V); or the logits and a list of
         the attention weights of each block, float (B, H, T, T).
@@ -193,7 +194,11 @@ class GPT(QuantizableModel):
         return x + self.position_embedding(x, positions)
 
     def start(self, prompt, max_length=None):
-        """Read all of a prompt but its last token, the input of `step`.
+        """Read a prompt, but leave its last token to the first `step`.
+
+        Rows end in different columns. So all T tokens are run, the last real
+        one of each row is hidden, and the first `step` reads it again in slot
+        T of all rows: the cache has one slot more than tokens.
 
         Args:
             prompt: int (B, T), T > 0; rows may be padded on either side.

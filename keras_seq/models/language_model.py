@@ -76,13 +76,12 @@ def masked_layer(config, **options):
         config: dict with "cell", "units" and "pad_id".
         options: further arguments of the layer.
     Returns:
-        `SimpleRNN`, `GRU` or `LSTM`, with `return_sequences=True` and
-        `return_state=True`.
+        `SimpleRNN`, `GRU` or `LSTM`, with `return_sequences=True`.
     """
     if config["cell"] != "rnn" and config["pad_id"] is not None:
         options["use_cudnn"] = False
     return RECURRENT_LAYERS[config["cell"]](
-        config["units"], return_sequences=True, return_state=True, **options
+        config["units"], return_sequences=True, **options
     )
 
 
@@ -175,7 +174,12 @@ class RecurrentLM(QuantizableModel):
             dtype=policy,
         )
         self.recurrent_layers = [
-            masked_layer(config, stateful=config["stateful"], dtype=policy)
+            masked_layer(
+                config,
+                return_state=True,
+                stateful=config["stateful"],
+                dtype=policy,
+            )
             for _ in range(config["num_layers"])
         ]
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)

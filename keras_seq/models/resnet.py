@@ -35,6 +35,7 @@ class ConvBatchNorm(keras.layers.Layer):
         strides: int > 0. Default 1.
     Call arguments:
         x: float (B, H, W, C).
+        training: bool, normalize by the batch's statistics. Default False.
     Returns:
         float (B, ceil(H / strides), ceil(W / strides), F).
     """
@@ -75,6 +76,7 @@ class ResidualBlock(keras.layers.Layer):
         strides: int > 0, of the first convolution. Default 1.
     Call arguments:
         x: float (B, H, W, C).
+        training: bool, normalize by the batch's statistics. Default False.
     Returns:
         float (B, ceil(H / strides), ceil(W / strides), F).
     """
@@ -123,6 +125,7 @@ class ResNet(QuantizableModel):
         channels: int > 0, C. Default 3.
     Call arguments:
         images: float (B, H, W, C).
+        training: bool, normalize by the batch's statistics. Default False.
     Returns:
         logits, float (B, num_classes).
     Raises:

@@ -28,8 +28,8 @@ from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import (
-    RECURRENT_LAYERS,
     check_recurrent_config,
+    masked_layer,
 )
 from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.scheduled_sampling import decode_with_own_predictions
@@ -116,9 +116,7 @@ class Seq2SeqDecoder(QuantizableModel):
             dtype=policy,
         )
         self.recurrent_layers = [
-            RECURRENT_LAYERS[config["cell"]](
-                units, return_sequences=True, dtype=policy
-            )
+            masked_layer({**config, "units": units}, dtype=policy)
             for _ in range(config["num_layers"])
         ]
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)

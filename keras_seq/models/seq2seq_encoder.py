@@ -119,7 +119,9 @@ class Seq2SeqEncoder(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
 
     def _recurrent_layer(self):
-        layer = masked_layer(self.config, dtype=self.dtype_policy)
+        layer = masked_layer(
+            self.config, return_state=True, dtype=self.dtype_policy
+        )
         if not self.bidirectional:
             return layer
         return keras.layers.Bidirectional(layer, dtype=self.dtype_policy)

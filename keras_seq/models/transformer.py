@@ -72,6 +72,7 @@ class Transformer(QuantizableModel):
             the start token on.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
+        training: bool, apply dropout. Default False.
     Returns:
         logits of the next token, float (B, T, V); or the logits and a dict of
         lists of the attention weights of each block: "encoder", float (B, H,

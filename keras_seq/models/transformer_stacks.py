@@ -90,6 +90,7 @@ class EncoderStack(_Stack):
         source: int (B, S).
         mask: bool (B, S), True where a token is real.
         return_attention_scores: bool. Default False.
+        training: bool. Default False.
     Returns:
         float (B, S, D), and a list of the attention weights of each block,
         float (B, H, S, S), empty without `return_attention_scores`.
@@ -122,6 +123,7 @@ class DecoderStack(_Stack):
         encoder_output: float (B, S, D).
         encoder_output_mask: bool (B, S), True where a source token is real.
         return_attention_scores: bool. Default False.
+        training: bool. Default False.
     Returns:
         float (B, T, D), and two lists of the attention weights of each block,
         empty without `return_attention_scores`: self-attention, float (B, H,
@@ -212,12 +214,15 @@ class DecoderStack(_Stack):
 
 
 def _position_encoding(config, dtype):
-    if config["position_encoding"] == "none":
-        return None
-    if config["position_encoding"] == "sinusoidal":
-        return SinePositionEncoding(dtype=dtype)
-    return PositionEmbedding(
-        config["max_sequence_length"],
-        keras.initializers.RandomNormal(stddev=0.02),
-        dtype=dtype,
-    )
+    def learned():
+        normal = keras.initializers.RandomNormal(stddev=0.02)
+        return PositionEmbedding(
+            config["max_sequence_length"], normal, dtype=dtype
+        )
+
+    create = {
+        "sinusoidal": lambda: SinePositionEncoding(dtype=dtype),
+        "learned": learned,
+        "none": lambda: None,
+    }
+    return create[config["position_encoding"]]()

@@ -76,6 +76,7 @@ class ViT(QuantizableModel):
         images: float (B, H, W, C), of `image_size`.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
+        training: bool, apply dropout. Default False.
     Returns:
         logits, float (B, num_classes); or the logits and a list of the
         attention weights of each block, float (B, H, T, T), where T counts

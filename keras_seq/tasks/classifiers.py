@@ -171,6 +171,11 @@ class TextClassifier(LabelTask):
             path: str or Path, a folder.
             pairs: bool, read two texts, `text` and `second`. Default False.
         """
+        if pairs and not isinstance(self.model, BERTClassifier):
+            raise ValueError(
+                "`pairs` must be False: only a BERTClassifier reads pairs. "
+                "Received pairs=True."
+            )
         if isinstance(self.model, BERTClassifier):
             export_bert_classifier(
                 self.model,
@@ -186,6 +191,7 @@ class TextClassifier(LabelTask):
                 tokenizer=self.tokenizer,
                 labels=self.labels,
                 from_logits=True,  # as `predict_probabilities` takes them
+                sequence_length=self.sequence_length,
             )
 
 

@@ -83,11 +83,6 @@ class MaskedLM(PackedTask):
         Returns:
             `keras.callbacks.History`.
         """
-        if self.model.next_sentence:
-            raise ValueError(
-                "`model` must be a BERTPretrainer with next_sentence=False: a "
-                "list of texts has no pairs. Received next_sentence=True."
-            )
         if not self.model.compiled:
             self.compile()
         if validation_data is not None:
@@ -120,6 +115,11 @@ class MaskedLM(PackedTask):
         Returns:
             `keras.utils.PyDataset`.
         """
+        if self.model.next_sentence:
+            raise ValueError(
+                "`model` must be a BERTPretrainer with next_sentence=False: a "
+                "list of texts has no pairs. Received next_sentence=True."
+            )
         packed = self.packer()(text_list(x=texts))
         return MaskedBatches(packed, self.mask_generator, batch_size)
 

@@ -7,7 +7,8 @@ strings come out:
     task.fit(texts, labels)      # tokenizes, then trains the model
     task.predict(texts)          # or task.generate(texts)
     task.save("task.keras")      # weights and vocabulary
-    task.export("folder")        # a SavedModel that takes strings
+    task.export("folder")        # a SavedModel that takes strings;
+                                 # (a `MaskedLM` has none)
 
 Every step is done by what the library offers anyway: the tokenizers of
 `keras_seq.text`, the losses of `keras_seq.training`, `keras_seq.generation`
@@ -76,7 +77,7 @@ class Task(keras.layers.Layer):
         Args:
             x: the texts, as `prepare` of the task takes them.
             y: the labels, likewise.
-            validation_data: optional pair of texts and labels.
+            validation_data: optional tuple of texts and labels, or texts.
             options: further arguments of `keras.Model.fit`, such as
                 `epochs` and `batch_size`.
         Returns:
@@ -85,6 +86,8 @@ class Task(keras.layers.Layer):
         if not self.model.compiled:
             self.compile()
         if validation_data is not None:
+            if not isinstance(validation_data, tuple):
+                validation_data = (validation_data,)
             validation_data = self.prepare(*validation_data)
         inputs, labels = self.prepare(x, y)
         return self.model.fit(
@@ -158,9 +161,12 @@ class PackedTask(Task):
     def __init__(self, model, tokenizer, sequence_length=None, **kwargs):
         super().__init__(model, tokenizer, **kwargs)
         if sequence_length is not None:
-            sequence_length = checks.positive_int(
-                sequence_length=sequence_length
-            )
+            checks.positive_int(sequence_length=sequence_length)
+            if sequence_length < 3:
+                raise ValueError(
+                    "`sequence_length` must be at least 3, a token between "
+                    f"two special ones. Received {sequence_length}."
+                )
         self.sequence_length = sequence_length
 
     def packer(self):
