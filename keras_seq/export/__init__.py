@@ -10,7 +10,7 @@ network, the decoding loop and the detokenizer in one graph:
 
 A process that imports only tensorflow and tensorflow_text loads it, passes any
 number of texts, and gets the answers of Python. No text is truncated, except
-by a `MultiSegmentPacker` with `truncate`; a text that is too long for the
+by `truncate` of a `MultiSegmentPacker` or `sequence_length`; a text that is too long for the
 model is an error. An export that fails leaves the old one as it was. From the
 command line:
 
