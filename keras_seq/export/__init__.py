@@ -10,9 +10,9 @@ network, the decoding loop and the detokenizer in one graph:
 
 A process that imports only tensorflow and tensorflow_text loads it, passes any
 number of texts, and gets the answers of Python. No text is truncated, except
-by `truncate` of a `MultiSegmentPacker` or `sequence_length`; a text that is too long for the
-model is an error. An export that fails leaves the old one as it was. From the
-command line:
+by `truncate` of a `MultiSegmentPacker` or `sequence_length` of a classifier; a
+text that is too long for the model is an error. An export that fails leaves
+the old one as it was. From the command line:
 
     python -m keras_seq.export show PATH
     python -m keras_seq.export run PATH --text "Are you free tomorrow?"
