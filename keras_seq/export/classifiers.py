@@ -45,8 +45,7 @@ def export_text_classifier(
         labels: list of C str, the names of the classes; two for one output.
         from_logits: optional bool, the outputs are logits, not probabilities.
             Default: detected from the activation of the last layer.
-        sequence_length: optional int > 0, to which each text is padded or
-            truncated. Default: that of the longest text.
+        sequence_length: optional int > 0, pad or truncate to it. Default None.
         start: bool, add the start token to a text. Default False.
         end: bool, add the end token to a text. Default False.
     Returns:
@@ -61,12 +60,8 @@ def export_text_classifier(
     labels = check_labels(labels)
     from_logits = resolve_from_logits(model, from_logits)
     classify = _classifier(model, labels, from_logits)
-    options = {
-        "start": start,
-        "end": end,
-        "sequence_length": sequence_length,
-        "truncate": sequence_length is not None,
-    }
+    options = {"start": start, "end": end, "sequence_length": sequence_length}
+    options["truncate"] = sequence_length is not None
     write_text_function(
         path, lambda text: classify(tokenizer.tokenize(text, **options))
     )
