@@ -127,7 +127,7 @@ class BERTTokenizer(Tokenizer):
         )
 
     @classmethod
-    def train(cls, texts, vocabulary_size, *, lower_case=True):
+    def train(cls, texts, vocabulary_size=None, *, lower_case=True):
         """Learn a vocabulary from texts.
 
         Args:

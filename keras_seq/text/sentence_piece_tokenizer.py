@@ -130,7 +130,7 @@ class SentencePieceTokenizer(Tokenizer):
     def train(
         cls,
         texts,
-        vocabulary_size,
+        vocabulary_size=None,
         *,
         model_type="unigram",
         character_coverage=0.9995,

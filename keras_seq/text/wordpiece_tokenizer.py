@@ -92,7 +92,7 @@ class WordPieceTokenizer(Tokenizer):
         )
 
     @classmethod
-    def train(cls, texts, vocabulary_size, *, lower_case=False):
+    def train(cls, texts, vocabulary_size=None, *, lower_case=False):
         """Learn the pieces of the words of texts.
 
         Args:
