@@ -1,5 +1,6 @@
 """What every test starts from: a backend, a seed, no window, no network."""
 
+import gc
 import itertools
 import os
 import pathlib
@@ -123,3 +124,16 @@ def real_data():
         return path
 
     return find
+
+
+@pytest.fixture
+def quick_collection():
+    """Let the garbage collector see only what the test itself creates.
+
+    Keras collects garbage for every layer that it quantizes, which takes
+    seconds in a process that has run thousands of tests.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -129,6 +129,7 @@ def test_new_weights_are_used(kind, tmp_path):
     assert np.array_equal(generate(other, PROMPTS, max_length=5).ids, first.ids)
 
 
+@pytest.mark.usefixtures("quick_collection")
 def test_a_model_quantized_after_generation_generates():
     model, twin = built("recurrent"), built("recurrent")
     generate(model, PROMPTS, max_length=5)

@@ -67,6 +67,7 @@ def test_a_called_model_has_a_summary(case):
     assert "Total params" in "".join(lines)
 
 
+@pytest.mark.usefixtures("quick_collection")
 @every_model
 def test_a_quantized_model_loads_with_the_same_outputs(case, tmp_path):
     model, x = case.make(), case.inputs()

@@ -327,6 +327,7 @@ def test_generate_needs_the_source_without_a_dict(cls):
         generate(model, {"source": x["source"]}, max_length=2)
 
 
+@pytest.mark.usefixtures("quick_collection")
 @pytest.mark.parametrize(
     "cls, options",
     [
