@@ -19,7 +19,7 @@ def check_source(model, name, tokenizer):
     Raises:
         ValueError: if it is not.
     """
-    _check_tokenizer(name, tokenizer)
+    check_tokenizer(name, tokenizer)
     if getattr(model, "pad_id", tokenizer.pad_id) != tokenizer.pad_id:
         raise ValueError(
             f"`model` must have the `pad_id` of `{name}`; otherwise it would "
@@ -43,7 +43,7 @@ def check_target(model, tokenizer):
     Raises:
         ValueError: if it is not.
     """
-    _check_tokenizer("target_tokenizer", tokenizer)
+    check_tokenizer("target_tokenizer", tokenizer)
     size = vocabulary_size(model, "target_vocabulary_size")
     if size is not None and tokenizer.vocabulary_size() < size:
         raise ValueError(
@@ -78,7 +78,8 @@ def check_labels(labels, shape=None):
     return labels
 
 
-def _check_tokenizer(name, tokenizer):
+def check_tokenizer(name, tokenizer):
+    """Raise a ValueError unless the argument `name` is a `Tokenizer`."""
     if not isinstance(tokenizer, Tokenizer):
         raise ValueError(
             f"`{name}` must be a Tokenizer. Received {name}={tokenizer!r}."

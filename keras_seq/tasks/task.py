@@ -20,8 +20,9 @@ Shapes: N texts, B batch, T length, C classes.
 import keras
 
 from keras_seq import checks
+from keras_seq.export.validation import check_tokenizer
 from keras_seq.generation.prompts import vocabulary_size
-from keras_seq.text import MultiSegmentPacker, Tokenizer
+from keras_seq.text import MultiSegmentPacker
 
 
 class Task(keras.layers.Layer):
@@ -44,7 +45,7 @@ class Task(keras.layers.Layer):
             raise ValueError(
                 f"`model` must be a keras.Model. Received model={model!r}."
             )
-        check_tokenizer(tokenizer=tokenizer)
+        check_tokenizer("tokenizer", tokenizer)
         check_vocabulary(model, tokenizer)
         self.model = model
         self.tokenizer = tokenizer
@@ -201,16 +202,6 @@ def check_vocabulary(model, tokenizer):
         raise ValueError(
             "`tokenizer` must have the `pad_id` of the model. Received "
             f"{tokenizer.pad_id}, and {encoder.pad_id} in the model."
-        )
-
-
-def check_tokenizer(**argument):
-    """Raise a ValueError unless the argument is a `Tokenizer`."""
-    [(name, tokenizer)] = argument.items()
-    if not isinstance(tokenizer, Tokenizer):
-        raise ValueError(
-            f"`{name}` must be a keras_seq.text.Tokenizer. Received "
-            f"{name}={tokenizer!r}."
         )
 
 
