@@ -111,8 +111,9 @@ def in_keras_hub_order(weights):
 
     Our blocks have the order attention, norm, network, norm.
     """
-    first, blocks, last = weights[:4], weights[4:-4], weights[-4:]
-    ordered = [*first]
+    class_token, positions, *kernel = weights[:4]
+    blocks, last = weights[4:-4], weights[-4:]
+    ordered = [class_token, *kernel, positions]
     for i in range(0, len(blocks), 16):
         block = blocks[i : i + 16]
         attention, network = block[:8], block[10:14]

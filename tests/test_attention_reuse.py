@@ -10,7 +10,6 @@ import pytest
 from keras import layers, ops
 
 from keras_seq.layers import (
-    LayerNormalization,
     MultiHeadAttention,
     Patches,
     PositionEmbedding,
@@ -40,8 +39,8 @@ class ClassifierBlock(layers.Layer):
         self.dense = keras.Sequential(
             [layers.Dense(inner, activation="relu"), layers.Dense(width)]
         )
-        self.norm1 = LayerNormalization(epsilon=1e-6)
-        self.norm2 = LayerNormalization(epsilon=1e-6)
+        self.norm1 = layers.LayerNormalization(epsilon=1e-6)
+        self.norm2 = layers.LayerNormalization(epsilon=1e-6)
         self.dropout1 = layers.Dropout(rate)
         self.dropout2 = layers.Dropout(rate)
 
@@ -89,7 +88,10 @@ class TranslationEncoder(layers.Layer):
         self.dense = keras.Sequential(
             [layers.Dense(inner, activation="relu"), layers.Dense(width)]
         )
-        self.norm1, self.norm2 = LayerNormalization(), LayerNormalization()
+        self.norm1, self.norm2 = (
+            layers.LayerNormalization(),
+            layers.LayerNormalization(),
+        )
         self.supports_masking = True
 
     def call(self, inputs, mask=None):
@@ -111,8 +113,11 @@ class TranslationDecoder(layers.Layer):
         self.dense = keras.Sequential(
             [layers.Dense(inner, activation="relu"), layers.Dense(width)]
         )
-        self.norm1, self.norm2 = LayerNormalization(), LayerNormalization()
-        self.norm3 = LayerNormalization()
+        self.norm1, self.norm2 = (
+            layers.LayerNormalization(),
+            layers.LayerNormalization(),
+        )
+        self.norm3 = layers.LayerNormalization()
         self.supports_masking = True
 
     def call(self, inputs, mask=None):
@@ -187,8 +192,8 @@ class MiniatureGPTBlock(layers.Layer):
         self.dense = keras.Sequential(
             [layers.Dense(inner, activation="relu"), layers.Dense(width)]
         )
-        self.norm1 = LayerNormalization(epsilon=1e-6)
-        self.norm2 = LayerNormalization(epsilon=1e-6)
+        self.norm1 = layers.LayerNormalization(epsilon=1e-6)
+        self.norm2 = layers.LayerNormalization(epsilon=1e-6)
         self.dropout1 = layers.Dropout(rate)
         self.dropout2 = layers.Dropout(rate)
         self.dtype_of_mask = dtype_of_mask
@@ -236,15 +241,15 @@ def test_image_classification_with_a_vision_transformer(tmp_path):
     patches = Patches(2)(x)
     x = PatchEncoder(15, WIDTH)(patches)
     for _ in range(2):
-        x1 = LayerNormalization(epsilon=1e-6)(x)
+        x1 = layers.LayerNormalization(epsilon=1e-6)(x)
         y = MultiHeadAttention(num_heads=HEADS, key_dim=WIDTH, dropout=0.1)(
             x1, x1
         )
         x2 = layers.Add()([y, x])
-        x3 = LayerNormalization(epsilon=1e-6)(x2)
+        x3 = layers.LayerNormalization(epsilon=1e-6)(x2)
         x3 = layers.Dense(WIDTH, activation=keras.activations.gelu)(x3)
         x = layers.Add()([x3, x2])
-    x = layers.Flatten()(LayerNormalization(epsilon=1e-6)(x))
+    x = layers.Flatten()(layers.LayerNormalization(epsilon=1e-6)(x))
     model = keras.Model(inputs, layers.Dense(7)(layers.Dropout(0.5)(x)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-4), loss)

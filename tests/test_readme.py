@@ -33,7 +33,6 @@ def test_the_table_has_every_file_of_layers_and_models():
     }
     assert {*named} == there - {
         "layers/__init__",
-        "layers/head_projection",
         "layers/initializers",
         "layers/trainable",
         "models/__init__",

@@ -25,9 +25,7 @@ MAY_IMPORT = {
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
 ANYTHING = {"__init__", "export", "pretrained", "tasks"}
-SUPPORTING = (
-    *("__init__.py", "trainable.py", "initializers.py", "head_projection.py"),
-)
+SUPPORTING = (*("__init__.py", "trainable.py", "initializers.py"),)
 # Files that hold a paper's idea, and open with its equations.
 IDEAS = [
     path

@@ -11,7 +11,6 @@ from keras import ops
 from keras_seq import evaluation
 from keras_seq.generation import BeamSearch, WithoutCache, generate
 from keras_seq.layers import (
-    LayerNormalization,
     MultiHeadAttention,
     PositionEmbedding,
     SinePositionEncoding,
@@ -22,7 +21,7 @@ from keras_seq.layers import (
     causal_mask,
     sinusoidal_positions,
 )
-from keras_seq.layers.feed_forward import gelu, gelu_tanh
+from keras_seq.layers.activations import gelu, gelu_tanh
 from keras_seq.layers.transformer_encoder import ResidualConnection
 from keras_seq.models import GPT, RecurrentLM, Seq2Seq, Transformer
 from keras_seq.training import TokenCrossEntropy
@@ -165,8 +164,12 @@ def test_the_attributes_and_arguments_are_those_of_keras():
 
 def test_key_and_value_must_be_of_one_length():
     query, memory = query_and_memory()
+    layer = MultiHeadAttention(2, 3)
+    with pytest.raises(ValueError, match="`value` and `key`.*must be equal"):
+        layer(query, memory, key=memory[:, :3])
+    layer(query, memory)
     with pytest.raises(ValueError, match="`key` must be as long as `value`"):
-        MultiHeadAttention(2, 3)(query, memory, key=memory[:, :3])
+        layer(query, memory, key=memory[:, :3])
 
 
 def test_attend_takes_a_list_as_its_mask():
@@ -303,108 +306,6 @@ def test_decoder_block_is_that_of_torch(normalize_first):
         ).numpy()
     y = numbers(ours(x, memory, encoder_output_mask=mask))
     np.testing.assert_allclose(y, expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_norm_is_that_of_keras_and_learns_as_it_does(dtype):
-    x = 3 * wide_floats() + 1
-    y = np.random.default_rng(1).normal(size=x.shape)
-    found = []
-    for kind in (LayerNormalization, keras.layers.LayerNormalization):
-        model = keras.Sequential(
-            [
-                keras.layers.Dense(x.shape[-1], dtype=dtype),
-                kind(epsilon=1e-2, dtype=dtype),
-            ]
-        )
-        model.build(x.shape)
-        draw = np.random.default_rng(2)
-        model.set_weights(
-            [0.5 * draw.normal(size=w.shape) for w in model.get_weights()]
-        )
-        before = numbers(model(x))
-        model.compile(keras.optimizers.SGD(1.0), "mse")
-        model.train_on_batch(x, y)
-        found.append([before, *model.get_weights()])
-    near = 1e-5 if dtype == "float32" else 2e-2
-    for ours, theirs in zip(*found):
-        np.testing.assert_allclose(ours, theirs, atol=near)
-
-
-@pytest.mark.tensorflow_only
-@pytest.mark.parametrize("dtype, near", [("float64", 1e-12), ("float16", 1e-2)])
-def test_norm_is_as_precise_as_its_policy(dtype, near):
-    x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    found = LayerNormalization(epsilon=1e-6, dtype=dtype)(x)
-    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float64")(x)
-    assert keras.backend.standardize_dtype(found.dtype) == dtype
-    np.testing.assert_allclose(found, theirs, atol=near)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float16"])
-def test_norm_trains_in_a_graph_in_other_precisions(dtype):
-    if keras.backend.backend() == "jax" and dtype == "float64":
-        pytest.skip("JAX has no float64 unless it is told to")
-    x = np.random.default_rng(1).normal(3.0, 2.0, size=(2, 3, 5))
-    model = keras.Sequential([LayerNormalization(epsilon=1e-6, dtype=dtype)])
-    theirs = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float32")(x)
-    found = model.predict(x, verbose=0)
-    assert found.dtype == dtype
-    np.testing.assert_allclose(found, numbers(theirs), atol=1e-2)
-    model.compile("sgd", "mse", jit_compile=False)
-    model.fit(x, x, verbose=0)
-    assert np.isfinite(numbers(model.layers[0].gamma)).all()
-
-
-NORMS = {
-    "default": {},
-    "another axis": {"axis": 1},
-    "two axes": {"axis": [1, 2]},
-    "last axis": {"axis": 2},
-    "no beta": {"center": False},
-    "no gamma": {"scale": False},
-    "neither": {"center": False, "scale": False},
-    "rms": {"rms_scaling": True},
-}
-
-
-@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
-@pytest.mark.parametrize("options", NORMS)
-def test_layer_normalization_equals_keras_with_every_argument(options):
-    if options == "another axis" and keras.backend.backend() == "torch":
-        pytest.skip("Keras's layer cannot do it on PyTorch either")
-    # A small scale, at which epsilon matters.
-    x = 0.01 * np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
-    ours = LayerNormalization(**NORMS[options])
-    theirs = keras.layers.LayerNormalization(**NORMS[options])
-    for layer in (ours, theirs):
-        layer.build(x.shape)
-    draw = np.random.default_rng(1)
-    theirs.set_weights([draw.normal(size=w.shape) for w in theirs.weights])
-    ours.set_weights(theirs.get_weights())
-    np.testing.assert_allclose(numbers(ours(x)), numbers(theirs(x)), atol=1e-5)
-    again = LayerNormalization.from_config(ours.get_config())
-    again.build(x.shape)
-    again.set_weights(theirs.get_weights())
-    assert np.array_equal(numbers(again(x)), numbers(ours(x)))
-    assert again.get_config() == ours.get_config()
-
-
-def test_layer_normalization_takes_its_arguments_in_the_order_of_keras():
-    layer = LayerNormalization(1, 1e-5, False, True)
-    theirs = keras.layers.LayerNormalization(1, 1e-5, False, True)
-    kept = {"name": layer.name}
-    assert layer.get_config() | kept == theirs.get_config() | kept
-    with pytest.raises(ValueError, match="`axis`.*pass `epsilon` by name"):
-        LayerNormalization(1e-5)
-
-
-def test_norm_keeps_what_keras_lets_it_have():
-    norm = LayerNormalization(gamma_regularizer="l2", beta_initializer="ones")
-    again = LayerNormalization.from_config(norm.get_config())
-    assert again.gamma_regularizer is not None
-    assert isinstance(again.beta_initializer, keras.initializers.Ones)
-    assert again.get_config() == norm.get_config()
 
 
 @pytest.mark.parametrize(
@@ -637,13 +538,28 @@ def test_a_model_that_uses_encode_queries_is_saved(dtype, tmp_path):
     )
 
 
-@pytest.mark.parametrize("method", ["__init__", "call"])
-def test_the_arguments_are_those_of_keras_in_their_order(method):
+def test_the_arguments_of_a_call_are_those_of_keras_in_their_order():
     theirs, ours = (
-        list(inspect.signature(getattr(cls, method)).parameters)
+        list(inspect.signature(cls.call).parameters)
         for cls in (keras.layers.MultiHeadAttention, MultiHeadAttention)
     )
     assert ours[: len(theirs)] == theirs
+
+
+def test_all_arguments_can_be_given_in_the_order_of_keras():
+    given = (
+        *(2, 3, 5, 0.25, False, (7,), (1,), None, None, "he_normal", "ones"),
+        *("l1", "l2", None, "max_norm", "non_neg", False, 11),
+    )
+    count = len(inspect.signature(keras.layers.MultiHeadAttention).parameters)
+    assert len(given) == count - 1  # all but `kwargs`
+    theirs, ours = (
+        cls(*given, name="attention").get_config()
+        for cls in (keras.layers.MultiHeadAttention, MultiHeadAttention)
+    )
+    for key in theirs:
+        assert ours[key] == theirs[key]
+    assert ours["seed"] == 11
 
 
 def test_a_beam_of_one_is_greedy_for_gpt_too():

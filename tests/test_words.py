@@ -64,6 +64,7 @@ TERMS = {
         *("candidate", "vanishing", "long-term dependenc"),
     ],
     "layers/gru.py": ["reset gate", "update gate", "candidate"],
+    "layers/one_hot.py": ["one-hot encoding"],
     "layers/embedding.py": ["one-hot", "embedding", "padding mask", "token"],
     "layers/attention.py": [
         *("attention score", "attention weights", "query", "key", "value"),
@@ -74,8 +75,7 @@ TERMS = {
         *("query", "key", "value", "padding mask", "causal mask"),
         "key-value cache",
     ],
-    "layers/layer_normalization.py": ["layer normalization"],
-    "layers/feed_forward.py": ["position-wise feed-forward network"],
+    "layers/key_value_cache.py": ["key-value cache", "autoregressive"],
     "layers/position_encoding.py": ["positional encoding"],
     "layers/transformer_encoder.py": [
         *("residual connection", "self-attention", "layer normalization"),

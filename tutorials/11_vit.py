@@ -295,7 +295,7 @@ metrics["vit_accuracy_no_positions_permuted"] = accuracy(
 
 # %%
 learner = others.get("learned", vit)
-table = learner.patch_embedding.position_embedding.embeddings
+table = learner.patch_embedding.positions
 learned = keras.ops.convert_to_numpy(table)[1:]
 run.save(plots.position_similarity(learned, GRID), "positions")
 

@@ -2,19 +2,18 @@
 
 from keras_seq.layers.additive_attention import AdditiveAttention
 from keras_seq.layers.attention import attend, causal_mask
-from keras_seq.layers.cached_multi_head_attention import (
-    CachedMultiHeadAttention,
+from keras_seq.layers.embedding import (
+    PositionEmbedding,
+    TokenEmbedding,
+    padding_mask,
 )
-from keras_seq.layers.embedding import OneHot, TokenEmbedding, padding_mask
-from keras_seq.layers.feed_forward import FeedForward
 from keras_seq.layers.gru import GRU, GRUCell
-from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.lstm import LSTM, ChronoInitializer, LSTMCell
 from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
+from keras_seq.layers.one_hot import OneHot
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding, Patches
 from keras_seq.layers.position_encoding import (
-    PositionEmbedding,
     SinePositionEncoding,
     sinusoidal_positions,
     sinusoidal_positions_2d,
@@ -27,12 +26,9 @@ __all__ = [
     "GRU",
     "LSTM",
     "AdditiveAttention",
-    "CachedMultiHeadAttention",
     "ChronoInitializer",
-    "FeedForward",
     "GRUCell",
     "LSTMCell",
-    "LayerNormalization",
     "LuongAttention",
     "MultiHeadAttention",
     "OneHot",

@@ -25,6 +25,7 @@ Paper: Bahdanau, Cho & Bengio (2015), arXiv:1409.0473, eq. (5)-(6); in this
 Differs from the paper: nothing.
 """
 
+import functools
 import numbers
 
 import keras
@@ -56,7 +57,7 @@ def causal_mask(length, values=None):
     return s[None, :] <= t[:, None]
 
 
-def attend(scores, values, mask=None, dropout=None):
+def attend(scores, values, mask=None, dropout=None, scale=1.0):
     """Turn scores into attention weights, and average the values with them.
 
     The softmax is computed in float32 at least, in every precision policy.
@@ -67,6 +68,8 @@ def attend(scores, values, mask=None, dropout=None):
         mask: optional bool, broadcast to `scores`, True where a query may
             attend to a value.
         dropout: optional function, applied to the weights before the average.
+        scale: float, factor of the scores, applied in the precision of the
+            softmax. Default 1.
     Returns:
         context, float (..., T, D), and weights, float (..., T, S), in the
         dtype of `values`. The weights of a query add up to 1; they are
@@ -84,6 +87,7 @@ def attend(scores, values, mask=None, dropout=None):
     """
     dtype = keras.backend.standardize_dtype(scores.dtype)
     weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
+    weights = weights * scale if scale != 1 else weights
     if mask is not None:
         mask = _bool(mask)
         # In float32, exp(-1e9 - max) is 0. If all values are masked the
@@ -159,66 +163,52 @@ def combine_masks(query, key, query_mask, value_mask, key_mask, attention_mask):
     """
     T, S = query.shape[1], key.shape[1]
     masks = [
-        _padding_mask("query_mask", query_mask, T, (1, 3)),
-        _padding_mask("value_mask", value_mask, S, (1, 2)),
-        _padding_mask("key_mask", key_mask, S, (1, 2)),
-        _attention_mask(attention_mask, T, S),
+        _broadcastable("query_mask", query_mask, (None, T), (1, 3)),
+        _broadcastable("value_mask", value_mask, (None, S), (1, 2)),
+        _broadcastable("key_mask", key_mask, (None, S), (1, 2)),
+        _broadcastable("attention_mask", attention_mask, (T, S)),
     ]
-    keep = None
-    for mask in masks:
-        if mask is not None:
-            keep = mask if keep is None else ops.logical_and(keep, mask)
-    return keep
+    masks = [mask for mask in masks if mask is not None]
+    return functools.reduce(ops.logical_and, masks) if masks else None
 
 
-def _padding_mask(name, mask, length, axes):
-    """Insert axes into a mask (B, length), as many as make it rank 4."""
+def _broadcastable(name, mask, last_axes, new_axes=None):
+    """Insert axes into a mask, so that it broadcasts to (B, H, T, S)."""
     if mask is None:
         return None
     mask = ops.cast(mask, "bool")
-    shape = tuple(mask.shape)
-    if len(shape) != 2 or (
-        None not in (shape[1], length) and shape[1] != length
-    ):
-        raise ValueError(
-            f"`{name}` must have shape (B, {length}). Received a mask of "
-            f"shape {shape}."
-        )
-    return ops.expand_dims(mask, axes)
-
-
-def _attention_mask(mask, T, S):
-    """Insert axes into an attention mask in front of (T, S)."""
-    if mask is None:
-        return None
-    mask = ops.cast(mask, "bool")
-    shape = tuple(mask.shape)
-    fits = 2 <= len(shape) <= 4 and all(
+    rank = len(mask.shape)
+    if new_axes is None:  # (T, S), (B, T, S) or (B, H, T, S)
+        new_axes = {2: (0, 1), 3: 1, 4: ()}.get(rank)
+    elif rank != 2:
+        new_axes = None
+    fits = new_axes is not None and all(
         None in (size, wanted) or size in (1, wanted)
-        for size, wanted in zip(shape[-2:], (T, S))
+        for size, wanted in zip(mask.shape[-2:], last_axes)
     )
     if not fits:
         raise ValueError(
-            f"`attention_mask` must have shape ({T}, {S}), (B, {T}, {S}) or "
-            f"(B, H, {T}, {S}). Received a mask of shape {shape}."
+            f"`{name}` must have the last axes {last_axes}. Received a mask "
+            f"of shape {tuple(mask.shape)}."
         )
-    return ops.expand_dims(mask, ((0, 1), (1,), ())[len(shape) - 2])
+    return ops.expand_dims(mask, new_axes)
 
 
-def check_sequences(**tensors):
+def check_shapes(**tensors):
     """Raise a ValueError unless all are (B, T, D), key as long as value."""
+    lengths = {}
     for name, x in tensors.items():
-        if x is not None and len(x.shape) != 3:
+        if x is None:
+            continue
+        if len(x.shape) != 3:
             raise ValueError(
                 f"`{name}` must be (B, T, D). Received {name} of shape "
                 f"{tuple(x.shape)}."
             )
-    value, key = tensors["value"], tensors["key"]
-    if value is None or key is None:
-        return
-    lengths = key.shape[1], value.shape[1]
-    if None not in lengths and lengths[0] != lengths[1]:
+        lengths[name] = x.shape[1]
+    key, value = lengths.get("key"), lengths.get("value")
+    if None not in (key, value) and key != value:
         raise ValueError(
             "`key` must be as long as `value`. Received lengths "
-            f"{lengths[0]} and {lengths[1]}."
+            f"{key} and {value}."
         )

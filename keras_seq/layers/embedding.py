@@ -1,20 +1,20 @@
 """Embedding: each token id becomes a vector.
 
-A network computes with numbers, so a token id is turned into a vector. A
-one-hot encoding needs no training, but every two tokens are equally far apart
-and the width is the size of the vocabulary. An embedding is a learned table in
-which tokens that are used alike come close together; it equals the one-hot
-vector times a matrix, computed as the lookup of a row. The texts of a batch are
-padded to one length; `padding_mask` marks the real tokens.
+A network computes with numbers, so a token id is turned into a vector. An
+embedding is a learned table in which tokens that are used alike come close
+together. It equals the one-hot vector (`one_hot.py`) times a matrix, computed
+as the lookup of a row. The positions of tokens can have a table, too. The texts
+of a batch are padded to one length; a padding mask marks the real tokens.
 
-    x_t = onehot(id_t)                       # OneHot
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
     logits_t = h_t @ E^T                     # TokenEmbedding.logits, tied
+    x_t <- x_t + P[t]                        # PositionEmbedding
 
 Shapes: B batch, T length, V vocabulary, D width.
 Paper: Bengio, Ducharme, Vincent & Jauvin (2003), JMLR 3, section 2; tied
     logits: Press & Wolf (2017), arXiv:1608.05859; scaling by sqrt(D):
-    Vaswani et al. (2017), arXiv:1706.03762, section 3.4.
+    Vaswani et al. (2017), arXiv:1706.03762, section 3.4; positions: Gehring
+    et al. (2017), arXiv:1705.03122, section 3.1.
 Differs from the paper: nothing.
 """
 
@@ -51,8 +51,20 @@ def padding_mask(ids, pad_id=0):
     return ops.not_equal(ids, pad_id)
 
 
-class _TokenLayer(keras.layers.Layer):
-    """Shared by both layers: integer ids as input, and a padding mask."""
+def position_ids(mask):
+    """Number the real tokens of each row from 0.
+
+    Args:
+        mask: bool (B, T), True where a token is real.
+    Returns:
+        int (B, T); padding has the position of the token before it, or 0.
+    """
+    count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+    return ops.maximum(count - 1, 0)
+
+
+class TokenLayer(keras.layers.Layer):
+    """Base class of `TokenEmbedding` and `OneHot`: integer ids as input."""
 
     def __init__(self, vocabulary_size, pad_id, **kwargs):
         super().__init__(**kwargs)
@@ -103,41 +115,7 @@ class _TokenLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class OneHot(_TokenLayer):
-    """One-hot encoding: each id as a vector of zeros with a single one.
-
-    Args:
-        vocabulary_size: int > 0, number of ids V.
-        pad_id: optional int in [0, vocabulary_size), the id of padding, whose
-            steps are masked for the following layers. Default None.
-    Call arguments:
-        ids: int (B, T), each in [0, vocabulary_size). Ids outside are found
-            in arrays and in eager tensors (not on PyTorch); elsewhere, as in a
-            compiled model, their vectors are all zeros.
-    Returns:
-        float (B, T, vocabulary_size).
-    Raises:
-        ValueError: if `vocabulary_size` is not an int > 0, `pad_id` or an id
-            is outside the vocabulary, or the ids have half precision.
-    Example:
-        >>> layer = keras_seq.layers.OneHot(3)
-        >>> ops.convert_to_numpy(layer(np.array([[2, 0]]))).astype(int).tolist()
-        [[[0, 0, 1], [1, 0, 0]]]
-    """
-
-    def __init__(self, vocabulary_size, pad_id=None, **kwargs):
-        super().__init__(vocabulary_size, pad_id, **kwargs)
-
-    def call(self, ids):
-        ids = self.whole(ids)
-        return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, self.vocabulary_size)
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class TokenEmbedding(_TokenLayer):
+class TokenEmbedding(TokenLayer):
     """Look up the vector of each id in a learned table; give tied logits.
 
     Args:
@@ -237,4 +215,81 @@ class TokenEmbedding(_TokenLayer):
             "embeddings_constraint": keras.constraints.serialize(
                 self.constraint
             ),
+        }
+
+
+@keras.saving.register_keras_serializable("keras_seq")
+class PositionEmbedding(keras.layers.Layer):
+    """Encode each position by a vector that is learned.
+
+    Args:
+        sequence_length: int > 0, number of positions.
+        initializer: initializer of the vectors. Default "glorot_uniform".
+    Call arguments:
+        x: float (B, T, D), the vectors that the embedding is to be added to.
+        positions: optional int (B, T). Default: 0 to T - 1.
+    Returns:
+        float (B, T, D), the embedding without x; NaN at positions outside [0,
+        sequence_length).
+    Raises:
+        ValueError: if `sequence_length` is not an int > 0, or x is not (B, T,
+            D), or T is known and greater than `sequence_length`.
+    Example:
+        >>> layer = PositionEmbedding(sequence_length=7)
+        >>> x = ops.ones((2, 5, 8))
+        >>> tuple((x + layer(x)).shape)
+        (2, 5, 8)
+        >>> tuple(layer.embeddings.shape)
+        (7, 8)
+    """
+
+    def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.sequence_length = checks.positive_int(
+            sequence_length=sequence_length
+        )
+        self.initializer = keras.initializers.get(initializer)
+        self.supports_masking = True
+
+    def build(self, x_shape):
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.sequence_length, x_shape[-1]),
+            initializer=self.initializer,
+        )
+
+    def _check_input(self, x):
+        if len(x.shape) != 3:
+            raise ValueError(
+                f"`x` must be (B, T, D). Received x of shape {tuple(x.shape)}."
+            )
+        length = x.shape[1]
+        if isinstance(length, int) and length > self.sequence_length:
+            raise ValueError(
+                "`sequence_length`, of a model `max_sequence_length`, must be "
+                "at least the length of the input. Received "
+                f"{self.sequence_length}, and {length} tokens."
+            )
+
+    def call(self, x, positions=None):
+        self._check_input(x)
+        if positions is None:
+            positions = ops.arange(ops.shape(x)[1])[None]
+        # (A product, not the weights: see `TokenEmbedding.call`.)
+        table, last = ops.multiply(self.embeddings, 1.0), self.sequence_length
+        found = ops.take(table, ops.clip(positions, 0, last - 1), axis=0)
+        known = (positions >= 0) & (positions < last)
+        # NaN, where a compiled function can raise no error.
+        found = ops.where(known[..., None], found, float("nan"))
+        return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))
+
+    def compute_output_spec(self, x, positions=None):
+        self._check_input(x)
+        return keras.KerasTensor(x.shape, self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "sequence_length": self.sequence_length,
+            "initializer": keras.initializers.serialize(self.initializer),
         }

@@ -14,9 +14,9 @@ other, so all T queries are computed in parallel, in a few large products.
 
 In self-attention m = x; in cross-attention m is another sequence, such as the
 output of an encoder. Without the division the scores would grow with K and
-saturate the softmax. The projections of one tensor are one product, with the
-kernels side by side. A padding mask hides padding, a causal mask later tokens.
-In generation a key-value cache holds the keys and values of earlier tokens.
+saturate the softmax. A padding mask hides padding, a causal mask later tokens.
+In generation a key-value cache holds the keys and values of earlier tokens
+(`key_value_cache.py`).
 
 Shapes: B batch, T queries, S values, D width, H heads, K head width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.
@@ -24,6 +24,7 @@ Differs from the paper: biases; dropout of the weights; both as in its code.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq import checks
@@ -31,21 +32,20 @@ from keras_seq.layers.attention import (
     attend,
     attend_fused,
     causal_mask,
-    check_sequences,
+    check_shapes,
     combine_masks,
 )
-from keras_seq.layers.head_projection import head_dense, project
 from keras_seq.layers.initializers import get_initializers
 from keras_seq.layers.trainable import propagate_trainable
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(keras.layers.MultiHeadAttention):
     """Attend to a sequence with several heads.
 
-    A drop-in for `keras.layers.MultiHeadAttention`, with its arguments, calls
-    and weights, in `set_weights` and in `.weights.h5` files. A query that may
-    attend to nothing gets a context of zeros, where Keras averages all values.
+    Keras's layer, with its arguments and weights; its computation is written
+    out here. A query that may attend to nothing gets a context of zeros, where
+    Keras averages all values.
 
     Args:
         num_heads: int > 0, number of heads H.
@@ -54,13 +54,13 @@ class MultiHeadAttention(keras.layers.Layer):
             `key_dim`.
         dropout: float in [0, 1], dropout of the attention weights. Default 0.
         use_bias: bool. Default True.
-        output_shape: optional int > 0 or tuple of one, width of the output.
-            Default: the width D of the query.
+        output_shape: optional int > 0 or tuple of them, last axes of the
+            output. Default: the width D of the query.
         attention_axes: None or (1,). Another value is not supported.
         sliding_window: None. Another value is not supported.
         flash_attention: optional bool, as in Keras, which decides if None.
-        kernel_initializer: initializer of the kernels, drawn as matrices (D,
-            H * K). Default "glorot_uniform".
+        kernel_initializer: initializer of the kernels. Default
+            "glorot_uniform".
         bias_initializer: initializer of the biases. Default "zeros".
         kernel_regularizer: optional regularizer of the kernels.
         bias_regularizer: optional regularizer of the biases.
@@ -108,92 +108,28 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout=0.0,
         use_bias=True,
         output_shape=None,
-        attention_axes=None,
-        sliding_window=None,
-        flash_attention=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        use_gate=False,
-        seed=None,
+        *args,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self._set_sizes(num_heads, key_dim, value_dim, output_shape)
-        self._set_options(dropout, use_bias, flash_attention, seed)
-        _check_supported(
-            attention_axes=attention_axes,
-            sliding_window=sliding_window,
-            activity_regularizer=activity_regularizer,
-            use_gate=use_gate,
+        sizes = checks.positive_int(
+            num_heads=num_heads,
+            key_dim=key_dim,
+            value_dim=key_dim if value_dim is None else value_dim,
         )
-        self.dense_options = get_initializers(
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-        ) | {
-            "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
-            "bias_regularizer": keras.regularizers.get(bias_regularizer),
-            "kernel_constraint": keras.constraints.get(kernel_constraint),
-            "bias_constraint": keras.constraints.get(bias_constraint),
-        }
-
-    def _set_sizes(self, num_heads, key_dim, value_dim, output_shape):
-        value_dim = key_dim if value_dim is None else value_dim
-        if isinstance(output_shape, (tuple, list)) and len(output_shape) == 1:
-            (output_shape,) = output_shape
-        if output_shape is not None:
-            output_shape = checks.positive_int(output_shape=output_shape)
-        self.num_heads, self.key_dim, self.value_dim = checks.positive_int(
-            num_heads=num_heads, key_dim=key_dim, value_dim=value_dim
-        )
-        self.output_width = output_shape
-
-    def _set_options(self, dropout, use_bias, flash_attention, seed):
         checks.within(0, 1, dropout=dropout)
-        if seed is not None:
-            checks.not_negative_int(seed=seed)
-        if flash_attention and dropout:
-            raise ValueError(
-                "`flash_attention` must not be True with dropout. Received "
-                f"flash_attention={flash_attention}, dropout={dropout}."
-            )
-        self.supports_masking = True
-        self.use_bias = checks.boolean(use_bias=use_bias)
-        self.dropout, self.seed = dropout, seed
-        self.flash_attention = flash_attention
-        self._dropout_layer = keras.layers.Dropout(
-            dropout, seed=seed, dtype=self.dtype_policy
+        names = {"kernel_initializer", "bias_initializer"} & set(kwargs)
+        get_initializers(**{name: kwargs[name] for name in names})
+        use_bias = checks.boolean(use_bias=use_bias)
+        super().__init__(
+            *sizes, dropout, use_bias, output_shape, *args, **kwargs
         )
+        _check_config(self.get_config())
 
     def build(self, query_shape, value_shape=None, key_shape=None):
-        value_shape = value_shape or query_shape
-        heads = {"query": self.key_dim, "key": self.key_dim}
-        heads["value"] = self.value_dim
-        query, key, value = (
-            self._dense("btd,dhk->bthk", (None, self.num_heads, width), 1, name)
-            for name, width in heads.items()
-        )
-        width = self.output_width or int(query_shape[-1])
-        output = self._dense(
-            "bthk,hkd->btd", (None, width), 2, "attention_output"
-        )
-        # (Keras's names, so that weight files of its layer can be loaded.)
-        self.query_dense, self.key_dense = query, key
-        self.value_dense, self.output_dense = value, output
-        query.build(query_shape)
-        key.build(key_shape or value_shape)
-        value.build(value_shape)
-        output.build((*query_shape[:2], self.num_heads, self.value_dim))
+        super().build(query_shape, value_shape or query_shape, key_shape)
+        for layer in (self.query_dense, self.key_dense, self.value_dense):
+            layer.supports_masking = True  # the mask is applied to the scores
         propagate_trainable(self)
-
-    def _dense(self, equation, shape, rows, name):
-        use_bias, options = self.use_bias, self.dense_options
-        own = {"name": name, "dtype": self.dtype_policy}
-        return head_dense(equation, shape, rows, use_bias, options, **own)
 
     def call(
         self,
@@ -209,12 +145,16 @@ class MultiHeadAttention(keras.layers.Layer):
         use_causal_mask=False,
         mask=None,
     ):
-        check_sequences(query=query, value=value, key=key)
-        self._check_scores(return_attention_scores)
+        check_shapes(query=query, value=value, key=key)
+        if return_attention_scores and self._flash_attention:
+            raise ValueError(
+                "`flash_attention` must not be True with "
+                "`return_attention_scores`. Received True for both."
+            )
         query_mask = mask if query_mask is None else query_mask
         if value is None and value_mask is None:
             value_mask = query_mask
-        q, k, v = self._project(query, value, key)
+        q, k, v = self.project(query, value, key)
         keep = combine_masks(
             q, k, query_mask, value_mask, key_mask, attention_mask
         )
@@ -224,7 +164,7 @@ class MultiHeadAttention(keras.layers.Layer):
             causal = causal_mask(ops.shape(q)[1], ops.shape(k)[1])
             keep = causal if keep is None else ops.logical_and(keep, causal)
         if fused:
-            flash = self.flash_attention
+            flash = self._flash_attention
             context = attend_fused(q, k, v, keep, is_causal, flash)
             return self.output_dense(context)
         q, k, v = heads_first(q), heads_first(k), heads_first(v)
@@ -232,27 +172,12 @@ class MultiHeadAttention(keras.layers.Layer):
         y = self.output_dense(context)
         return (y, weights) if return_attention_scores else y
 
-    def _check_scores(self, return_attention_scores):
-        if return_attention_scores and self.flash_attention:
-            raise ValueError(
-                "`flash_attention` must not be True with "
-                "`return_attention_scores`. Received True for both."
-            )
-
-    def _project(self, query, value, key):
-        """Compute queries, keys and values: (B, ., H, K), one product each."""
+    def project(self, query, value=None, key=None):
+        """Compute queries, keys and values of heads, float (B, ., H, K)."""
         value = query if value is None else value
         key = value if key is None else key
-        if key is query and value is query:
-            return project(
-                query, [self.query_dense, self.key_dense, self.value_dense]
-            )
-        (q,) = project(query, [self.query_dense])
-        if key is value:
-            return q, *project(value, [self.key_dense, self.value_dense])
-        (k,) = project(key, [self.key_dense])
-        (v,) = project(value, [self.value_dense])
-        return q, k, v
+        q, k = self.query_dense(query), self.key_dense(key)
+        return q, k, self.value_dense(value)
 
     def _can_fuse(self, training):
         """Return whether no dropout is active and V = K, as JAX requires."""
@@ -261,27 +186,23 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def weighted_context(self, q, k, v, mask=None, training=False):
         """Compute contexts (B, T, H, V) and weights of (B, H, ., .) tensors."""
-        q = q * self.key_dim**-0.5
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, H, T, S)
         context, weights = attend(
-            scores, v, mask, lambda a: self._dropout_layer(a, training=training)
+            scores,
+            v,
+            mask,
+            lambda a: self._dropout_layer(a, training=training),
+            scale=self.key_dim**-0.5,
         )
         return heads_first(context), weights
 
+    def compute_output_spec(self, *args, **kwargs):
+        # (Keras's own requires a value, and takes T for S.)
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "dropout": self.dropout,
-            "use_bias": self.use_bias,
-            "output_shape": self.output_width,
-            "flash_attention": self.flash_attention,
-            "seed": self.seed,
-            **{name: serialize(x) for name, x in self.dense_options.items()},
-        }
+        config = super().get_config()
+        return {**config, "flash_attention": self._flash_attention}
 
 
 def heads_first(x):
@@ -289,12 +210,23 @@ def heads_first(x):
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _check_supported(attention_axes, **others):
-    if attention_axes not in (1, (1,), [1]):
-        others["attention_axes"] = attention_axes
-    for name, value in others.items():
-        if value is not None and value is not False:
-            raise ValueError(
-                f"`{name}` is supported by `keras.layers.MultiHeadAttention` "
-                f"only. Received {name}={value!r}."
-            )
+def _check_config(config):
+    """Raise a ValueError for an argument that Keras does not check."""
+    if config["output_shape"] is not None:
+        for width in np.ravel(config["output_shape"]):
+            checks.positive_int(output_shape=width)
+    if config["seed"] is not None:
+        checks.not_negative_int(seed=config["seed"])
+    checks.given(
+        kernel_initializer=config["kernel_initializer"],
+        bias_initializer=config["bias_initializer"],
+    )
+    only_keras = ("sliding_window", "activity_regularizer", "use_gate")
+    unsupported = {k: config[k] for k in only_keras if config.get(k)}
+    if config["attention_axes"] not in (None, (1,), [1]):
+        unsupported["attention_axes"] = config["attention_axes"]
+    if unsupported:
+        raise ValueError(
+            f"{list(unsupported)} are supported by "
+            f"`keras.layers.MultiHeadAttention` only. Received {unsupported}."
+        )

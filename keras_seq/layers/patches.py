@@ -21,7 +21,6 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.layers.position_encoding import (
     POSITION_ENCODINGS,
-    PositionEmbedding,
     sinusoidal_positions_2d,
 )
 from keras_seq.layers.trainable import propagate_trainable
@@ -233,12 +232,7 @@ class PatchEmbedding(keras.layers.Layer):
             kernel_initializer="lecun_normal",
             dtype=self.dtype_policy,
         )
-        self.position_embedding = None
-        if position_encoding == "learned":
-            normal = keras.initializers.RandomNormal(stddev=0.02)
-            self.position_embedding = PositionEmbedding(
-                self.num_tokens, normal, dtype=self.dtype_policy
-            )
+        self.positions = None
 
     def build(self, images_shape=None):
         shape = (None, *self.image_size, self.channels)
@@ -250,8 +244,12 @@ class PatchEmbedding(keras.layers.Layer):
                 shape=(self.hidden_dim,),
                 initializer="zeros",
             )
-        if self.position_embedding is not None:
-            self.position_embedding.build((None, None, self.hidden_dim))
+        if self.position_encoding == "learned":
+            self.positions = self.add_weight(
+                name="positions",
+                shape=(self.num_tokens, self.hidden_dim),
+                initializer=keras.initializers.RandomNormal(stddev=0.02),
+            )
         propagate_trainable(self)
 
     def call(self, images):
@@ -261,8 +259,8 @@ class PatchEmbedding(keras.layers.Layer):
             token = ops.cast(self.class_token, x.dtype)
             shape = (ops.shape(x)[0], 1, self.hidden_dim)
             x = ops.concatenate([ops.broadcast_to(token, shape), x], axis=1)
-        if self.position_embedding is not None:
-            x = x + self.position_embedding(x)
+        if self.positions is not None:
+            x = x + ops.cast(self.positions, x.dtype)
         if self.position_encoding == "sinusoidal":
             positions = sinusoidal_positions_2d(*self.grid, self.hidden_dim)
             before = ((self.num_class_tokens, 0), (0, 0))

@@ -5,7 +5,7 @@ input tokens are permuted, the outputs are permuted in the same way
 (permutation equivariance). So the position of each token is added to its vector
 before the first block: as sines and cosines of many wavelengths, which are
 defined for positions beyond those of training too, or as an embedding that is
-learned for each position.
+learned for each position (`PositionEmbedding` in `embedding.py`).
 
     PE(p, 2i)     = sin(p / 10000^(2i/D))
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
@@ -18,9 +18,8 @@ the width, all sines before all cosines:
     PE(x, y) = [sin(x w); cos(x w); sin(y w); cos(y w)]
 
 Shapes: B batch, T length, D width.
-Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; learned: Gehring
-    et al. (2017), arXiv:1705.03122, section 3.1; of patches: Beyer, Zhai &
-    Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
+Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; of patches: Beyer,
+    Zhai & Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
     arXiv:2104.02057, section 5.
 Differs from the paper: nothing from Beyer's code. Chen's code divides i by D/4,
     not D/4 - 1, so the longest wavelength is slightly shorter.
@@ -93,18 +92,6 @@ def sinusoidal_positions_2d(rows, columns, units):
     return ops.concatenate([ops.sin(x), ops.cos(x), ops.sin(y), ops.cos(y)], 1)
 
 
-def position_ids(mask):
-    """Number the real tokens of each row from 0.
-
-    Args:
-        mask: bool (B, T), True where a token is real.
-    Returns:
-        int (B, T); padding has the position of the token before it, or 0.
-    """
-    count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
-    return ops.maximum(count - 1, 0)
-
-
 def interpolated_positions(table, old, new):
     """Interpolate learned positions of a grid to a grid of another size.
 
@@ -150,22 +137,8 @@ def _cubic(old, new, a=-0.75):
     return weights
 
 
-class _PositionEncoding(keras.layers.Layer):
-    """Check the input of both layers, and compute its shape."""
-
-    def check_input(self, x):
-        if len(x.shape) != 3:
-            raise ValueError(
-                f"`x` must be (B, T, D). Received x of shape {tuple(x.shape)}."
-            )
-
-    def compute_output_spec(self, x, positions=None):
-        self.check_input(x)
-        return keras.KerasTensor(x.shape, self.compute_dtype)
-
-
 @keras.saving.register_keras_serializable("keras_seq")
-class SinePositionEncoding(_PositionEncoding):
+class SinePositionEncoding(keras.layers.Layer):
     """Encode each position by sines and cosines of many wavelengths.
 
     Args:
@@ -193,7 +166,10 @@ class SinePositionEncoding(_PositionEncoding):
         self.supports_masking = True
 
     def call(self, x, positions=None):
-        self.check_input(x)
+        if len(x.shape) != 3:
+            raise ValueError(
+                f"`x` must be (B, T, D). Received x of shape {tuple(x.shape)}."
+            )
         if positions is None:
             positions = ops.arange(ops.shape(x)[1])[None]
         encoding = sinusoidal_positions(
@@ -204,73 +180,3 @@ class SinePositionEncoding(_PositionEncoding):
     def get_config(self):
         own = {"max_wavelength": self.max_wavelength}
         return {**super().get_config(), **own}
-
-
-@keras.saving.register_keras_serializable("keras_seq")
-class PositionEmbedding(_PositionEncoding):
-    """Encode each position by a vector that is learned.
-
-    Args:
-        sequence_length: int > 0, number of positions.
-        initializer: initializer of the vectors. Default "glorot_uniform".
-    Call arguments:
-        x: float (B, T, D), the vectors that the embedding is to be added to.
-        positions: optional int (B, T). Default: 0 to T - 1.
-    Returns:
-        float (B, T, D), the embedding without x; NaN at positions outside [0,
-        sequence_length).
-    Raises:
-        ValueError: if `sequence_length` is not an int > 0, or x is not (B, T,
-            D), or T is known and greater than `sequence_length`.
-    Example:
-        >>> layer = PositionEmbedding(sequence_length=7)
-        >>> x = ops.ones((2, 5, 8))
-        >>> tuple((x + layer(x)).shape)
-        (2, 5, 8)
-        >>> tuple(layer.embeddings.shape)
-        (7, 8)
-    """
-
-    def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
-        super().__init__(**kwargs)
-        self.sequence_length = checks.positive_int(
-            sequence_length=sequence_length
-        )
-        self.initializer = keras.initializers.get(initializer)
-        self.supports_masking = True
-
-    def build(self, x_shape):
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.sequence_length, x_shape[-1]),
-            initializer=self.initializer,
-        )
-
-    def check_input(self, x):
-        super().check_input(x)
-        length = x.shape[1]
-        if isinstance(length, int) and length > self.sequence_length:
-            raise ValueError(
-                "`sequence_length`, of a model `max_sequence_length`, must be "
-                "at least the length of the input. Received "
-                f"{self.sequence_length}, and {length} tokens."
-            )
-
-    def call(self, x, positions=None):
-        self.check_input(x)
-        if positions is None:
-            positions = ops.arange(ops.shape(x)[1])[None]
-        # (A product, not the weights: see `TokenEmbedding.call`.)
-        table, last = ops.multiply(self.embeddings, 1.0), self.sequence_length
-        found = ops.take(table, ops.clip(positions, 0, last - 1), axis=0)
-        known = (positions >= 0) & (positions < last)
-        # NaN, where a compiled function can raise no error.
-        found = ops.where(known[..., None], found, float("nan"))
-        return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "sequence_length": self.sequence_length,
-            "initializer": keras.initializers.serialize(self.initializer),
-        }

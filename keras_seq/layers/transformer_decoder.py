@@ -9,7 +9,8 @@ network is last.
     x <- residual connection around cross-attention(x, encoder output)
     x <- residual connection around feed-forward network(x)
 
-The residual connections are `ResidualConnection` in `transformer_encoder.py`.
+The residual connections and the feed-forward network are those of the encoder
+block (`transformer_encoder.py`).
 
 Shapes: B batch, T target length, S source length, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.2.3.
@@ -18,6 +19,7 @@ Differs from the paper: dropout of the attention weights too, as in its code.
 
 import keras
 
+from keras_seq.layers.key_value_cache import attend_to, attend_with_cache
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerBlock
 
@@ -77,14 +79,11 @@ class TransformerDecoder(TransformerBlock):
         self.self_attention_residual = self.make_residual()
         self.cross_attention = self.make_attention(x_shape[-1])
         self.cross_attention_residual = self.make_residual()
-        self.feed_forward = self.make_feed_forward()
-        self.feed_forward_residual = self.make_residual()
         self.self_attention.build(x_shape)
         self.self_attention_residual.build(x_shape)
         self.cross_attention.build(x_shape, encoder_output_shape or x_shape)
         self.cross_attention_residual.build(x_shape)
-        self.feed_forward.build(x_shape)
-        self.feed_forward_residual.build(x_shape)
+        self.build_feed_forward(x_shape)
         propagate_trainable(self)
 
     def call(
@@ -119,9 +118,7 @@ class TransformerDecoder(TransformerBlock):
         y, cross_weights = y if return_attention_scores else (y, None)
         x = self.cross_attention_residual.add(x, y, training=training)
 
-        h = self.feed_forward_residual.normalize_input(x)
-        y = self.feed_forward(h)
-        x = self.feed_forward_residual.add(x, y, training=training)
+        x = self.apply_feed_forward(x, training=training)
         return (x, weights, cross_weights) if return_attention_scores else x
 
     def step(self, x, cache, slot, mask, source, source_mask, scores=False):
@@ -129,11 +126,11 @@ class TransformerDecoder(TransformerBlock):
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
-            cache: see `CachedMultiHeadAttention.step`.
+            cache: see `key_value_cache.attend_with_cache`.
             slot: scalar int, index of the first of x in the cache.
             mask: bool, broadcasts to (B, H, T, T').
             source: keys and values of the encoder output, see
-                `cross_attention.project_key_value`.
+                `key_value_cache.project_key_value`.
             source_mask: bool, broadcasts to (B, H, T, S).
             scores: bool, return the weights of the cross-attention too.
                 Default False.
@@ -142,13 +139,12 @@ class TransformerDecoder(TransformerBlock):
             the weights, float (B, H, T, S).
         """
         h = self.self_attention_residual.normalize_input(x)
-        y, cache = self.self_attention.step(h, cache, slot, mask)
+        y, cache = attend_with_cache(self.self_attention, h, cache, slot, mask)
         x = self.self_attention_residual.add(x, y)
 
         h = self.cross_attention_residual.normalize_input(x)
-        y, weights = self.cross_attention.attend_to(h, source, source_mask)
+        y, weights = attend_to(self.cross_attention, h, source, source_mask)
         x = self.cross_attention_residual.add(x, y)
 
-        h = self.feed_forward_residual.normalize_input(x)
-        x = self.feed_forward_residual.add(x, self.feed_forward(h))
+        x = self.apply_feed_forward(x)
         return (x, cache, weights) if scores else (x, cache)

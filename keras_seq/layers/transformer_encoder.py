@@ -1,48 +1,49 @@
 """Transformer encoder block: self-attention, then a feed-forward network.
 
+Attention only averages vectors. The position-wise feed-forward network, two
+dense layers with the same weights at every position, then transforms each
+vector: first to a wide inner layer, then back to the width of the input.
+
+    FFN(x) = f(x W_1 + b_1) W_2 + b_2        # f = relu in the paper, or GELU
+
 A deep stack of attention layers alone is hard to train: repeated averaging
 makes the token vectors alike, and gradients vanish. The Transformer adds the
 input of each sublayer to its output (residual connection). Layer normalization
-is applied after the addition (post-norm), as in the paper, or before the
-sublayer (pre-norm), which leaves a direct path through all blocks and trains
-without a warm-up.
+gives each vector mean 0 and variance 1, then a learned scale and shift. It is
+applied after the addition (post-norm), as in the paper, or before the sublayer
+(pre-norm), which leaves a direct path through all blocks and trains without a
+warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
-    encoder:    f = self-attention, then f = feed-forward network
+    encoder:    f = self-attention, then f = FFN
+    norm(x) = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
 Shapes: B batch, T length, N queries, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
+    layer normalization: Ba, Kiros & Hinton (2016), arXiv:1607.06450, eq. (4);
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
 Differs from the paper: dropout of the attention weights too, as in its code.
-    Stochastic depth drops each sublayer for each example; the paper drops a
-    block for the whole batch. Kept outputs are scaled up in training; the
-    paper scales outputs in inference.
+    Stochastic depth drops each sublayer for each example, not a block for the
+    whole batch, and scales in training what is kept, not in inference.
 """
 
 import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.cached_multi_head_attention import (
-    CachedMultiHeadAttention,
-)
-from keras_seq.layers.feed_forward import FeedForward, activation_of
-from keras_seq.layers.initializers import get_initializers
-from keras_seq.layers.layer_normalization import LayerNormalization
+from keras_seq.layers.activations import activation_of
+from keras_seq.layers.initializers import clone_initializer, get_initializers
+from keras_seq.layers.key_value_cache import attend_with_cache
+from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.trainable import propagate_trainable
 
 
 class ResidualConnection(keras.layers.Layer):
     """Residual connection with layer normalization, pre-norm or post-norm.
 
-    Args:
-        dropout: float in [0, 1), of the sublayer's output. Default 0.
-        normalize_first: bool, pre-norm, not post-norm. Default False.
-        layer_norm_epsilon: float > 0. Default 1e-5.
-        stochastic_depth: float in [0, 1), probability that a row of the batch
-            skips the sublayer in training. Default 0.
+    Args: see `TransformerEncoder`.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class ResidualConnection(keras.layers.Layer):
         super().__init__(**kwargs)
         self.normalize_first = normalize_first
         policy = self.dtype_policy
-        self.norm = LayerNormalization(epsilon=layer_norm_epsilon, dtype=policy)
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=policy
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.row_dropout = None
         if stochastic_depth:  # one draw for each row: all of y, or nothing
@@ -105,8 +108,9 @@ class TransformerBlock(keras.layers.Layer):
         )
         checks.positive(layer_norm_epsilon=layer_norm_epsilon)
         checks.fraction(dropout=dropout, stochastic_depth=stochastic_depth)
-        if attention_dropout is not None:
-            checks.fraction(attention_dropout=attention_dropout)
+        if attention_dropout is None:
+            attention_dropout = dropout
+        checks.fraction(attention_dropout=attention_dropout)
         self.activation = activation_of(activation)
         self.initializers = get_initializers(
             kernel_initializer=kernel_initializer,
@@ -124,22 +128,12 @@ class TransformerBlock(keras.layers.Layer):
 
     def make_attention(self, width):
         """Create an attention layer whose heads together have this width."""
-        num_heads = self.config["num_heads"]
-        checks.heads(width, num_heads)
-        dropout = self.config["attention_dropout"]
-        return CachedMultiHeadAttention(
-            num_heads,
-            width // num_heads,
-            dropout=self.config["dropout"] if dropout is None else dropout,
-            dtype=self.dtype_policy,
-            **self.initializers,
-        )
-
-    def make_feed_forward(self):
-        """Create the position-wise feed-forward network."""
-        return FeedForward(
-            self.config["intermediate_dim"],
-            activation=self.activation,
+        H = self.config["num_heads"]
+        checks.heads(width, H)
+        return MultiHeadAttention(
+            H,
+            width // H,
+            dropout=self.config["attention_dropout"],
             dtype=self.dtype_policy,
             **self.initializers,
         )
@@ -153,6 +147,30 @@ class TransformerBlock(keras.layers.Layer):
             self.config["stochastic_depth"],
             dtype=self.dtype_policy,
         )
+
+    def build_feed_forward(self, x_shape):
+        """Create the feed-forward network and its residual connection."""
+        inner = self.config["intermediate_dim"]
+        self.intermediate_dense = self._dense(inner, self.activation)
+        self.output_dense = self._dense(x_shape[-1])
+        self.feed_forward_residual = self.make_residual()
+        self.intermediate_dense.build(x_shape)
+        self.output_dense.build((*x_shape[:-1], inner))
+        self.feed_forward_residual.build(x_shape)
+
+    def _dense(self, units, activation=None):
+        return keras.layers.Dense(
+            units,
+            activation,
+            dtype=self.dtype_policy,
+            **{k: clone_initializer(x) for k, x in self.initializers.items()},
+        )
+
+    def apply_feed_forward(self, x, training=False):
+        """Apply the feed-forward network with its residual connection."""
+        h = self.feed_forward_residual.normalize_input(x)
+        y = self.output_dense(self.intermediate_dense(h))
+        return self.feed_forward_residual.add(x, y, training=training)
 
     def get_config(self):
         serialize = keras.initializers.serialize
@@ -168,19 +186,16 @@ class TransformerBlock(keras.layers.Layer):
 class TransformerEncoder(TransformerBlock):
     """Apply self-attention, then a position-wise feed-forward network.
 
-    The width D is that of the input.
-
     Args:
         intermediate_dim: int > 0, inner width of the feed-forward network.
-        num_heads: int > 0, number of attention heads H. It must divide D.
+        num_heads: int > 0, number of attention heads H, a divisor of D.
         dropout: float in [0, 1), of the output of each sublayer. Default 0.
         activation: str or function, of the feed-forward network. Default
             "relu".
         layer_norm_epsilon: float > 0, of each normalization. Default 1e-5.
         kernel_initializer: of all kernels. Default "glorot_uniform".
         bias_initializer: of all biases. Default "zeros".
-        normalize_first: bool, pre-norm, not the paper's post-norm. Default
-            False.
+        normalize_first: bool, pre-norm, not post-norm. Default False.
         attention_dropout: optional float in [0, 1), of the attention weights.
             Default: `dropout`.
         stochastic_depth: float in [0, 1), probability that a row of the batch
@@ -211,12 +226,9 @@ class TransformerEncoder(TransformerBlock):
     def build(self, x_shape):
         self.self_attention = self.make_attention(x_shape[-1])
         self.attention_residual = self.make_residual()
-        self.feed_forward = self.make_feed_forward()
-        self.feed_forward_residual = self.make_residual()
         self.self_attention.build(x_shape)
         self.attention_residual.build(x_shape)
-        self.feed_forward.build(x_shape)
-        self.feed_forward_residual.build(x_shape)
+        self.build_feed_forward(x_shape)
         propagate_trainable(self)
 
     def call(
@@ -243,11 +255,6 @@ class TransformerEncoder(TransformerBlock):
         x = self.apply_feed_forward(x, training=training)
         return (x, weights) if return_attention_scores else x
 
-    def apply_feed_forward(self, x, training=False):
-        """Apply the feed-forward network with its residual connection."""
-        y = self.feed_forward(self.feed_forward_residual.normalize_input(x))
-        return self.feed_forward_residual.add(x, y, training=training)
-
     def encode_queries(
         self,
         query,
@@ -264,8 +271,8 @@ class TransformerEncoder(TransformerBlock):
             x: float (B, T, D).
             mask: optional bool (B, T), True where a token of x is real.
             attention_mask: as in a call, with N in place of the first T.
-            return_attention_scores: bool. Default False.
-            training: bool. Default False.
+            return_attention_scores: bool, as in a call. Default False.
+            training: bool, as in a call. Default False.
         Returns:
             float (B, N, D), or that and the weights, float (B, H, N, T).
         """
@@ -286,8 +293,8 @@ class TransformerEncoder(TransformerBlock):
         return (y, weights) if return_attention_scores else y
 
     def step(self, x, cache, slot, mask):
-        """Process the next tokens: see `CachedMultiHeadAttention.step`."""
+        """Process the next tokens: see `key_value_cache.attend_with_cache`."""
         h = self.attention_residual.normalize_input(x)
-        y, cache = self.self_attention.step(h, cache, slot, mask)
+        y, cache = attend_with_cache(self.self_attention, h, cache, slot, mask)
         x = self.attention_residual.add(x, y)
         return self.apply_feed_forward(x), cache

@@ -22,9 +22,12 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.embedding import TokenEmbedding, padding_mask
-from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
+from keras_seq.layers.embedding import (
+    PositionEmbedding,
+    TokenEmbedding,
+    padding_mask,
+    position_ids,
+)
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
 from keras_seq.models.quantization import QuantizableModel
@@ -136,23 +139,12 @@ class BERT(QuantizableModel):
     def _create_layers(self):
         config, dtype = self.config, self.dtype_policy
         D = config["hidden_dim"]
-        self.token_embedding, self.segment_embedding = (
-            TokenEmbedding(
-                count,
-                D,
-                pad_id=pad_id,
-                embeddings_initializer=bert_initializer(),
-                dtype=dtype,
-            )
-            for count, pad_id in (
-                (config["vocabulary_size"], self.pad_id),
-                (config["num_segments"], None),
-            )
-        )
+        self.token_embedding = self._embedding("vocabulary_size", self.pad_id)
+        self.segment_embedding = self._embedding("num_segments", None)
         self.position_embedding = PositionEmbedding(
             self.max_sequence_length, bert_initializer(), dtype=dtype
         )
-        self.layer_norm = LayerNormalization(
+        self.layer_norm = keras.layers.LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=dtype)
@@ -162,6 +154,15 @@ class BERT(QuantizableModel):
             self.pooler = keras.layers.Dense(
                 D, "tanh", kernel_initializer=bert_initializer(), dtype=dtype
             )
+
+    def _embedding(self, size, pad_id):
+        return TokenEmbedding(
+            self.config[size],
+            self.config["hidden_dim"],
+            pad_id=pad_id,
+            embeddings_initializer=bert_initializer(),
+            dtype=self.dtype_policy,
+        )
 
     def _block(self):
         return TransformerEncoder(
@@ -196,9 +197,8 @@ class BERT(QuantizableModel):
             "return_attention_scores": return_attention_scores,
             "training": training,
         }
-        x = self.token_embedding(token_ids) + self.segment_embedding(
-            segment_ids
-        )
+        x = self.token_embedding(token_ids)
+        x = x + self.segment_embedding(segment_ids)
         x = x + self.position_embedding(x, position_ids(mask))
         x = self.dropout(self.layer_norm(x), training=training)
         all_weights = []

@@ -28,9 +28,12 @@ from keras import ops
 from keras_seq import checks
 from keras_seq.generation.prompts import check_input_length, split_prompt
 from keras_seq.layers.attention import causal_mask
-from keras_seq.layers.embedding import TokenEmbedding, padding_mask
-from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import PositionEmbedding, position_ids
+from keras_seq.layers.embedding import (
+    PositionEmbedding,
+    TokenEmbedding,
+    position_ids,
+)
+from keras_seq.layers.key_value_cache import empty_cache
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
 from keras_seq.models.quantization import QuantizableModel
@@ -158,7 +161,7 @@ class GPT(QuantizableModel):
             )
             for _ in range(config["num_layers"])
         ]
-        self.layer_norm = LayerNormalization(
+        self.layer_norm = keras.layers.LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
 
@@ -171,7 +174,7 @@ class GPT(QuantizableModel):
 
     def call(self, token_ids, return_attention_scores=False, training=False):
         checks.boolean(return_attention_scores=return_attention_scores)
-        mask = padding_mask(token_ids, self.pad_id)
+        mask = self.token_embedding.compute_mask(token_ids)
         x = self.dropout(self._embed(token_ids, mask), training=training)
         all_weights = []
         for block in self.blocks:
@@ -190,7 +193,7 @@ class GPT(QuantizableModel):
 
     def _embed(self, token_ids, mask):
         x = self.token_embedding(token_ids)
-        positions = None if self.pad_id is None else position_ids(mask)
+        positions = None if mask is None else position_ids(mask)
         return x + self.position_embedding(x, positions)
 
     def start(self, prompt, max_length=None):
@@ -220,10 +223,10 @@ class GPT(QuantizableModel):
         mask = ops.logical_and(
             visible[:, None, None], causal_mask(T, N)
         )  # (B, 1, T, N)
-        x = self._embed(prompt, padding_mask(prompt, self.pad_id))
+        x = self._embed(prompt, self.token_embedding.compute_mask(prompt))
         caches = []
         for block in self.blocks:
-            cache = block.self_attention.empty_cache(B, N)
+            cache = empty_cache(block.self_attention, B, N)
             x, cache = block.step(x, cache, 0, mask)
             caches.append(cache)
         state = {

@@ -18,12 +18,9 @@ Differs from the paper: a pre-norm stack ends in one more layer normalization.
 import keras
 from keras import ops
 
-from keras_seq.layers.embedding import padding_mask
-from keras_seq.layers.layer_normalization import LayerNormalization
-from keras_seq.layers.position_encoding import (
-    PositionEmbedding,
-    SinePositionEncoding,
-)
+from keras_seq.layers.embedding import PositionEmbedding, padding_mask
+from keras_seq.layers.key_value_cache import empty_cache, project_key_value
+from keras_seq.layers.position_encoding import SinePositionEncoding
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_decoder import TransformerDecoder
 from keras_seq.layers.transformer_encoder import TransformerEncoder
@@ -60,7 +57,9 @@ class _Stack(keras.layers.Layer):
         ]
         self.layer_norm = None
         if config["normalize_first"]:
-            self.layer_norm = LayerNormalization(epsilon=1e-5, dtype=dtype)
+            self.layer_norm = keras.layers.LayerNormalization(
+                epsilon=1e-5, dtype=dtype
+            )
 
     def build(self, *shapes):
         if not self.embedding.built:
@@ -170,11 +169,11 @@ class DecoderStack(_Stack):
         """
         B = ops.shape(encoder_output)[0]
         keys_and_values = [
-            block.cross_attention.project_key_value(encoder_output)
+            project_key_value(block.cross_attention, encoder_output)
             for block in self.blocks
         ]
         caches = [
-            block.self_attention.empty_cache(B, max_length)
+            empty_cache(block.self_attention, B, max_length)
             for block in self.blocks
         ]
         return {

@@ -30,7 +30,6 @@ import keras
 from keras import ops
 
 from keras_seq import checks
-from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.layers.trainable import propagate_trainable
@@ -166,7 +165,7 @@ class ViT(QuantizableModel):
             config["patch_dropout"], int(self.use_class_token), dtype=dtype
         )
         self.blocks = [self._block(n) for n in range(config["num_layers"])]
-        self.layer_norm = LayerNormalization(
+        self.layer_norm = keras.layers.LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
         self.head = None
@@ -260,8 +259,7 @@ class ViT(QuantizableModel):
         new = type(self).from_config({**config, "trainable": True})
         new.build()
         old_grid, new_grid = self.patch_embedding.grid, new.patch_embedding.grid
-        layer = self.patch_embedding.position_embedding
-        positions = None if layer is None else layer.embeddings
+        positions = self.patch_embedding.positions
         for old, copy in zip(self.weights, new.weights, strict=True):
             dtype = "float64" if old.dtype == "float64" else "float32"
             x = ops.convert_to_numpy(ops.cast(old, dtype))

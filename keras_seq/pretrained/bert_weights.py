@@ -45,7 +45,7 @@ def block_weights(prefix, block, D):
     yield from attention_weights(
         f"{prefix}attention.", names, block.self_attention, D
     )
-    yield from feed_forward_weights(prefix, block.feed_forward, D)
+    yield from feed_forward_weights(prefix, block, D)
     first, second = block.attention_residual, block.feed_forward_residual
     name = f"{prefix}attention.output.LayerNorm"
     yield from norm_weights(name, first.norm, D)

@@ -83,8 +83,8 @@ def _tensor_name(name):
 
 
 def _load_block(folder, prefix, block, D):
-    attention, feed_forward = block.self_attention, block.feed_forward
-    H, F = attention.num_heads, feed_forward.intermediate_dim
+    attention = block.self_attention
+    H, F = attention.num_heads, block.intermediate_dense.units
     kernels = folder.take_tensor(f"{prefix}attn.c_attn.weight", D, 3 * D)
     biases = folder.take_tensor(f"{prefix}attn.c_attn.bias", 3 * D)
     layers = (
@@ -104,8 +104,8 @@ def _load_block(folder, prefix, block, D):
     bias = folder.take_tensor(f"{prefix}attn.c_proj.bias", D)
     attention.output_dense.bias.assign(bias)
     for name, dense, shape in (
-        ("c_fc", feed_forward.intermediate_dense, (D, F)),
-        ("c_proj", feed_forward.output_dense, (F, D)),
+        ("c_fc", block.intermediate_dense, (D, F)),
+        ("c_proj", block.output_dense, (F, D)),
     ):
         name = f"{prefix}mlp.{name}"
         dense.kernel.assign(folder.take_tensor(f"{name}.weight", *shape))

@@ -3,7 +3,7 @@
     published                                        ours
     patch_embeddings.projection.weight (D, C, h, w)  dense              (hwC, D)
     cls_token                          (1, 1, D)     class_token        (D,)
-    position_embeddings                (1, T, D)     position_embedding (T, D)
+    position_embeddings                (1, T, D)     positions (T, D)
 
 Shapes: D width, C channels, h and w height and width of a patch, T tokens.
 """
@@ -161,7 +161,7 @@ def _vit_weights(model):
     yield Weight(f"{prefix}cls_token", ours.class_token, (1, 1, D))
     yield Weight(
         f"{prefix}position_embeddings",
-        ours.position_embedding.embeddings,
+        ours.positions,
         (1, ours.num_tokens, D),
     )
     name = f"{prefix}patch_embeddings.projection"
@@ -182,7 +182,7 @@ def _block_weights(prefix, block, D):
     yield from attention_weights(
         f"{prefix}attention.", names, block.self_attention, D
     )
-    yield from feed_forward_weights(prefix, block.feed_forward, D)
+    yield from feed_forward_weights(prefix, block, D)
     first, second = block.attention_residual, block.feed_forward_residual
     yield from norm_weights(f"{prefix}layernorm_before", first.norm, D)
     yield from norm_weights(f"{prefix}layernorm_after", second.norm, D)

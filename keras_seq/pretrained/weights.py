@@ -75,9 +75,9 @@ def attention_weights(prefix, names, attention, D):
         yield Weight(f"{prefix}{name}.bias", layer.bias, (D,))
 
 
-def feed_forward_weights(prefix, feed_forward, D):
-    """Yield each `Weight` of a `FeedForward` of a BERT or a ViT."""
-    F = feed_forward.intermediate_dim
-    first, second = feed_forward.intermediate_dense, feed_forward.output_dense
+def feed_forward_weights(prefix, block, D):
+    """Yield each `Weight` of the feed-forward network of a BERT or a ViT."""
+    first, second = block.intermediate_dense, block.output_dense
+    F = first.units
     yield from dense_weights(f"{prefix}intermediate.dense", first, F, D)
     yield from dense_weights(f"{prefix}output.dense", second, D, F)
