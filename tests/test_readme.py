@@ -15,7 +15,42 @@ def test_tables_are_those_of_the_kept_files(page):
     assert results.fresh(page) == (results.ROOT / page).read_text("utf-8")
 
 
-def test_examples_run(capsys):
+def published(folder):
+    """Write folders as `transformers` does: a small GPT-2 and a small BERT."""
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    backend = tokenizers.ByteLevelBPETokenizer()
+    backend.train_from_iterator(
+        ["Once upon a time there was"] * 3,
+        300,
+        special_tokens=["<|endoftext|>"],
+    )
+    (folder / "gpt2").mkdir()
+    backend.save_model(str(folder / "gpt2"))
+    config = transformers.GPT2Config(
+        vocab_size=backend.get_vocab_size(),
+        n_positions=32,
+        n_embd=8,
+        n_layer=1,
+        n_head=2,
+    )
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder / "gpt2")
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "it", "is", "."]
+    config = transformers.BertConfig(
+        vocab_size=len(tokens),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+    )
+    transformers.BertForPreTraining(config).save_pretrained(folder / "bert")
+    (folder / "bert" / "vocab.txt").write_text("\n".join(tokens))
+
+
+def test_examples_run(capsys, tmp_path, monkeypatch):
+    published(tmp_path)
+    monkeypatch.chdir(tmp_path)
     names = {}
     for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
         exec(compile(code, "README.md", "exec"), names)

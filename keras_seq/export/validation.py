@@ -5,7 +5,7 @@ Shapes: B texts, C classes.
 
 from keras_seq import checks
 from keras_seq.generation.prompts import vocabulary_size
-from keras_seq.text import Tokenizer
+from keras_seq.text.tokenizer import check_tokenizer
 
 
 def check_source(model, name, tokenizer):
@@ -19,7 +19,7 @@ def check_source(model, name, tokenizer):
     Raises:
         ValueError: if it is not.
     """
-    check_tokenizer(name, tokenizer)
+    check_tokenizer(tokenizer, name)
     if getattr(model, "pad_id", tokenizer.pad_id) != tokenizer.pad_id:
         raise ValueError(
             f"`model` must have the `pad_id` of `{name}`; otherwise it would "
@@ -43,7 +43,7 @@ def check_target(model, tokenizer):
     Raises:
         ValueError: if it is not.
     """
-    check_tokenizer("target_tokenizer", tokenizer)
+    check_tokenizer(tokenizer, "target_tokenizer")
     size = vocabulary_size(model, "target_vocabulary_size")
     if size is not None and tokenizer.vocabulary_size() < size:
         raise ValueError(
@@ -76,11 +76,3 @@ def check_labels(labels, shape=None):
             f"`labels` must be names, no two alike. Received {labels!r}."
         )
     return labels
-
-
-def check_tokenizer(name, tokenizer):
-    """Raise a ValueError unless the argument `name` is a `Tokenizer`."""
-    if not isinstance(tokenizer, Tokenizer):
-        raise ValueError(
-            f"`{name}` must be a Tokenizer. Received {name}={tokenizer!r}."
-        )

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 
 from keras_seq.export import export_text_model
-from keras_seq.export.validation import check_tokenizer
 from keras_seq.generation import Greedy, generate
 from keras_seq.tasks.task import (
     Task,
     check_vocabulary,
     text_list,
 )
+from keras_seq.text.tokenizer import check_tokenizer
 from keras_seq.training import TokenCrossEntropy
 
 IGNORED = -100  # label of padding, which the loss leaves out
@@ -175,7 +175,7 @@ class Seq2SeqLM(Task):
         super().__init__(model, tokenizer, **kwargs)
         if source_tokenizer is None:
             source_tokenizer = tokenizer
-        check_tokenizer("source_tokenizer", source_tokenizer)
+        check_tokenizer(source_tokenizer, "source_tokenizer")
         check_vocabulary(model, source_tokenizer)
         for name in ("pad_id", "start_id", "end_id"):
             ids = getattr(model, name, None), getattr(tokenizer, name)

@@ -20,9 +20,9 @@ Shapes: N texts, B batch, T length, C classes.
 import keras
 
 from keras_seq import checks
-from keras_seq.export.validation import check_tokenizer
 from keras_seq.generation.prompts import vocabulary_size
 from keras_seq.text import MultiSegmentPacker
+from keras_seq.text.tokenizer import check_tokenizer
 
 
 class Task(keras.layers.Layer):
@@ -45,7 +45,7 @@ class Task(keras.layers.Layer):
             raise ValueError(
                 f"`model` must be a keras.Model. Received model={model!r}."
             )
-        check_tokenizer("tokenizer", tokenizer)
+        check_tokenizer(tokenizer)
         check_vocabulary(model, tokenizer)
         self.model = model
         self.tokenizer = tokenizer

@@ -46,12 +46,12 @@ from keras_seq.text.tokenizer_files import read_tokenizer, write_tokenizer
 from keras_seq.text.unicode import REPLACEMENT, text_tensor
 
 
-def check_tokenizer(tokenizer):
+def check_tokenizer(tokenizer, name="tokenizer"):
     """Raise a ValueError for anything but a tokenizer of this package."""
     if not isinstance(tokenizer, Tokenizer):
         raise ValueError(
-            "`tokenizer` must be a keras_seq.text.Tokenizer. "
-            f"Received tokenizer={tokenizer!r}."
+            f"`{name}` must be a keras_seq.text.Tokenizer. "
+            f"Received {name}={tokenizer!r}."
         )
 
 
