@@ -436,11 +436,11 @@ def test_the_error_on_pytorch_explains_the_way(tmp_path):
         ({"max_length": 0}, "`max_length`"),
         (
             {"source_tokenizer": str},
-            "`source_tokenizer` must be a keras_seq.text",
+            "`source_tokenizer` must be a keras_seq",
         ),
         (
             {"target_tokenizer": str},
-            "`target_tokenizer` must be a keras_seq.text",
+            "`target_tokenizer` must be a keras_seq",
         ),
         ({"source_tokenizer": CharTokenizer("abcd")}, "`source_tokenizer` mu"),
         ({"target_tokenizer": CharTokenizer("ab")}, "`target_tokenizer` must"),
