@@ -16,6 +16,7 @@ from keras_seq.layers import (
     SinePositionEncoding,
     TransformerEncoder,
 )
+from keras_seq.models import BERT, GPT, BERTClassifier
 
 VOCAB, LENGTH, WIDTH, HEADS = 13, 7, 6, 2
 
@@ -268,6 +269,28 @@ def test_a_model_of_unknown_length_adds_position_encodings():
     assert model(token_ids()).shape == (5, LENGTH, VOCAB)
     assert model.output_shape == (None, None, VOCAB)
     with pytest.raises(ValueError, match="sequence_length"):
+        model(token_ids(length=LENGTH + 1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GPT(VOCAB, 8, num_layers=1, max_sequence_length=LENGTH),
+        lambda: BERTClassifier(
+            BERT(VOCAB, 8, num_layers=1, max_sequence_length=LENGTH), 3
+        ),
+    ],
+    ids=["GPT", "BERT"],
+)
+def test_a_model_in_a_functional_model_reads_any_length_it_can(make):
+    inputs = keras.Input((None,), dtype="int32")
+    inner = make()
+    model = keras.Model(inputs, inner(inputs))
+    assert model.output_shape[0] is None
+    np.testing.assert_allclose(
+        numbers(model(token_ids())), numbers(inner(token_ids())), atol=1e-6
+    )
+    with pytest.raises(ValueError, match="max_sequence_length"):
         model(token_ids(length=LENGTH + 1))
 
 
