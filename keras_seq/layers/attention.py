@@ -68,8 +68,7 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
         mask: optional bool, broadcast to `scores`, True where a query may
             attend to a value.
         dropout: optional function, applied to the weights before the average.
-        scale: float, factor of the scores, applied in the precision of the
-            softmax. Default 1.
+        scale: float, factor of the scores in the softmax. Default 1.
     Returns:
         context, float (..., T, D), and weights, float (..., T, S), in the
         dtype of `values`. The weights of a query add up to 1; they are
@@ -87,12 +86,11 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
     """
     dtype = keras.backend.standardize_dtype(scores.dtype)
     weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
-    weights = weights * scale if scale != 1 else weights
+    weights = weights if scale == 1 else weights * scale
     if mask is not None:
         mask = _bool(mask)
-        # In float32, exp(-1e9 - max) is 0. If all values are masked the
-        # softmax is uniform, finite and without gradient; the zeros below
-        # replace it.
+        # In float32, exp(-1e9 - max) is 0. If all values are masked, zeros
+        # replace the softmax below, which is uniform, without gradient.
         weights = ops.where(mask, weights, -1e9)
     weights = ops.softmax(weights, axis=-1)
     if mask is not None:
