@@ -81,8 +81,6 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
         >>> context, weights = attend(scores, values, mask)
         >>> ops.convert_to_numpy(weights).tolist()
         [[0.5, 0.5, 0.0, 0.0]]
-        >>> tuple(context.shape)
-        (1, 3)
     """
     dtype = keras.backend.standardize_dtype(scores.dtype)
     weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
