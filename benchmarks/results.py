@@ -176,6 +176,16 @@ def speeds():
             padding_rows("bert-tensorflow"),
         ),
         *table(
+            "| one text of 1,024 tokens, 12 layers, PyTorch | memory | memory "
+            "of KerasHub | time / KerasHub |",
+            memory_rows("memory-torch"),
+        ),
+        *table(
+            "| layers on PyTorch, training step | time / Keras | time / "
+            "PyTorch |",
+            speed_rows("recurrent-torch"),
+        ),
+        *table(
             "| ViT | ours | KerasHub | `transformers` | share of matmul |",
             image_rows("vit-tensorflow"),
         ),
@@ -286,6 +296,15 @@ def image_rows(stem):
         line = _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
         share = row.get("share")
         yield f"{line} {'' if share is None else f'{share:.0%}'} |"
+
+
+def memory_rows(stem):
+    """Yield a line per model of the kept benchmark of memory."""
+    for row in kept_rows(stem):
+        sizes = [row["bytes"][name] for name in ("keras_seq", "keras_hub")]
+        cells = " | ".join(f"{size / 2**20:.0f} MiB" for size in sizes)
+        ratio = row["ratio"]["keras_hub"]
+        yield f"| {row['kind']} | {cells} | {ratio:.2f} |"
 
 
 def _timed(what, row):

@@ -15,6 +15,7 @@ from benchmarks import (
     contenders,
     decoding,
     generation,
+    memory,
     padding,
     recurrent,
     report,
@@ -365,3 +366,19 @@ def test_the_figure_of_a_kept_run_is_copied(tmp_path, monkeypatch):
     assert json.loads(path.read_text("utf-8"))["data"] == "digits"
     picture = path.with_name("11_vit-digits-accuracy.png")
     assert picture.read_bytes() == b"curve"
+
+
+@pytest.mark.skipif(not memory.RESET.exists(), reason="Linux knows its peak")
+def test_the_peak_of_memory_is_that_of_the_call(monkeypatch):
+    def reader(name, kind, sizes):
+        return lambda: np.ones(2**23).sum()  # 64 MiB, freed at once
+
+    monkeypatch.setattr(memory, "reader", reader)
+    found = memory.peak_memory("keras_seq", "GPT", memory.QUICK_SIZES)
+    assert 60 < found / 2**20 < 100
+
+
+@pytest.mark.parametrize("kind", memory.KINDS)
+def test_our_models_read_a_text(kind):
+    found = memory.reader("keras_seq", kind, memory.QUICK_SIZES)()
+    assert all(np.isfinite(x).all() for x in keras.tree.flatten(found))
