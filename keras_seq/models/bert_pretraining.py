@@ -155,47 +155,29 @@ def _check_embedding(token_embedding):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class NextSentenceHead(keras.layers.Layer):
+class NextSentenceHead(keras.layers.Dense):
     """Predict from a pooled vector whether a second text followed the first.
 
     Args:
-        kernel_initializer: initializer. Default "glorot_uniform".
-        bias_initializer: initializer. Default "zeros".
+        **kwargs: arguments of `keras.layers.Dense` but `units`, which is 2.
     Call arguments:
         inputs: float (B, D), `pooled_output` of a `BERT`.
     Returns:
         logits, float (B, 2): 0, it followed; 1, it did not.
     Raises:
-        ValueError: if an initializer is not known.
+        ValueError: if `Dense` has no argument of a name, or the value is not
+            valid.
     Example:
         >>> tuple(NextSentenceHead()(ops.ones((3, 8))).shape)
         (3, 2)
     """
 
-    def __init__(
-        self,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        options = get_initializers(
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-        )
-        self.dense = keras.layers.Dense(2, dtype=self.dtype_policy, **options)
-
-    def build(self, inputs_shape):
-        self.dense.build(inputs_shape)
-        propagate_trainable(self)
-
-    def call(self, inputs):
-        return self.dense(inputs)
+    def __init__(self, **kwargs):
+        super().__init__(2, **kwargs)
 
     def get_config(self):
-        config, dense = super().get_config(), self.dense.get_config()
-        names = ("kernel_initializer", "bias_initializer")
-        return {**config, **{name: dense[name] for name in names}}
+        config = super().get_config()
+        return {k: x for k, x in config.items() if k != "units"}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -241,7 +223,7 @@ class BERTPretrainer(BERTTask):
         self.next_sentence_head = None
         if next_sentence:
             self.next_sentence_head = NextSentenceHead(
-                bert_initializer(), dtype=self.dtype_policy
+                kernel_initializer=bert_initializer(), dtype=self.dtype_policy
             )
 
     def build(self, inputs_shape=None):

@@ -67,7 +67,7 @@ def head_weights(model):
         yield from norm_weights(name, head.layer_norm, D)
         yield Weight(f"{prefix}bias", head.bias, (V,))
         if model.next_sentence:
-            dense = model.next_sentence_head.dense
+            dense = model.next_sentence_head
             yield from dense_weights("cls.seq_relationship", dense, 2, D)
     else:
         name = "qa_outputs" if isinstance(model, BERTSpanQA) else "classifier"
