@@ -49,7 +49,7 @@ def numbers(x):
 
 def random_bool(*shape):
     x = np.random.default_rng(2).random(shape) > 0.4
-    x[..., 0] = True  # Keras spreads a row that may look at nothing evenly
+    x[..., 0] = True  # with all values masked, Keras averages them
     return x
 
 
@@ -177,7 +177,7 @@ def test_attend_takes_a_list_as_its_mask():
     assert numbers(weights).tolist() == [[1, 0]]
 
 
-def test_a_fused_kernel_is_drawn_as_the_matrix_it_is():
+def test_the_kernel_is_initialized_as_a_matrix():
     layer = MultiHeadAttention(4, 16)
     layer.build((None, None, 64))
     kernel = layer.get_weights()[0]
@@ -186,7 +186,7 @@ def test_a_fused_kernel_is_drawn_as_the_matrix_it_is():
     assert 0.95 * limit < np.abs(kernel).max() <= limit
 
 
-def test_a_query_that_may_look_at_nothing_gets_nothing():
+def test_a_query_with_all_values_masked_has_weights_of_zero():
     query, memory = query_and_memory()
     mask = np.ones((3, 2, 5), bool)
     mask[1] = False
@@ -245,7 +245,7 @@ def of_torch(theirs, *memory):
 
 @pytest.mark.parametrize("shape", [(3, 11), (3, 5, 2, 11)])
 @pytest.mark.parametrize("kind", ["query", "value", "key"])
-def test_what_has_no_three_axes_is_not_attended(kind, shape):
+def test_inputs_of_attention_must_have_three_axes(kind, shape):
     given = dict.fromkeys(("query", "value", "key"), wide_floats())
     given[kind] = np.ones(shape, "float32")
     attention = MultiHeadAttention(1, 3)
@@ -316,7 +316,7 @@ def test_position_layers_require_three_axes(layer):
         layer(np.ones((3, 5), "float32"))
 
 
-def test_a_position_that_was_not_learned_is_no_number():
+def test_a_position_without_an_embedding_gives_nan():
     layer = PositionEmbedding(7)
     positions = np.array([[-7, -1, 0, 6, 7]])
     found = numbers(layer(np.ones((1, 5, 3), "float32"), positions))
@@ -325,7 +325,7 @@ def test_a_position_that_was_not_learned_is_no_number():
 
 
 @pytest.mark.parametrize("units", [6, 7])
-def test_waves_are_those_of_the_paper(units):
+def test_sinusoids_are_those_of_the_paper(units):
     expected = np.zeros((11, units))
     for p in range(11):
         for i in range(units):
@@ -335,14 +335,14 @@ def test_waves_are_those_of_the_paper(units):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_no_more_places_than_were_learned():
+def test_an_input_longer_than_the_position_embedding_raises():
     with pytest.raises(ValueError, match="sequence_length"):
         PositionEmbedding(4)(wide_floats())
     with pytest.raises(ValueError, match="max_sequence_length"):
         GPT(VOCAB, 8, num_heads=2, max_sequence_length=4)(ids())
 
 
-def test_without_positions_words_are_a_bag():
+def test_without_positions_the_order_of_the_tokens_has_no_effect():
     """Exchange two source words, and the memory is only exchanged."""
     keras.utils.set_random_seed(0)
     options = {"num_heads": 2, "num_layers": 2}
@@ -361,7 +361,7 @@ def test_without_positions_words_are_a_bag():
         assert alike == same
 
 
-def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
+def test_first_adam_step_of_a_repeated_position_is_the_learning_rate():
     """As of a repeated id: the gradient of a lookup must be whole."""
     model = GPT(
         VOCAB, 8, num_heads=2, num_layers=1, max_sequence_length=5, dropout=0.0
@@ -377,7 +377,7 @@ def test_first_adam_step_of_a_repeated_place_is_the_learning_rate():
     np.testing.assert_allclose(step, 0.01, rtol=1e-3)
 
 
-def test_the_start_is_no_padding():
+def test_the_start_id_must_not_be_the_padding_id():
     for make in (Transformer, Seq2Seq):
         for name in ("start_id", "end_id"):
             with pytest.raises(ValueError, match=name):
@@ -404,7 +404,7 @@ def test_without_cache_generates_up_to_the_context_length(pad_id, T):
         generate(uncached, np.ones((3, T + 1), "int32"), max_length=4)
 
 
-def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
+def test_a_prompt_longer_than_the_model_raises():
     model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="`inputs`.*9 tokens"):
@@ -412,14 +412,14 @@ def test_a_prompt_longer_than_the_model_is_refused_by_its_name():
 
 
 @pytest.mark.parametrize("steps", [0, 5, 9])
-def test_gpt_refuses_more_than_it_can_see(steps):
+def test_gpt_generates_no_further_than_max_sequence_length(steps):
     model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
     with pytest.raises(ValueError, match="max_length"):
         model.start(ids(), max_length=steps)
 
 
-def test_a_longer_prompt_is_refused_after_a_shorter_one():
+def test_a_longer_prompt_raises_after_a_shorter_one():
     """A function compiled for any length does not know it any more."""
     model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     model(ids())
@@ -437,7 +437,7 @@ def test_a_longer_prompt_is_refused_after_a_shorter_one():
         generate(wide, np.ones((3, 6), "int32"), max_length=4)
 
 
-def test_the_four_kernels_begin_with_numbers_of_their_own():
+def test_the_four_kernels_are_initialized_differently():
     layer = MultiHeadAttention(4, 16)
     layer.build((None, None, 64))
     kernels = [w.reshape(64, 64) for w in layer.get_weights()[::2]]
@@ -448,14 +448,14 @@ def test_the_four_kernels_begin_with_numbers_of_their_own():
             )
 
 
-def test_padding_is_known_from_the_embedding():
+def test_the_mask_of_the_embedding_is_used():
     """Keras hands its mask over by names that depend on the other inputs."""
     keras.utils.set_random_seed(0)
     embedding, x = TokenEmbedding(VOCAB, 8), ids()
     mask, other = x != 0, np.ones((5, 5), bool)
-    look, block = MultiHeadAttention(2, 4), TransformerEncoder(32, 2)
+    attention, block = MultiHeadAttention(2, 4), TransformerEncoder(32, 2)
     h = ops.convert_to_tensor(numbers(embedding(x)))  # without Keras's mask
-    for layer, named in ((look, "value_mask"), (block, "mask")):
+    for layer, named in ((attention, "value_mask"), (block, "mask")):
         expected = numbers(layer(h, **{named: mask}))
         for found in (
             layer(embedding(x)),
@@ -470,7 +470,7 @@ def test_padding_is_known_from_the_embedding():
     np.testing.assert_allclose(found[mask], expected[mask], atol=1e-6)
 
 
-def test_an_attention_mask_of_a_block_is_obeyed():
+def test_an_attention_mask_of_a_block_is_applied():
     block, x = TransformerEncoder(44, 1), wide_floats()
     expected = numbers(block(x, use_causal_mask=True))
     found = numbers(block(x, attention_mask=causal_mask(5)))
@@ -577,18 +577,18 @@ def test_a_beam_of_one_is_greedy_for_gpt_too():
 
 
 def best_pair(model, row):
-    """Find the likeliest two tokens after a row, by trying them all."""
-    said = [t for t in row if t]
-    rows = [[*said, a, b] for a in range(1, VOCAB) for b in range(1, VOCAB)]
+    """Find the most probable two tokens after a row, by trying all pairs."""
+    tokens = [t for t in row if t]
+    rows = [[*tokens, a, b] for a in range(1, VOCAB) for b in range(1, VOCAB)]
     logits = numbers(model(np.array(rows)))[:, -3:-1].astype("float64")
-    logits[..., 0] = -np.inf  # padding is never said
+    logits[..., 0] = -np.inf  # padding is never generated
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     pairs = np.array(rows)[:, -2:]
     total = np.take_along_axis(log_p, pairs[..., None], -1).sum((1, 2))
     return pairs[total.argmax()]
 
 
-def test_gpt_does_not_look_at_padding_nor_ahead():
+def test_gpt_attends_neither_to_padding_nor_to_later_tokens():
     model = GPT(VOCAB, 8, num_heads=2, num_layers=3, max_sequence_length=5)
     x = ids()
     _, weights = model(x, return_attention_scores=True)
@@ -608,18 +608,18 @@ def test_a_stateful_model_cannot_be_read_again():
         WithoutCache(model)
 
 
-def test_gpt_speaks_to_the_end_of_what_it_can_see():
+def test_gpt_generates_up_to_max_sequence_length():
     model = GPT(VOCAB, 8, num_heads=2, max_sequence_length=8)
     x = np.abs(ids()) + (ids() == 0)
     model(x)
     token, state = model.start(x, max_length=4)
-    said = [x]
+    generated = [x]
     for _ in range(4):
-        whole = numbers(model(np.concatenate(said, axis=1)))[:, -1]
+        whole = numbers(model(np.concatenate(generated, axis=1)))[:, -1]
         logits, state = model.step(token, state)
         np.testing.assert_allclose(numbers(logits), whole, atol=1e-5)
         token = 1 + numbers(logits)[:, 1:].argmax(-1)  # 0 is padding
-        said.append(token[:, None])
+        generated.append(token[:, None])
 
 
 @pytest.mark.parametrize("kind", [TransformerEncoder, TransformerDecoder])
@@ -644,7 +644,7 @@ def test_dropout_of_the_weights_is_apart_from_that_of_the_sums():
         np.testing.assert_allclose(numbers(weights).sum(-1), 1, atol=1e-5)
 
 
-def test_gpt_may_leave_its_attention_weights_whole():
+def test_attention_dropout_of_gpt_can_be_zero():
     config = GPT(13, 8, dropout=0.5, attention_dropout=0.0).get_config()
     model = GPT.from_config(config)
     model.build((None, None))
@@ -654,7 +654,7 @@ def test_gpt_may_leave_its_attention_weights_whole():
 
 
 @pytest.mark.parametrize("normalize_first", [False, True])
-def test_stochastic_depth_goes_around_whole_rows(normalize_first):
+def test_stochastic_depth_skips_a_sublayer_for_whole_rows(normalize_first):
     residual = ResidualConnection(
         normalize_first=normalize_first, stochastic_depth=0.25
     )
@@ -677,7 +677,7 @@ def test_stochastic_depth_goes_around_whole_rows(normalize_first):
     assert 0.2 < skipped.mean() < 0.3
 
 
-def test_without_stochastic_depth_a_block_is_what_it_was():
+def test_without_stochastic_depth_a_block_has_no_row_dropout():
     x = wide_floats()
     blocks = [
         TransformerEncoder(44, 11, normalize_first=True, stochastic_depth=rate)
@@ -702,7 +702,7 @@ def test_regularizers_and_constraints_reach_the_kernels():
     assert again.get_config() == layer.get_config()
 
 
-def test_gelu_and_its_slope_are_those_of_keras():
+def test_gelu_and_its_gradient_are_those_of_keras():
     x = np.linspace(-6, 6, 61).astype("float32").reshape(1, -1)
     ours, theirs = (
         keras.Sequential([keras.Input((61,)), keras.layers.Activation(f)])
@@ -717,14 +717,14 @@ def test_gelu_and_its_slope_are_those_of_keras():
     np.testing.assert_allclose(*slopes, atol=1e-5)
 
 
-def test_gelu_in_half_precision_keeps_what_is_left_of_one():
+def test_gelu_in_half_precision_is_exact_far_below_zero():
     x = ops.convert_to_tensor(np.array([-4.0, -3.5], "float16"))
     exact = np.array([-1.2668e-4, -8.1420e-4])
     np.testing.assert_allclose(numbers(gelu(x)), exact, rtol=0.02)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_gelu_in_half_precision_keeps_its_dtype_and_its_slope(dtype):
+def test_gelu_in_half_precision_has_the_dtype_and_gradient_of_keras(dtype):
     x = np.linspace(-4, 4, 33).astype("float32")
     exact = evaluation.input_gradient(lambda x: ops.sum(gelu(x)), x)
     half = evaluation.input_gradient(
@@ -741,7 +741,7 @@ def test_gelu_by_tanh_is_near_the_exact_one():
     assert 1e-4 < difference < 5e-4
 
 
-def test_kernels_begin_as_is_said_and_no_two_alike():
+def test_kernels_have_the_given_initializer_and_differ():
     draw = keras.initializers.TruncatedNormal(stddev=0.02)
     block = TransformerEncoder(124, 1, kernel_initializer=draw)
     again = TransformerEncoder.from_config(block.get_config())
@@ -753,7 +753,7 @@ def test_kernels_begin_as_is_said_and_no_two_alike():
         assert len({k[0] for k in x}) == 6
 
 
-def test_a_layer_that_gets_other_weights_is_traced_anew():
+def test_a_layer_with_new_weights_is_compiled_anew():
     x = sentences()["source"]
     sizes = {"num_heads": 1, "num_layers": 1}
     model = Transformer(VOCAB, VOCAB, 6, **sizes)
