@@ -4,12 +4,12 @@
 is wrapped in a model. The weights of the generating model are inputs of the
 compiled function, together with the prompts:
 
-    ids, scores = compiled(prompts, noise, weights)
+    ids, scores = compiled(prompts, noise, weights)  # noise: to draw from
 
-This has three consequences. New weights are used at once. On JAX the weights
-are not donated to the function (as a model's own weights are), so other threads
-may read them at the same time. And the wrapper holds the model by a weak
-reference, so that it is freed together with the model.
+This has three consequences. New weights are used at once. On JAX the memory of
+the weights is not donated to the function, which could overwrite it (that of a
+model's own weights is), so other threads may read them at the same time. And
+the wrapper holds a weak reference to the model, which does not keep it alive.
 
 Shapes: B batch, L generated length.
 Paper: none.

@@ -2,9 +2,10 @@
 
 Greedy decoding takes the most likely token at every step, and tends to repeat
 itself: "I am sure. I am sure." Sampling draws from the distribution,
-which avoids repetition; but the many unlikely tokens of the tail are together
-drawn too often, so the distribution is sharpened (temperature), or its tail is
-cut off (top-k, top-p). Every sampler can be constrained further.
+which avoids repetition. But there are so many unlikely tokens that one of them
+is drawn too often. A temperature below 1 makes the probable tokens more
+probable; top-k keeps the k most probable tokens; top-p keeps the fewest tokens
+whose probabilities add up to at least p. Every sampler has further options.
 
     Greedy     id = argmax(log p)
     Sampling   id ~ softmax(log p / temperature), within top_k and top_p

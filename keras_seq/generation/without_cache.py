@@ -5,7 +5,7 @@ Transformer the keys and values of all earlier tokens (the key-value cache), so
 the next token costs one step. Without a state or a cache the whole prefix is
 recomputed for every token: the result is the same, but slower.
 
-    logits_t = model([prompt ; y_1 ... y_{t-1} ; padding])_t     # at each step
+    logits_t = model([prompt ; y_1 ... y_{t-1} ; padding])[last token]
 
 Shapes: B batch, T length of the prompts, V vocabulary.
 Paper: none; it is the first implementation that everyone writes.

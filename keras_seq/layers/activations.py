@@ -1,9 +1,10 @@
 """Activation functions: GELU, which BERT, GPT and ViT use in place of ReLU.
 
-ReLU, max(0, x), keeps an input or drops it, with a kink at 0. GELU weights the
-input by the probability that a normal variable is smaller, which is smooth.
+ReLU, max(0, x), keeps an input or drops it, and has no derivative at 0. GELU
+multiplies x by the probability that a standard normal random variable is
+smaller than x, which gives a smooth function.
 
-    gelu(x)      = x Phi(x)                  # Phi: normal distribution function
+    gelu(x)      = x Phi(x)                  # Phi: that probability
     gelu_tanh(x) = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 
 Shapes: ... any axes.

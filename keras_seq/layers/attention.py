@@ -1,15 +1,18 @@
 """Attention: an average of all values, weighted by how well each fits a query.
 
 A recurrent encoder must store a whole sentence in one state of fixed width, a
-bottleneck. Attention keeps the vector of every token instead. It computes an
-attention score of each key for the current query; the softmax of the scores
-gives the attention weights, a probability distribution over the tokens (in
-translation: the alignment of target and source); the weighted average of the
-values is the attention output, also called the context vector. The layers
-differ in how they compute the scores (`AdditiveAttention`, `LuongAttention`,
+bottleneck. Attention keeps the vector of every token instead. Each token has a
+key, which is compared with the query, and a value, which is averaged (for
+Bahdanau and Luong both are the encoder's output, or a projection of it). Query
+and key give an attention score; the softmax of the scores gives the attention
+weights, a probability distribution over the tokens (in translation: the
+alignment of target and source); the weighted average of the values is the
+attention output, also called the context vector. The layers differ in how they
+compute the scores (`AdditiveAttention`, `LuongAttention`,
 `MultiHeadAttention`). This file contains the rest, which has no trainable
 weights and is shared by all of them.
 
+    e_ts = score(query_t, key_s)             # depends on the layer
     a_ts = exp(e_ts) / sum_s' exp(e_ts')     # over the s' that mask keeps
     c_t  = sum_s a_ts v_s
 

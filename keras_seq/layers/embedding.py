@@ -1,10 +1,12 @@
 """Embedding: each token id becomes a vector.
 
 A network computes with numbers, so a token id is turned into a vector. An
-embedding is a learned table in which tokens that are used alike come close
-together. It equals the one-hot vector (`one_hot.py`) times a matrix, computed
-as the lookup of a row. The positions of tokens can have a table, too. The texts
-of a batch are padded to one length; a padding mask marks the real tokens.
+embedding is a learned table in which tokens that occur in similar contexts get
+similar vectors. It equals the one-hot vector (`one_hot.py`) times a matrix,
+computed as the lookup of a row. A model's output layer can use the same table
+(tied weights), and a second table can hold a vector for each position. The
+texts of a batch, which are processed together, are padded to one length; a
+padding mask marks the real tokens.
 
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
     logits_t = h_t @ E^T                     # TokenEmbedding.logits, tied

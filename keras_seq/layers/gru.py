@@ -14,7 +14,8 @@ the previous hidden state enters the candidate.
 Shapes: B batch, D input width, U units.
 Paper: Cho et al. (2014), arXiv:1406.1078, eq. (5)-(8), which applies the reset
     gate before the product; the default applies it after, as cuDNN and
-    PyTorch do, so that all three products with h are one.
+    PyTorch do, so that h_{t-1} is multiplied by one matrix for both gates and
+    the candidate.
 Differs from the paper: `reset_after` by default, with a separate bias b' for
     the recurrent product; the gates share one matrix, in the order z, r, n.
 """

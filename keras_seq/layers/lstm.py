@@ -1,11 +1,13 @@
-"""LSTM: a cell state updated by addition, controlled by three gates.
+"""LSTM: a cell state that is updated by addition, and three gates.
 
-The hidden state of the simple recurrent network is overwritten at every time
-step, so its gradient is multiplied by the same matrix again and again, and
-vanishes or explodes (vanishing gradient, exploding gradient). The LSTM keeps a
-second state, the cell state c, which is only scaled by the forget gate and
-added to: where f stays near 1, the gradient flows back through hundreds of
-steps almost unchanged, and long-term dependencies can be learned.
+In a simple recurrent network the gradient passes through the same matrix at
+every step back, and vanishes or explodes (vanishing gradient, exploding
+gradient). The LSTM keeps a second state, the cell state c. The forget gate f
+decides how much of the old cell state is kept, the input gate i how much of the
+candidate g, the new content, is added, and the output gate o how much of the
+cell state is passed on as the hidden state. Along the cell state the gradient
+is multiplied by f alone: with f near 1 it lasts for about 1 / (1 - f) steps,
+and long-term dependencies can be learned.
 
     i_t = sigmoid(x_t W_i + h_{t-1} U_i + b_i)      # input gate
     f_t = sigmoid(x_t W_f + h_{t-1} U_f + b_f)      # forget gate

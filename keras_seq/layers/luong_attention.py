@@ -1,18 +1,20 @@
-"""Luong attention: scores from a product of query and memory.
+"""Luong attention: attention scores from a product, or from a network.
 
-The memory is the encoder's output, one vector m_s for each source token. A
-matrix product of all queries with all m_s replaces Bahdanau's network for each
-pair of them: it is faster and uses less RAM. The query is the hidden state h_t
-after the time step. The attention weights a_t are the alignment of target and
-source, and c_t is the context vector. Luong compares three scores:
+The memory is the encoder's output, one vector m_s for each source token.
+Bahdanau's attention runs a small network for every pair of a query and an m_s.
+The scores "dot" and "general" need only one matrix product, which is faster and
+takes less memory; "concat" is a network again. The query is the decoder's new
+hidden state h_t, where Bahdanau's is the previous one, h_{t-1}. The attention
+weights a_t are the alignment of target and source, and c_t is the context
+vector.
 
     dot:     e_ts = h_t . m_s
     general: e_ts = h_t . (m_s W_a)
-    concat:  e_ts = v_a . tanh([h_t ; m_s] W_a)      # additive, of width Q
+    concat:  e_ts = v_a . tanh([h_t ; m_s] W_a)  # Q hidden units
     a_t = softmax_s(e_t),   c_t = sum_s a_ts m_s     # see `attend`
 
 Shapes: B batch, T queries, S values, Q query width, D memory width.
-Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, section 3.1, eq. (7)-(8).
+Paper: Luong, Pham & Manning (2015), arXiv:1508.04025, section 3.1, eq. (7).
 Differs from the paper: `scaled` divides dot and general by sqrt(Q), after
     Vaswani et al. (2017), because large scores saturate the softmax.
 """

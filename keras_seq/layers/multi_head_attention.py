@@ -20,7 +20,8 @@ In generation a key-value cache holds the keys and values of earlier tokens
 
 Shapes: B batch, T queries, S values, D width, H heads, K head width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.
-Differs from the paper: biases; dropout of the weights; both as in its code.
+Differs from the paper: biases, and dropout of the attention weights, which it
+    does not mention.
 """
 
 import keras

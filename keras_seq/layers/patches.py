@@ -1,16 +1,17 @@
 """Patches: an image as a sequence of square patches.
 
-An image has too many pixels for each to attend to every other. So it is cut
-into square patches, row by row, and each patch is one vector. Nothing is lost:
-the patches can be joined to the image again. Patch dropout keeps a random part
-of the patches in training: each step costs less.
+The cost of attention grows with the square of the length, so one token for
+each pixel would be too expensive. The image is cut into square patches, row by
+row, and each patch is one vector. Nothing is lost: the patches can be joined to
+the image again. Patch dropout keeps a random part of the patches in training,
+so each step costs less.
 
-Shapes: B batch, H height, W width, C channels, N patches, P numbers of a
-    patch, T tokens (N, and those in front), D width of a token.
+Shapes: B batch, H height, W width, C channels, N patches, P number of values
+    in a patch, T tokens (N, and those in front), D width of a token.
 Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, section 3.1; patch dropout:
     Liu et al. (2022), arXiv:2208.07220, section 3.
-Differs from the paper: the patches that stay are in random order; their
-    positions are added before.
+Differs from the paper: the patches that are kept are in random order, which
+    has no effect: their positions are added before.
 """
 
 import math

@@ -11,18 +11,18 @@ learned for each position (`PositionEmbedding` in `embedding.py`).
     PE(p, 2i + 1) = cos(p / 10000^(2i/D))
     x_p <- x_p + PE(p)                    # or + P[p], learned
 
-A patch of an image has two positions, column x and row y. Each gets half of
-the width, all sines before all cosines:
+A patch of an image has two positions, its column c and its row r. Each gets
+half of the width, all sines before all cosines:
 
     w_i      = 10000^(-i / (D/4 - 1))     # i = 0 ... D/4 - 1
-    PE(x, y) = [sin(x w); cos(x w); sin(y w); cos(y w)]
+    PE(c, r) = [sin(c w); cos(c w); sin(r w); cos(r w)]
 
 Shapes: B batch, T length, D width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; of patches: Beyer,
     Zhai & Kolesnikov (2022), arXiv:2205.01580, after Chen, Xie & He (2021),
     arXiv:2104.02057, section 5.
 Differs from the paper: nothing from Beyer's code. Chen's code divides i by D/4,
-    not D/4 - 1, so the longest wavelength is slightly shorter.
+    not by D/4 - 1, so its longest wavelength is shorter than the one here.
 """
 
 import math

@@ -9,10 +9,10 @@ at every time step.
 
     states_t = step(x_t, states_{t-1})          # t = 1 ... T
 
-Where Keras has a fused function for the same equations (cuDNN on a GPU; for
-LSTM and GRU on a CPU with PyTorch, for GRU on a CPU with JAX), the layer uses
-it instead of the loop over `step`. To run a `step` that you have changed, pass
-`use_cudnn=False`.
+Where Keras has a fused function, one fast operation for all time steps (cuDNN
+on a GPU; for LSTM and GRU on a CPU with PyTorch, for GRU on a CPU with JAX),
+the layer uses it instead of the loop over `step`. To run a `step` that you have
+changed, pass `use_cudnn=False`.
 
 Shapes: B batch, T length, D input width, U units, G gates.
 Paper: dropout with the same masks at every time step: Gal & Ghahramani (2016),

@@ -3,10 +3,13 @@
 A feed-forward network treats each input by itself. A recurrent network keeps a
 hidden state h that summarizes the sequence up to the current time step. The
 same two weight matrices are used at every step, so a sequence of any length is
-processed with a fixed number of weights. Long-term dependencies are hard to
-learn: the gradient is multiplied by U^T at every step of backpropagation
-through time. The result is a vanishing gradient or an exploding gradient. The
-gates of the LSTM (`lstm.py`) and the GRU (`gru.py`) are made for this problem.
+processed with a fixed number of weights. A long-term dependency, of an output
+on an input many steps before, is hard to learn: at every step of
+backpropagation through time the gradient is multiplied by the derivative of
+tanh and by U^T. It shrinks exponentially (vanishing gradient) or grows
+exponentially (exploding gradient). The gates of the LSTM (`lstm.py`) and the
+GRU (`gru.py`) are made against vanishing gradients; exploding ones are limited
+by gradient clipping (`global_clipnorm` of Keras's optimizers).
 
     h_t = tanh(x_t W + h_{t-1} U + b)
 

@@ -4,7 +4,7 @@ Attention only averages vectors. The position-wise feed-forward network, two
 dense layers with the same weights at every position, then transforms each
 vector: first to a wide inner layer, then back to the width of the input.
 
-    FFN(x) = f(x W_1 + b_1) W_2 + b_2        # f = relu in the paper, or GELU
+    FFN(x) = act(x W_1 + b_1) W_2 + b_2      # act = relu in the paper, or GELU
 
 A deep stack of attention layers alone is hard to train: repeated averaging
 makes the token vectors alike, and gradients vanish. The Transformer adds the
@@ -19,7 +19,7 @@ warm-up.
     encoder:    f = self-attention, then f = FFN
     norm(x) = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
-Shapes: B batch, T length, N queries, D width, H heads.
+Shapes: B batch, T length, N queries of `encode_queries`, D width, H heads.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     layer normalization: Ba, Kiros & Hinton (2016), arXiv:1607.06450, eq. (4);
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang

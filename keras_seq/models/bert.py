@@ -1,9 +1,10 @@
 """BERT: an encoder-only Transformer, bidirectional.
 
 A language model such as GPT predicts the next token, so no position attends to
-a later one. In BERT each attends to all others, on both sides. It is pretrained
-with masked language modeling and next sentence prediction instead of next-token
-prediction (`bert_pretraining`). The special token [CLS] represents the text.
+a later one. In BERT every position attends to all positions. It is pretrained
+with masked language modeling and next sentence prediction (`bert_pretraining`).
+The special token [CLS] stands before the text, and its output represents the
+whole text. The segment embedding G marks the first and the second text.
 
     x      = dropout(norm(E[ids] + P[0 ... T-1] + G[segments]))
     x      = blocks(x)                 # post-norm, bidirectional self-attention
@@ -12,8 +13,7 @@ prediction (`bert_pretraining`). The special token [CLS] represents the text.
 Shapes: B batch, T length, D width, H heads, M masked positions.
 Paper: Devlin et al. (2019), arXiv:1810.04805, section 3, figure 2, appendix A;
     small sizes: Turc et al. (2019), arXiv:1908.08962.
-Differs from the paper: the positions of a row count its real tokens, so that
-    padding may be on either side.
+Differs from the paper: padding, on either side, is not counted as a position.
 """
 
 import typing

@@ -1,10 +1,10 @@
 """Fine-tuning of BERT: one new layer on a pretrained encoder, for three tasks.
 
-Few labels cannot train a language encoder from scratch, but suffice to
-fine-tune one that was pretrained on unlabeled text (transfer learning). The
-new layer is a single matrix; all weights are trained. It predicts one class
-for each text or pair of texts, one class for each token, or the first and
-last token of an answer.
+A few labeled examples are too few to train an encoder from scratch. They are
+enough to fine-tune an encoder that was pretrained on unlabeled text (transfer
+learning). The new layer is a single matrix; all weights are trained. It
+predicts one class for each text or pair of texts, one class for each token, or
+the first and last token of an answer.
 
     text classification:   logits   = dropout(pooled) W + b   # or mean of x_t
     token classification:  logits_t = dropout(x_t) W + b

@@ -1,10 +1,11 @@
 """GPT: a decoder-only Transformer, an autoregressive language model.
 
 GPT has no source text and so needs no encoder. A decoder-only model has no
-cross-attention, so its blocks are `TransformerEncoder` with a causal mask.
-They predict each next token from all tokens before it. A recurrent model must
-compress those tokens into one hidden state. A GPT trained on enough text can
-translate, answer and summarize without fine-tuning (zero-shot).
+cross-attention, so its blocks are `TransformerEncoder` with a causal mask. The
+model predicts each token from all tokens before it and can attend to each of
+them; a recurrent model must compress them into one hidden state. A GPT trained
+on enough text can translate, answer and summarize without fine-tuning
+(zero-shot).
 
     x = dropout(E[ids] + P[0 ... T-1])
     x = blocks(x)                       # pre-norm, causal mask
@@ -15,9 +16,9 @@ Shapes: B batch, T length, D width, H heads, V vocabulary, N length of the
 Paper: Radford et al. (2018), "Improving language understanding by generative
     pre-training"; pre-norm, final norm and sizes: Radford et al. (2019),
     "Language models are unsupervised multitask learners", section 2.3.
-Differs from the paper: padding is supported, and the positions of a row count
-    its real tokens; the kernels of the blocks are initialized with Keras's
-    default, not with a normal distribution of standard deviation 0.02.
+Differs from the paper: padding is supported, and is not counted: the first
+    real token of a row has position 0; the kernels of the blocks have Keras's
+    default initializer, not a normal one of standard deviation 0.02.
 """
 
 import typing

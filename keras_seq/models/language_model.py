@@ -3,7 +3,9 @@
 An n-gram model predicts the next token from the n - 1 tokens before it, and
 needs a count for each combination. A recurrent language model predicts it
 from the hidden state, which summarizes all tokens before, and one matrix
-turns that state into a logit for each token of the vocabulary. The model is
+turns that state into a logit for each token of the vocabulary, a score whose
+softmax is the probability of the token. The perplexity is the number of tokens
+among which a model that is equally unsure would choose at random. The model is
 autoregressive: to generate text, each predicted token is its next input.
 
     h_t      = cell(E[id_t], h_{t-1})            # once per layer
@@ -15,8 +17,8 @@ Shapes: B batch, T length, V vocabulary, D embedding width, U units.
 Paper: Mikolov et al. (2010), "Recurrent neural network based language
     model", Interspeech; dropout between layers only: Zaremba, Sutskever &
     Vinyals (2014), arXiv:1409.2329.
-Differs from the paper: trained through whole windows rather than five steps;
-    LSTM and GRU cells as well.
+Differs from the paper: backpropagation through whole windows, not through one
+    step; LSTM and GRU cells as well.
 """
 
 import keras

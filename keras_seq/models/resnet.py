@@ -3,13 +3,13 @@
 A convolution reads 3 x 3 pixels and has the same weights everywhere. This is
 its inductive bias: neighboring pixels belong together, and an object is the
 same object wherever it is. A deep plain stack is hard to train (degradation),
-so every two convolutions have a residual connection around them. Where the
-image is halved, the number of filters doubles.
+so every two convolutions have a residual connection around them. Where height
+and width are halved, the number of filters doubles.
 
-    f(x) = norm(relu(norm(x * K_1)) * K_2)  # *: 3 x 3 convolution; batch norm
+    f(x) = norm(conv_2(relu(norm(conv_1(x)))))  # 3 x 3; batch norm
     x    <- relu(x + f(x))                  # a block
-    x    <- relu([x; 0] + f(x))             # strides 2: every second pixel
-    logits = mean(x) W + b                  # over the pixels
+    x    <- relu([x'; 0] + f(x))            # strides 2; x': every second row
+    logits = mean(x) W + b                  # over the pixels    and column
 
 Shapes: B batch, H height, W width, C channels, F filters.
 Paper: He et al. (2016), arXiv:1512.03385, eq. (1), section 4.2, tables 1 and 6;

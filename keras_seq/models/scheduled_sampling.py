@@ -1,4 +1,4 @@
-"""ScheduledSampling: train the decoder on its own predictions, step by step.
+"""ScheduledSampling: train the decoder partly on its own predictions.
 
 With teacher forcing a decoder reads the true token before each one that it
 predicts. In generation it reads its own predictions with their errors, which do

@@ -2,13 +2,15 @@
 
 A language model continues its input, one token at a time. A
 sequence-to-sequence model has two networks: the encoder reads the source into
-its final hidden state, the context vector, and the decoder, a language model
-that starts from the context vector, predicts the target from the start token to
-the end token. The two lengths are independent. The context vector has a fixed
-width, however long the source is: this bottleneck is what attention removes.
+its final state (of an LSTM: hidden and cell state), the context vector, and the
+decoder, a language model that starts from the context vector, predicts the
+target from the start token to the end token. In training the decoder reads the
+true target, not its own predictions (teacher forcing). The two lengths are
+independent. The context vector has a fixed width, however long the source is:
+this bottleneck is what attention removes.
 
-    c        = encoder(x_1 ... x_S)                   # the context vector
-    h_0      = c, or tanh(c W + b) of a bidirectional encoder
+    context  = encoder(x_1 ... x_S)                   # the final state
+    h_0      = context, or tanh(context W + b) of a bidirectional encoder
     h_t      = cell(E[y_{t-1}], h_{t-1})              # y_0 is the start token
     logits_t = h_t W + b                              # for y_t
 

@@ -1,10 +1,11 @@
 """Transformer: an encoder-decoder with attention instead of recurrence.
 
 A recurrent network reads a sequence of 50 tokens in 50 steps, one after the
-other, and the first token reaches the last through all hidden states between.
-Here self-attention connects any two tokens of a text in one step, and
-cross-attention connects source and target. In training all positions are
-computed in parallel (teacher forcing). Generation remains autoregressive; the
+other. Information from the first token must pass through every hidden state to
+reach the last one. Here self-attention connects any two tokens of a text in one
+step, and cross-attention connects source and target. In training all positions
+are computed in parallel: the decoder reads the true target (teacher forcing),
+and a causal mask hides the later tokens. Generation remains autoregressive; the
 keys and values of earlier tokens are cached, so that a step computes one token.
 
     x = dropout(sqrt(D) E[source] + PE),    memory = encoder blocks(x)

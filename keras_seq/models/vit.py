@@ -1,19 +1,19 @@
 """Vision Transformer (ViT): an encoder-only Transformer on image patches.
 
-The image is cut into patches, one matrix embeds the pixels of each, and the
-rest is BERT, with a class token in front whose output is classified. A
-convolutional network has an inductive bias: neighboring pixels belong together,
-and an object is the same object wherever it is. ViT has almost none and must
-learn these two properties from many images.
+The image is cut into patches, and one matrix embeds the pixels of each. The
+rest is a Transformer encoder like BERT's, but pre-norm, with a class token in
+front whose output is classified. A convolutional network has an inductive bias:
+neighboring pixels belong together, and an object is the same object wherever it
+is. ViT has almost none and must learn these two properties from many images.
 
     x_n    = patch_n W_e + b_e          # n = 1 ... N, row by row
     x      = dropout([x_0; x_1; ... x_N] + P[0 ... N])     # x_0: class token
     x      = [x_0; some of the others]  # patch dropout, only in training
-    x      = norm(blocks(x))   # pre-norm, self-attention without a mask
-    logits = x_0 W + b                  # or mean(x) W + b, without x_0
+    y      = norm(blocks(x))   # pre-norm, self-attention without a mask
+    logits = y_0 W + b                  # or mean(y) W + b, without x_0
 
-Shapes: B batch, H height (of weights: heads), W width, C channels, N patches,
-    T tokens (N, or N + 1 with x_0), D width of a token.
+Shapes: B batch, H height or heads, W width, C channels, N patches, T tokens
+    (N, or N + 1 with x_0), D width of a token.
 Paper: Dosovitskiy et al. (2021), arXiv:2010.11929, eq. (1)-(4), section 3.2,
     table 1; mean and 2-D sinusoids: Beyer, Zhai & Kolesnikov (2022),
     arXiv:2205.01580; small sizes: Touvron et al. (2021), arXiv:2012.12877,

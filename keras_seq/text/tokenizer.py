@@ -1,9 +1,9 @@
 """Tokenizer: the base class of all tokenizers, from text to ids and back.
 
-A tokenizer splits a text into pieces (characters, subwords), replaces each
-piece by its id, and can add a start token (sos, bos) and an end token (eos).
-The tokenizers of this package differ in what a piece is and in how the
-vocabulary is learned. The rest is the same and is written here:
+A tokenizer splits a text into pieces (tokens: characters, words or subwords),
+replaces each piece by its id, its number in the vocabulary, and can add a start
+token (sos, bos) and an end token (eos). The tokenizers of this package differ
+in what a piece is and in how the vocabulary is learned. The rest is the same:
 
     normalized = text in `normal_form` (default NFC), invalid UTF-8 as U+FFFD
     ids        = start? + look_up(normalized) + end? + padding
