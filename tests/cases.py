@@ -285,7 +285,7 @@ CASES += [
             ({"use_bias": np.ones(2)}, "use_bias"),
             ({"seed": float("nan")}, "seed"),
             ({"kernel_initializer": None}, "kernel_initializer"),
-            ({"kernel_initializer": "normals"}, "kernel_initializer"),
+            ({"kernel_initializer": "normals"}, "initializer.*normals"),
             ({"bias_initializer": None}, "bias_initializer"),
         ),
         num_heads=2,

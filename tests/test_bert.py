@@ -376,3 +376,19 @@ def test_first_adam_step_of_a_repeated_token_is_the_learning_rate():
     model.fit({"token_ids": ids}, np.ones((4, 7)), verbose=0)
     step = np.abs(numbers(bert.token_embedding.embeddings) - before)
     assert step.max() < 0.0101
+
+
+def test_a_pooler_that_the_user_froze_stays_frozen():
+    bert = BERT(**BIG)
+    bert.build()
+    bert.pooler.trainable = False
+    for make in (BERTPretrainer, lambda bert: BERTClassifier(bert, 3)):
+        make(bert)
+        assert not bert.pooler.trainable
+
+
+def test_quantize_reaches_the_next_sentence_head():
+    model = BERTPretrainer(BERT(**BIG))
+    model.build()
+    model.quantize("int8")
+    assert model.next_sentence_head.quantization_mode == "int8"

@@ -765,3 +765,23 @@ def test_a_layer_with_new_weights_is_compiled_anew():
         np.random.default_rng(0).normal(size=model.head.lora_kernel_b.shape)
     )
     assert not np.allclose(generate(model, x, max_length=3).scores, before)
+
+
+def test_scores_beyond_float16_do_not_overflow():
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("Keras's operation without scores overflows")
+    layer = MultiHeadAttention(1, 64, use_bias=False, dtype="float16")
+    layer.build((1, 3, 64))
+    eye = np.eye(64)
+    for dense in (layer.query_dense, layer.key_dense, layer.value_dense):
+        dense.kernel.assign(eye.reshape(64, 1, 64))
+    layer.output_dense.kernel.assign(eye.reshape(1, 64, 64))
+    x = np.full((1, 3, 64), 40, "float16")  # q . k = 102,400 > 65,504
+    y, _ = layer(x, return_attention_scores=True)
+    assert np.array_equal(numbers(y), x)
+    assert np.array_equal(numbers(layer(x)), x)
+
+
+def test_the_output_shape_of_self_attention_needs_one_shape():
+    layer = MultiHeadAttention(2, 4)
+    assert tuple(layer.compute_output_shape((3, 5, 8))) == (3, 5, 8)

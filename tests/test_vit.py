@@ -440,3 +440,17 @@ def test_a_model_with_patches_has_a_summary(capsys):
     plain(images())
     plain.summary()
     assert "(3, 6, 30)" in capsys.readouterr().out
+
+
+def test_encode_builds_the_model():
+    model = ViT(**{**SMALL_VIT, "hidden_dim": 12, "num_heads": 3})
+    vectors = model.encode(images())
+    assert model.built
+    assert numbers(model(images())).shape[0] == len(numbers(vectors))
+
+
+def test_a_quantized_model_is_not_resized():
+    model = vit()
+    model.quantize("int8")
+    with pytest.raises(ValueError, match="neither quantized"):
+        model.resized(27)

@@ -64,7 +64,7 @@ def gelu_tanh(x):
 
 
 def activation_of(name):
-    """Return an activation as `keras.activations.get`, and the two GELUs.
+    """Return an activation as `keras.activations.get`, with our two GELUs.
 
     Args:
         name: str, such as "relu", "gelu" or "gelu_tanh"; a function; or None.

@@ -85,8 +85,8 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
         >>> ops.convert_to_numpy(weights).tolist()
         [[0.5, 0.5, 0.0, 0.0]]
     """
-    dtype = keras.backend.standardize_dtype(scores.dtype)
-    weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
+    wide = keras.backend.result_type(scores.dtype, "float32")
+    weights = ops.cast(scores, wide)
     weights = weights if scale == 1 else weights * scale
     if mask is not None:
         mask = _bool(mask)
@@ -114,7 +114,8 @@ def _bool(mask):
 def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):
     """Average values as `attend` does, by one operation of the backend.
 
-    The weights are not returned, and on PyTorch and on a GPU not even stored.
+    The weights are not returned; PyTorch, and JAX with flash attention on a
+    GPU, do not store them either.
 
     Args:
         query: float (B, T, H, D).
@@ -177,8 +178,11 @@ def _broadcastable(name, mask, last_axes, new_axes=None):
         return None
     mask = ops.cast(mask, "bool")
     rank = len(mask.shape)
-    if new_axes is None:  # (T, S), (B, T, S) or (B, H, T, S)
+    shapes = f"(B, {last_axes[1]})"
+    if new_axes is None:
         new_axes = {2: (0, 1), 3: 1, 4: ()}.get(rank)
+        shapes = "({0}, {1}), (B, {0}, {1}) or (B, H, {0}, {1})"
+        shapes = shapes.format(*last_axes)
     elif rank != 2:
         new_axes = None
     fits = new_axes is not None and all(
@@ -187,8 +191,8 @@ def _broadcastable(name, mask, last_axes, new_axes=None):
     )
     if not fits:
         raise ValueError(
-            f"`{name}` must have the last axes {last_axes}. Received a mask "
-            f"of shape {tuple(mask.shape)}."
+            f"`{name}` must be {shapes}. Received a mask of shape "
+            f"{tuple(mask.shape)}."
         )
     return ops.expand_dims(mask, new_axes)
 

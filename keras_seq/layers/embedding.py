@@ -76,12 +76,12 @@ class TokenLayer(keras.layers.Layer):
         self.autocast = False  # half precision would round the ids
 
     def __call__(self, ids, *args, **kwargs):
-        values = self.known(ids)
+        values = self.concrete(ids)
         if values is not None:
             checks.ids(self.vocabulary_size, ids=values)
         return super().__call__(ids, *args, **kwargs)
 
-    def known(self, ids):
+    def concrete(self, ids):
         """Return the ids as an array; None where that is not for free."""
         if isinstance(ids, (np.ndarray, list)):
             return np.asarray(ids)
@@ -92,7 +92,7 @@ class TokenLayer(keras.layers.Layer):
         except (TypeError, ValueError, NotImplementedError):
             return None  # symbolic, or traced for a compiled function
 
-    def whole(self, ids):
+    def as_int(self, ids):
         dtype = keras.backend.standardize_dtype(ids.dtype)
         if dtype in ("float16", "bfloat16"):
             raise ValueError(
@@ -133,11 +133,11 @@ class TokenEmbedding(TokenLayer):
         embeddings_regularizer: optional, as there. Default None.
         embeddings_constraint: optional, as there. Default None.
     Call arguments:
-        ids: int (B, T), each in [0, vocabulary_size). Ids outside are found
-            in arrays and in eager tensors (not on PyTorch). Elsewhere, as in a
-            compiled model, the backend decides: a negative id counts from the
-            end; one beyond gives NaN on JAX, zeros or an error on TensorFlow,
-            an error on PyTorch.
+        ids: int (B, T), each in [0, vocabulary_size). An id outside raises a
+            ValueError in a NumPy array or a list and, except on PyTorch, in an
+            eager tensor. Elsewhere, as in a compiled model, the backend
+            decides: a negative id counts from the end; one beyond gives NaN on
+            JAX, zeros or an error on TensorFlow, an error on PyTorch.
     Returns:
         float (B, T, embedding_dim).
     Raises:
@@ -181,7 +181,7 @@ class TokenEmbedding(TokenLayer):
         )
 
     def call(self, ids):
-        ids = self.whole(ids)
+        ids = self.as_int(ids)
         factor = self.embedding_dim**0.5 if self.scale else 1.0
         if keras.backend.backend() != "tensorflow":
             x = ops.take(self.embeddings, ids, axis=0)
@@ -280,9 +280,9 @@ class PositionEmbedding(keras.layers.Layer):
         if positions is None:
             positions = ops.arange(ops.shape(x)[1])[None]
         # (A product, not the weights: see `TokenEmbedding.call`.)
-        table, last = ops.multiply(self.embeddings, 1.0), self.sequence_length
-        found = ops.take(table, ops.clip(positions, 0, last - 1), axis=0)
-        known = (positions >= 0) & (positions < last)
+        table, size = ops.multiply(self.embeddings, 1.0), self.sequence_length
+        found = ops.take(table, ops.clip(positions, 0, size - 1), axis=0)
+        known = (positions >= 0) & (positions < size)
         # NaN, where a compiled function can raise no error.
         found = ops.where(known[..., None], found, float("nan"))
         return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))

@@ -4,7 +4,7 @@ In autoregressive generation each token attends to itself and to all tokens
 before it. Their keys and values do not change, so they are computed once and
 kept in a cache: a step computes one token, not the whole sequence again.
 
-    k_t, v_t = x_t W_K, x_t W_V          # written to slot t of the cache
+    k_t, v_t = x_t W_K, x_t W_V          # written to a slot of the cache
     y_t      = attention of q_t to k_1 ... k_t, v_1 ... v_t
 
 In cross-attention the keys and values come from the encoder output, so they are

@@ -36,7 +36,6 @@ from keras_seq.layers.attention import (
     check_shapes,
     combine_masks,
 )
-from keras_seq.layers.initializers import get_initializers
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -59,7 +58,8 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
             output. Default: the width D of the query.
         attention_axes: None or (1,). Another value is not supported.
         sliding_window: None. Another value is not supported.
-        flash_attention: optional bool, as in Keras, which decides if None.
+        flash_attention: optional bool, as in Keras: not saved in the config.
+            Default None: Keras decides.
         kernel_initializer: initializer of the kernels. Default
             "glorot_uniform".
         bias_initializer: initializer of the biases. Default "zeros".
@@ -87,8 +87,9 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, S).
     Raises:
-        ValueError: if an argument is outside its range or not supported,
-            lengths do not fit, or `flash_attention` is to return weights.
+        ValueError: if an argument is outside its range or not supported; the
+            lengths of key, value or a mask differ; or weights are to be
+            returned with `flash_attention`.
     Example:
         >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
         >>> x, y = np.ones((3, 5, 8)), np.ones((3, 7, 6))
@@ -118,8 +119,6 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
             value_dim=key_dim if value_dim is None else value_dim,
         )
         checks.within(0, 1, dropout=dropout)
-        names = {"kernel_initializer", "bias_initializer"} & set(kwargs)
-        get_initializers(**{name: kwargs[name] for name in names})
         use_bias = checks.boolean(use_bias=use_bias)
         super().__init__(
             *sizes, dropout, use_bias, output_shape, *args, **kwargs
@@ -186,24 +185,27 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return self.key_dim == self.value_dim and not drops
 
     def weighted_context(self, q, k, v, mask=None, training=False):
-        """Compute contexts (B, T, H, V) and weights of (B, H, ., .) tensors."""
+        """Return context (B, T, H, V) and weights of q, k, v (B, H, ., .)."""
+        scale = self.key_dim**-0.5
+        if self.compute_dtype == "float16":  # scores can exceed its range
+            q, scale = q * scale, 1.0
         scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, H, T, S)
-        context, weights = attend(
-            scores,
-            v,
-            mask,
-            lambda a: self._dropout_layer(a, training=training),
-            scale=self.key_dim**-0.5,
-        )
+
+        def dropout(weights):
+            return self._dropout_layer(weights, training=training)
+
+        context, weights = attend(scores, v, mask, dropout, scale)
         return heads_first(context), weights
 
     def compute_output_spec(self, *args, **kwargs):
         # (Keras's own requires a value, and takes T for S.)
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
-    def get_config(self):
-        config = super().get_config()
-        return {**config, "flash_attention": self._flash_attention}
+    def compute_output_shape(
+        self, query_shape, value_shape=None, key_shape=None
+    ):
+        value_shape = value_shape or query_shape
+        return super().compute_output_shape(query_shape, value_shape, key_shape)
 
 
 def heads_first(x):

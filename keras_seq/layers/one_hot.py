@@ -26,9 +26,10 @@ class OneHot(TokenLayer):
         pad_id: optional int in [0, vocabulary_size), the id of padding, whose
             steps are masked for the following layers. Default None.
     Call arguments:
-        ids: int (B, T), each in [0, vocabulary_size). Ids outside are found
-            in arrays and in eager tensors (not on PyTorch); elsewhere, as in a
-            compiled model, their vectors are all zeros.
+        ids: int (B, T), each in [0, vocabulary_size). An id outside raises a
+            ValueError in a NumPy array or a list and, except on PyTorch, in an
+            eager tensor. Elsewhere, as in a compiled model, its vector is all
+            zeros (on PyTorch an id beyond the vocabulary is an error).
     Returns:
         float (B, T, vocabulary_size).
     Raises:
@@ -44,7 +45,7 @@ class OneHot(TokenLayer):
         super().__init__(vocabulary_size, pad_id, **kwargs)
 
     def call(self, ids):
-        ids = self.whole(ids)
+        ids = self.as_int(ids)
         return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

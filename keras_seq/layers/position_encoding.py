@@ -42,8 +42,8 @@ def sinusoidal_positions(positions, units, max_wavelength=10000):
     Args:
         positions: int or float (...,).
         units: int > 0, width D of the encoding.
-        max_wavelength: float > 0, the longest wavelength is 2 pi times this.
-            Default 10000.
+        max_wavelength: float > 0, base of the wavelengths, which grow from 2
+            pi towards 2 pi times this. Default 10000.
     Returns:
         float32 (..., D), sines at even indices, cosines at odd ones.
     Raises:
@@ -142,8 +142,8 @@ class SinePositionEncoding(keras.layers.Layer):
     """Encode each position by sines and cosines of many wavelengths.
 
     Args:
-        max_wavelength: float > 0, the longest wavelength is 2 pi times this.
-            Default 10000.
+        max_wavelength: float > 0, base of the wavelengths, which grow from 2
+            pi towards 2 pi times this. Default 10000.
     Call arguments:
         x: float (B, T, D), the vectors that the encoding is to be added to.
         positions: optional int (B, T). Default: 0 to T - 1.

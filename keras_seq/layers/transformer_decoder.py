@@ -57,7 +57,7 @@ class TransformerDecoder(TransformerBlock):
         return_attention_scores: bool, return the attention weights too.
             Default False.
         training: bool, apply dropout. Default False.
-        x_mask: optional, Keras's name of `mask` beside another tensor.
+        x_mask: optional, the implicit mask of x, which Keras passes.
     Returns:
         float (B, T, D), or that, the weights of the self-attention, float (B,
         H, T, T), and the weights of the cross-attention, float (B, H, T, S).
@@ -128,7 +128,7 @@ class TransformerDecoder(TransformerBlock):
             x: float (B, T, D), the tokens that follow; mostly T = 1.
             cache: see `key_value_cache.attend_with_cache`.
             slot: scalar int, index of the first of x in the cache.
-            mask: bool, broadcasts to (B, H, T, T').
+            mask: bool, broadcasts to (B, H, T, number of slots).
             source: keys and values of the encoder output, see
                 `key_value_cache.project_key_value`.
             source_mask: bool, broadcasts to (B, H, T, S).

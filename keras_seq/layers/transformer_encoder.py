@@ -210,7 +210,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores: bool, return the attention weights too.
             Default False.
         training: bool, apply dropout. Default False.
-        x_mask: optional, Keras's name of `mask` beside another tensor.
+        x_mask: optional, the implicit mask of x, which Keras passes.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, T).
     Raises:

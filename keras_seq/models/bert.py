@@ -48,16 +48,13 @@ class BERT(QuantizableModel):
     Args:
         vocabulary_size: int > 0, number of tokens V.
         hidden_dim: int > 0, width D of the token vectors.
-        num_heads: int > 0, number of attention heads H, a divisor of
-            `hidden_dim`. Default 4.
+        num_heads: int > 0, number of attention heads H. Default 4.
         num_layers: int > 0, number of blocks. Default 4.
         max_sequence_length: int > 0, the longest input. Default 512.
         num_segments: int > 0, number of segment embeddings. Default 2.
-        intermediate_dim: optional int > 0, inner width of the feed-forward
-            networks. Default 4 D.
+        intermediate_dim: optional int > 0, inner width of a block. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
-        attention_dropout: optional float in [0, 1), dropout of the attention
-            weights. Default: `dropout`.
+        attention_dropout: optional float in [0, 1). Default: `dropout`.
         activation: str or function, activation of the feed-forward networks.
             Default "gelu", the exact function; "gelu_tanh" approximates it.
         layer_norm_epsilon: float > 0. Default 1e-12.
@@ -72,6 +69,7 @@ class BERT(QuantizableModel):
             returned. Outside [0, T) they are NaN.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
+        training: bool, apply dropout. Default False.
     Returns:
         dict: `sequence_output`, float (B, T, D), or (B, M, D) with
         `mask_positions`; and with a pooler `pooled_output`, float (B, D). Or
@@ -91,8 +89,10 @@ class BERT(QuantizableModel):
     sizes: typing.ClassVar = {
         name: {"hidden_dim": D, "num_heads": H, "num_layers": layers}
         for name, D, H, layers in (
-            *(("tiny", 128, 2, 2), ("mini", 256, 4, 4)),
-            *(("small", 512, 8, 4), ("medium", 512, 8, 8)),
+            ("tiny", 128, 2, 2),
+            ("mini", 256, 4, 4),
+            ("small", 512, 8, 4),
+            ("medium", 512, 8, 8),
             ("base", 768, 12, 12),
             ("large", 1024, 16, 24),
         )
@@ -150,6 +150,7 @@ class BERT(QuantizableModel):
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=dtype)
         self.blocks = [self._block() for _ in range(config["num_layers"])]
         self.pooler = None
+        self.pooler_is_frozen_by_task = False  # see `BERTTask`
         if config["pooler"]:
             self.pooler = keras.layers.Dense(
                 D, "tanh", kernel_initializer=bert_initializer(), dtype=dtype
@@ -253,20 +254,19 @@ def token_and_segment_ids(inputs):
     Raises:
         ValueError: if `inputs` is a list, or a dict without `token_ids`.
     """
-    segment_ids = None
-    if isinstance(inputs, dict) and "token_ids" in inputs:
-        token_ids, segment_ids = inputs["token_ids"], inputs.get("segment_ids")
-    elif isinstance(inputs, (dict, list, tuple)):
+    if not isinstance(inputs, (dict, list, tuple)):
+        inputs = {"token_ids": inputs}
+    if not isinstance(inputs, dict) or "token_ids" not in inputs:
         kind = type(inputs).__name__
         names = list(inputs) if kind == "dict" else ""
         raise ValueError(
             "`inputs` must be int (B, T), or a dict with `token_ids` and "
             f"optionally `segment_ids`. Received a {kind} {names}."
         )
-    else:
-        token_ids = inputs
-    zeros = ops.zeros_like(token_ids)
-    return token_ids, zeros if segment_ids is None else segment_ids
+    token_ids, segment_ids = inputs["token_ids"], inputs.get("segment_ids")
+    if segment_ids is None:
+        segment_ids = ops.zeros_like(token_ids)
+    return token_ids, segment_ids
 
 
 def first_token_index(mask):

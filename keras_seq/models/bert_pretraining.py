@@ -35,8 +35,8 @@ class MaskedLMHead(keras.layers.Layer):
         vocabulary_size: optional int > 0, V. Default: that of
             `token_embedding`.
         token_embedding: optional `TokenEmbedding`, of an encoder: its matrix
-            is used for the logits as well (tied weights). Default None: the
-            head has a kernel of its own, (D, V).
+            is used for the logits as well (tied weights), and is frozen if the
+            head is. Default None: the head has a kernel of its own, (D, V).
         intermediate_activation: str or function. Default "relu".
         activation: optional str or function, of the outputs, such as
             "softmax". Default None: the outputs are logits.
@@ -92,7 +92,8 @@ class MaskedLMHead(keras.layers.Layer):
 
     def build(self, inputs_shape, mask_positions_shape=None):
         D, V = inputs_shape[-1], self.vocabulary_size
-        kernel, bias = self.initializers.values()
+        kernel = self.initializers["kernel_initializer"]
+        bias = self.initializers["bias_initializer"]
         self.intermediate_dense = keras.layers.Dense(
             D,
             self.intermediate_activation,
@@ -163,7 +164,8 @@ class NextSentenceHead(keras.layers.Dense):
     Call arguments:
         inputs: float (B, D), `pooled_output` of a `BERT`.
     Returns:
-        logits, float (B, 2): 0, it followed; 1, it did not.
+        float (B, 2), logits unless there is an `activation`: 0, it followed;
+        1, it did not.
     Raises:
         ValueError: if `Dense` has no argument of a name, or the value is not
             valid.
@@ -174,6 +176,10 @@ class NextSentenceHead(keras.layers.Dense):
 
     def __init__(self, **kwargs):
         super().__init__(2, **kwargs)
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        # (Keras quantizes a subclass of its layers only if not checked.)
+        super().quantize(mode, type_check=False, config=config)
 
     def get_config(self):
         config = super().get_config()

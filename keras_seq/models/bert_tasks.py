@@ -66,8 +66,12 @@ class BERTTask(QuantizableModel):
             raise ValueError(
                 "`bert` must have a pooler. Received a BERT with pooler=False."
             )
-        if bert.pooler is not None:
-            bert.pooler.trainable = use_pooler and bert.trainable
+        if bert.pooler is not None and not use_pooler:
+            bert.pooler_is_frozen_by_task |= bert.pooler.trainable
+            bert.pooler.trainable = False
+        elif use_pooler and bert.pooler_is_frozen_by_task:
+            bert.pooler_is_frozen_by_task = False
+            bert.pooler.trainable = bert.trainable
         self.bert, self.use_pooler = bert, use_pooler
 
     def build_bert(self):

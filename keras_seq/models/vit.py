@@ -77,7 +77,8 @@ class ViT(QuantizableModel):
             Default False.
         training: bool, apply dropout. Default False.
     Returns:
-        logits, float (B, num_classes); or the logits and a list of the
+        logits, float (B, num_classes), or without a head the pooled vector,
+        float (B, D); or that and a list of the
         attention weights of each block, float (B, H, T, T), where T counts
         the patches that are not left out.
     Raises:
@@ -233,8 +234,10 @@ class ViT(QuantizableModel):
             images: float (B, H, W, C).
             training: bool, apply dropout. Default False.
         Returns:
-            float (B, T, D), the class token first.
+            float (B, T, D), with a class token its vector first.
         """
+        if not self.built:
+            self.build()
         x = self._embed(images, training)
         for block in self.blocks:
             x = block(x, training=training)
@@ -252,13 +255,19 @@ class ViT(QuantizableModel):
             a built `ViT`, with copies of these weights, all trainable.
         Raises:
             ValueError: if `image_size` is not a size, the patches do not
-                divide it, or this model is not built.
+                divide it, or this model is not built, or is quantized.
         """
         checks.built(self)
         config = {**self.get_config(), "image_size": image_size}
         new = type(self).from_config({**config, "trainable": True})
         new.build()
         old_grid, new_grid = self.patch_embedding.grid, new.patch_embedding.grid
+        if len(self.weights) != len(new.weights):
+            raise ValueError(
+                "`resized` needs a model that is neither quantized nor has "
+                f"LoRA weights. Received {len(self.weights)} weights, and "
+                f"{len(new.weights)} in the new model."
+            )
         positions = self.patch_embedding.positions
         for old, copy in zip(self.weights, new.weights, strict=True):
             dtype = "float64" if old.dtype == "float64" else "float32"
