@@ -238,6 +238,7 @@ class PatchEmbedding(keras.layers.Layer):
     def build(self, images_shape=None):
         shape = (None, *self.image_size, self.channels)
         self.check_images(images_shape or shape)
+        self.patches.build(shape)
         self.dense.build(self.patches.compute_output_shape(shape))
         if self.num_class_tokens:
             self.class_token = self.add_weight(

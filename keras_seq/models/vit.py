@@ -194,7 +194,7 @@ class ViT(QuantizableModel):
     def build(self, images_shape=None):
         self.patch_embedding.build(images_shape)
         D = self.config["hidden_dim"]
-        for layer in (*self.blocks, self.layer_norm):
+        for layer in (self.patch_dropout, *self.blocks, self.layer_norm):
             layer.build((None, None, D))
         if self.head is not None:
             self.head.build((None, D))
