@@ -453,4 +453,4 @@ def test_a_quantized_model_is_not_resized():
     model = vit()
     model.quantize("int8")
     with pytest.raises(ValueError, match="neither quantized"):
-        model.resized(27)
+        model.resized(model.config["image_size"])
