@@ -71,7 +71,7 @@ def test_the_table_has_every_file_of_layers_and_models():
         "layers/initializers",
         "layers/trainable",
         "models/__init__",
-        "models/quantization",
+        "models/servable_model",
     }
 
 

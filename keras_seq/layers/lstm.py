@@ -97,8 +97,8 @@ class LSTMCell(TracedCell, keras.layers.LSTMCell):
         kernel_initializer: of the W. Default "glorot_uniform".
         recurrent_initializer: of the U. Default "orthogonal".
         bias_initializer: of the bias. Default "zeros".
-        unit_forget_bias: bool, initialize the forget gate's bias to 1, so that
-            the untrained cell remembers. Default True.
+        unit_forget_bias: bool, initialize the forget gate's bias to 1, whatever
+            `bias_initializer` is: the untrained cell remembers. Default True.
         kernel_regularizer: optional, of the W. Default None.
         recurrent_regularizer: optional, of the U. Default None.
         bias_regularizer: optional, of the bias. Default None.
@@ -188,8 +188,8 @@ class LSTM(keras.layers.LSTM, TracedRNN):
         kernel_initializer: of the W. Default "glorot_uniform".
         recurrent_initializer: of the U. Default "orthogonal".
         bias_initializer: of the bias. Default "zeros".
-        unit_forget_bias: bool, initialize the forget gate's bias to 1, so that
-            the untrained cell remembers. Default True.
+        unit_forget_bias: bool, initialize the forget gate's bias to 1, whatever
+            `bias_initializer` is: the untrained cell remembers. Default True.
         kernel_regularizer: optional, of the W. Default None.
         recurrent_regularizer: optional, of the U. Default None.
         bias_regularizer: optional, of the bias. Default None.

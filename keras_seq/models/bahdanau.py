@@ -33,13 +33,13 @@ from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import RECURRENT_LAYERS
-from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.seq2seq_encoder import (
     Bridge,
     check_translation_config,
     make_encoder,
     start_tokens,
 )
+from keras_seq.models.servable_model import ServableModel
 
 
 class BahdanauCell(keras.layers.Layer):
@@ -99,7 +99,7 @@ class BahdanauCell(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BahdanauSeq2Seq(QuantizableModel):
+class BahdanauSeq2Seq(ServableModel):
     """Translate with additive attention, computed before each decoder step.
 
     Args:
@@ -147,6 +147,8 @@ class BahdanauSeq2Seq(QuantizableModel):
         >>> generate(model, source, max_length=4).attention.shape
         (2, 4, 3)
     """
+
+    input_names = ("source", "target")
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ from keras_seq.layers.embedding import (
 )
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 
 def bert_initializer():
@@ -39,7 +39,7 @@ def bert_initializer():
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class BERT(QuantizableModel):
+class BERT(ServableModel):
     """Encode a text: one vector for each token, and one for the whole text.
 
     `BERT(30522, **BERT.sizes["base"])` has the published size of BERT-base,
@@ -55,8 +55,7 @@ class BERT(QuantizableModel):
         intermediate_dim: optional int > 0, inner width of a block. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
         attention_dropout: optional float in [0, 1). Default: `dropout`.
-        activation: str or function, activation of the feed-forward networks.
-            Default "gelu", the exact function; "gelu_tanh" approximates it.
+        activation: str or function, of the blocks. Default "gelu", exact.
         layer_norm_epsilon: float > 0. Default 1e-12.
         pooler: bool, compute `pooled_output` as well. Default True.
         pad_id: optional int, id of padding, on either side. Default 0. None:
@@ -86,6 +85,7 @@ class BERT(QuantizableModel):
         {'sequence_output': (1, 4, 8), 'pooled_output': (1, 8)}
     """
 
+    input_names = ("token_ids", "segment_ids")
     sizes: typing.ClassVar = {
         name: {"hidden_dim": D, "num_heads": H, "num_layers": layers}
         for name, D, H, layers in (

@@ -30,12 +30,12 @@ from keras_seq.models.bert import (
     mean_pooling,
     token_and_segment_ids,
 )
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 IMPOSSIBLE = -1e9  # a float32 logit, out of the range of float16
 
 
-class BERTTask(QuantizableModel):
+class BERTTask(ServableModel):
     """Base class of the models that put a head on a `BERT`.
 
     A subclass creates its head, calls `build_bert` in `build`, and calls
@@ -56,6 +56,8 @@ class BERTTask(QuantizableModel):
         >>> BERTTask(bert).bert is bert
         True
     """
+
+    input_names = ("token_ids", "segment_ids")
 
     def __init__(self, bert, use_pooler=False, **kwargs):
         kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))

@@ -37,11 +37,11 @@ from keras_seq.layers.embedding import (
 from keras_seq.layers.key_value_cache import empty_cache
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class GPT(QuantizableModel):
+class GPT(ServableModel):
     """Predict the next token at every position from the tokens before it.
 
     `GPT(50257, **GPT.sizes["gpt2"], pad_id=None)` has the published size of

@@ -32,7 +32,7 @@ from keras_seq.layers.lstm import LSTM
 from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.simple_rnn import SimpleRNN
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
@@ -88,7 +88,7 @@ def masked_layer(config, **options):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class RecurrentLM(QuantizableModel):
+class RecurrentLM(ServableModel):
     """Predict the next token at every time step of a sequence.
 
     Args:

@@ -29,12 +29,12 @@ from keras_seq.layers.luong_attention import LuongAttention
 from keras_seq.layers.recurrent import step_cells
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.language_model import RECURRENT_LAYERS
-from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.seq2seq_encoder import (
     check_translation_config,
     make_encoder_and_bridge,
     start_tokens,
 )
+from keras_seq.models.servable_model import ServableModel
 
 
 class LuongCell(keras.layers.Layer):
@@ -111,7 +111,7 @@ class LuongCell(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class LuongSeq2Seq(QuantizableModel):
+class LuongSeq2Seq(ServableModel):
     """Translate with attention that is computed after each decoder step.
 
     Args:
@@ -135,8 +135,7 @@ class LuongSeq2Seq(QuantizableModel):
             first. Default False.
         start_id: int, id of the start token. Default 2.
         end_id: int, id of the end token. Default 3.
-        pad_id: optional int, id of padding in source and target, where it
-            stands at the end. Default 0.
+        pad_id: optional int, id of padding, at the end. Default 0.
         **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
     Call arguments:
         inputs: dict of "source", int (B, S), and "target", int (B, T), the
@@ -144,9 +143,8 @@ class LuongSeq2Seq(QuantizableModel):
         training: bool, apply dropout. Default False.
         return_attention_scores: bool, return the weights too. Default False.
     Returns:
-        float (B, T, V), logits of the next token; with
-        `return_attention_scores` also the weights, float (B, T, S), 0 on
-        padding.
+        float (B, T, V), logits of the next token, or that and the weights,
+        float (B, T, S), 0 on padding.
     Raises:
         ValueError: if an argument is outside its range, or `inputs` is not
             a dict with both keys.
@@ -162,6 +160,8 @@ class LuongSeq2Seq(QuantizableModel):
         >>> generate(model, source, max_length=4).attention.shape
         (2, 4, 3)
     """
+
+    input_names = ("source", "target")
 
     def __init__(
         self,

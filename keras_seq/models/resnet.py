@@ -24,7 +24,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 
 class ConvBatchNorm(keras.layers.Layer):
@@ -108,7 +108,7 @@ class ResidualBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class ResNet(QuantizableModel):
+class ResNet(ServableModel):
     """Classify images of any size with residual convolutions.
 
     `ResNet(10, **ResNet.sizes["20"])` has the size published as ResNet-20
@@ -238,6 +238,10 @@ class ResNet(QuantizableModel):
         for block in self.blocks:
             x = block(x, training=training)
         return self.head(ops.mean(x, axis=(1, 2)))
+
+    def input_signature(self):
+        shape = (None, None, None, self.config["channels"])
+        return keras.InputSpec(shape=shape, dtype="float32")
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -25,17 +25,17 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.seq2seq_decoder import Seq2SeqDecoder
 from keras_seq.models.seq2seq_encoder import (
     check_translation_config,
     make_encoder_and_bridge,
     start_tokens,
 )
+from keras_seq.models.servable_model import ServableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Seq2Seq(QuantizableModel):
+class Seq2Seq(ServableModel):
     """Translate a source into a target through one context vector.
 
     Args:
@@ -81,6 +81,8 @@ class Seq2Seq(QuantizableModel):
         >>> generate(model, source, max_length=4).ids.shape
         (2, 4)
     """
+
+    input_names = ("source", "target")
 
     def __init__(
         self,

@@ -31,12 +31,12 @@ from keras_seq.models.language_model import (
     check_recurrent_config,
     masked_layer,
 )
-from keras_seq.models.quantization import QuantizableModel
 from keras_seq.models.scheduled_sampling import decode_with_own_predictions
+from keras_seq.models.servable_model import ServableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Seq2SeqDecoder(QuantizableModel):
+class Seq2SeqDecoder(ServableModel):
     """Predict each next target token, starting from a given state.
 
     Args:

@@ -28,12 +28,12 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.position_encoding import POSITION_ENCODINGS
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 from keras_seq.models.transformer_stacks import DecoderStack, EncoderStack
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class Transformer(QuantizableModel):
+class Transformer(ServableModel):
     """Translate with an encoder-decoder Transformer.
 
     `Transformer(37000, 37000, **Transformer.sizes["base"], shared=True,
@@ -71,8 +71,7 @@ class Transformer(QuantizableModel):
     Call arguments:
         inputs: dict of "source", int (B, S), and "target", int (B, T), from
             the start token on.
-        return_attention_scores: bool, return the attention weights as well.
-            Default False.
+        return_attention_scores: bool, return the weights too. Default False.
         training: bool, apply dropout. Default False.
     Returns:
         logits of the next token, float (B, T, V); or the logits and a dict of
@@ -89,6 +88,8 @@ class Transformer(QuantizableModel):
         >>> generate(model, source, max_length=4).ids.shape
         (1, 4)
     """
+
+    input_names = ("source", "target")
 
     sizes: typing.ClassVar = {
         "base": {"hidden_dim": 512, "num_heads": 8, "num_layers": 6},

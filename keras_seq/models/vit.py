@@ -34,11 +34,11 @@ from keras_seq.layers.patches import PatchDropout, PatchEmbedding
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
-from keras_seq.models.quantization import QuantizableModel
+from keras_seq.models.servable_model import ServableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class ViT(QuantizableModel):
+class ViT(ServableModel):
     """Classify images, read as sequences of patches.
 
     `ViT(1000, **ViT.sizes["B/16"])` has the published size of ViT-B/16 for
@@ -276,6 +276,10 @@ class ViT(QuantizableModel):
                 x = interpolated_positions(x, old_grid, new_grid)
             copy.assign(x)
         return new
+
+    def input_signature(self):
+        size, channels = self.config["image_size"], self.config["channels"]
+        return keras.InputSpec(shape=(None, *size, channels), dtype="float32")
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -1,10 +1,14 @@
-"""QuantizableModel: a `keras.Model` whose quantized layers can be saved.
+"""ServableModel: a `keras.Model` that can be quantized, saved and exported.
 
 `model.quantize("int8")` replaces the float kernels of a model's dense layers by
 int8 kernels and float scales. Keras saves them, but recreates a subclassed
 model with float kernels, so loading fails with "objects could not be loaded". A
-`QuantizableModel` saves which of its layers are quantized, and quantizes the
-same layers before its weights are loaded.
+`ServableModel` saves which of its layers are quantized, and quantizes the same
+layers before its weights are loaded.
+
+`model.export(path)` writes a function of the model's input. Of a subclassed
+model Keras exports float inputs of the length of the first call. A
+`ServableModel` exports int32 ids of any number and any length.
 
     kernel ~ kernel_int8 / kernel_scale           # one scale for each column
 
@@ -15,12 +19,16 @@ Differs from the paper: nothing.
 
 import keras
 
+from keras_seq import checks
 
-class QuantizableModel(keras.Model):
-    """Save a model's quantization with it, and restore it in loading.
+
+class ServableModel(keras.Model):
+    """Save a model's quantization with it, and export ids of any length.
 
     The class is used as `keras.Model` is: subclass it and write `build`,
-    `call` and `get_config`. All layers must exist after `build`.
+    `call` and `get_config`. All layers must exist after `build`. A model whose
+    input is not one tensor of ids sets `input_names`, or overrides
+    `input_signature`.
 
     Args:
         **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
@@ -29,13 +37,37 @@ class QuantizableModel(keras.Model):
         >>> model = RecurrentLM(13, 8)
         >>> model.build((2, 3))
         >>> model.quantize("int8", filters="dense")
-        >>> model.head.quantization_mode
-        'int8'
         >>> again = RecurrentLM.from_config(model.get_config())
         >>> again.build_from_config(model.get_build_config())
         >>> again.head.quantization_mode
         'int8'
+        >>> model.input_signature().shape, model.input_signature().dtype
+        ((None, None), 'int32')
     """
+
+    input_names = ()  # the keys of the input, if it is a dict of ids
+
+    def input_signature(self):
+        """Return the input that `export` declares: int32 ids (B, T).
+
+        Returns:
+            `keras.InputSpec`, or a dict of one for each of `input_names`.
+        """
+        ids = keras.InputSpec(shape=(None, None), dtype="int32")
+        return dict.fromkeys(self.input_names, ids) or ids
+
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        checks.built(self)
+        if input_signature is None:
+            input_signature = [self.input_signature()]
+        super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def get_build_config(self):
         config = super().get_build_config()
