@@ -11,6 +11,8 @@ Shapes: B batch, T length.
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import pathlib
 import subprocess
@@ -71,6 +73,10 @@ def peak_memory(name, kind, sizes):
     """Return the bytes that one call adds at most to the resident memory."""
     read = reader(name, kind, sizes)
     read()  # compiled functions and buffers of libraries stay
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)  # give freed memory back, as far as the C library can
     before = _resident("VmRSS")
     RESET.write_text("5")  # the peak begins anew
     read()
