@@ -111,11 +111,22 @@ def _bool(mask):
     return mask
 
 
+def has_fused_attention():
+    """Return whether the backend has a fast `dot_product_attention`.
+
+    That is PyTorch, and JAX on a GPU. TensorFlow, and JAX on a processor,
+    compute it step by step as `attend` does, but more slowly.
+    """
+    if keras.backend.backend() == "jax":
+        return not keras.distribution.list_devices()[0].startswith("cpu")
+    return keras.backend.backend() == "torch"
+
+
 def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):
     """Average values as `attend` does, by one operation of the backend.
 
-    The weights are not returned; PyTorch, and JAX with flash attention on a
-    GPU, do not store them either.
+    The weights are not returned; with flash attention they are not even
+    stored.
 
     Args:
         query: float (B, T, H, D).

@@ -35,6 +35,7 @@ from keras_seq.layers.attention import (
     causal_mask,
     check_shapes,
     combine_masks,
+    has_fused_attention,
 )
 from keras_seq.layers.trainable import propagate_trainable
 
@@ -180,9 +181,11 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return q, k, self.value_dense(value)
 
     def _can_fuse(self, training):
-        """Return whether no dropout is active and V = K, as JAX requires."""
+        """Return whether to use the backend's operation; JAX's needs V = K."""
         drops = self.dropout and training
-        return self.key_dim == self.value_dim and not drops
+        if self.key_dim != self.value_dim or drops:
+            return False
+        return self._flash_attention or has_fused_attention()
 
     def weighted_context(self, q, k, v, mask=None, training=False):
         """Return context (B, T, H, V) and weights of q, k, v (B, H, ., .)."""
