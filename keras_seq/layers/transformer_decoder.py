@@ -75,10 +75,14 @@ class TransformerDecoder(TransformerBlock):
     """
 
     def build(self, x_shape, encoder_output_shape=None):
-        self.self_attention = self.make_attention(x_shape[-1])
-        self.self_attention_residual = self.make_residual()
-        self.cross_attention = self.make_attention(x_shape[-1])
-        self.cross_attention_residual = self.make_residual()
+        self.self_attention = self.make_attention("self_attention", x_shape[-1])
+        self.self_attention_residual = self.make_residual("attention_residual")
+        self.cross_attention = self.make_attention(
+            "cross_attention", x_shape[-1]
+        )
+        self.cross_attention_residual = self.make_residual(
+            "cross_attention_residual"
+        )
         self.self_attention.build(x_shape)
         self.self_attention_residual.build(x_shape)
         self.cross_attention.build(x_shape, encoder_output_shape or x_shape)

@@ -43,28 +43,24 @@ from keras_seq.layers.trainable import propagate_trainable
 class ResidualConnection(keras.layers.Layer):
     """Residual connection with layer normalization, pre-norm or post-norm.
 
-    Args: see `TransformerEncoder`.
+    Args:
+        config: dict, arguments of a `TransformerEncoder`.
     """
 
-    def __init__(
-        self,
-        dropout=0.0,
-        normalize_first=False,
-        layer_norm_epsilon=1e-5,
-        stochastic_depth=0.0,
-        **kwargs,
-    ):
+    def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
-        self.normalize_first = normalize_first
         policy = self.dtype_policy
+        self.normalize_first = config["normalize_first"]
         self.norm = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=policy
+            epsilon=config["layer_norm_epsilon"], dtype=policy
         )
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
         self.row_dropout = None
-        if stochastic_depth:  # one draw for each row: all of y, or nothing
+        if config["stochastic_depth"]:  # one draw for each row: all or nothing
             self.row_dropout = keras.layers.Dropout(
-                stochastic_depth, noise_shape=(None, 1, 1), dtype=policy
+                config["stochastic_depth"],
+                noise_shape=(None, 1, 1),
+                dtype=policy,
             )
 
     def build(self, x_shape):
@@ -126,7 +122,7 @@ class TransformerBlock(keras.layers.Layer):
             "stochastic_depth": stochastic_depth,
         }
 
-    def make_attention(self, width):
+    def make_attention(self, name, width):
         """Create an attention layer whose heads together have this width."""
         H = self.config["num_heads"]
         checks.heads(width, H)
@@ -134,34 +130,34 @@ class TransformerBlock(keras.layers.Layer):
             H,
             width // H,
             dropout=self.config["attention_dropout"],
+            name=name,
             dtype=self.dtype_policy,
             **self.initializers,
         )
 
-    def make_residual(self):
+    def make_residual(self, name):
         """Create the residual connection of one sublayer."""
         return ResidualConnection(
-            self.config["dropout"],
-            self.config["normalize_first"],
-            self.config["layer_norm_epsilon"],
-            self.config["stochastic_depth"],
-            dtype=self.dtype_policy,
+            self.config, name=name, dtype=self.dtype_policy
         )
 
     def build_feed_forward(self, x_shape):
         """Create the feed-forward network and its residual connection."""
         inner = self.config["intermediate_dim"]
-        self.intermediate_dense = self._dense(inner, self.activation)
-        self.output_dense = self._dense(x_shape[-1])
-        self.feed_forward_residual = self.make_residual()
+        self.intermediate_dense = self._dense(
+            "intermediate_dense", inner, self.activation
+        )
+        self.output_dense = self._dense("output_dense", x_shape[-1])
+        self.feed_forward_residual = self.make_residual("feed_forward_residual")
         self.intermediate_dense.build(x_shape)
         self.output_dense.build((*x_shape[:-1], inner))
         self.feed_forward_residual.build(x_shape)
 
-    def _dense(self, units, activation=None):
+    def _dense(self, name, units, activation=None):
         return keras.layers.Dense(
             units,
             activation,
+            name=name,
             dtype=self.dtype_policy,
             **{k: clone_initializer(x) for k, x in self.initializers.items()},
         )
@@ -224,8 +220,8 @@ class TransformerEncoder(TransformerBlock):
     """
 
     def build(self, x_shape):
-        self.self_attention = self.make_attention(x_shape[-1])
-        self.attention_residual = self.make_residual()
+        self.self_attention = self.make_attention("self_attention", x_shape[-1])
+        self.attention_residual = self.make_residual("attention_residual")
         self.self_attention.build(x_shape)
         self.attention_residual.build(x_shape)
         self.build_feed_forward(x_shape)
@@ -269,10 +265,10 @@ class TransformerEncoder(TransformerBlock):
         Args:
             query: float (B, N, D), the vectors of these positions in `x`.
             x: float (B, T, D).
-            mask: optional bool (B, T), True where a token of x is real.
+            mask: as in a call.
             attention_mask: as in a call, with N in place of the first T.
-            return_attention_scores: bool, as in a call. Default False.
-            training: bool, as in a call. Default False.
+            return_attention_scores: as in a call.
+            training: as in a call.
         Returns:
             float (B, N, D), or that and the weights, float (B, H, N, T).
         """

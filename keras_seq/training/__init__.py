@@ -12,6 +12,7 @@ from keras_seq.training.datasets import (
     without_autotune,
     without_padding,
 )
+from keras_seq.training.distribution import layout_map
 from keras_seq.training.losses import TokenCrossEntropy, TwoViewCrossEntropy
 from keras_seq.training.metrics import (
     NatsPerToken,
@@ -37,6 +38,7 @@ __all__ = [
     "TokenCrossEntropy",
     "TwoViewCrossEntropy",
     "WarmupCosineDecay",
+    "layout_map",
     "next_token_windows",
     "reset_weights",
     "teacher_forcing",
