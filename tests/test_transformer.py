@@ -655,9 +655,10 @@ def test_attention_dropout_of_gpt_can_be_zero():
 
 @pytest.mark.parametrize("normalize_first", [False, True])
 def test_stochastic_depth_skips_a_sublayer_for_whole_rows(normalize_first):
-    residual = ResidualConnection(
-        normalize_first=normalize_first, stochastic_depth=0.25
+    block = TransformerEncoder(
+        8, 1, normalize_first=normalize_first, stochastic_depth=0.25
     )
+    residual = ResidualConnection(block.config)
     residual.build((None, 3, 7))
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(2, 997, 3, 7)).astype("float32")
