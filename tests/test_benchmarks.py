@@ -325,7 +325,7 @@ def test_a_vit_of_other_outputs_is_not_timed(monkeypatch):
     pytest.importorskip("keras_hub")
     order = vit.in_keras_hub_order
     monkeypatch.setattr(
-        vit, "in_keras_hub_order", lambda w: [w[0] + w[3][0], *order(w)[1:]]
+        vit, "in_keras_hub_order", lambda w: [w[0] + w[1][0], *order(w)[1:]]
     )
     with pytest.raises(ValueError, match="`keras_hub` must give our outputs"):
         vit.rivals(tiny_vit(), "float32", ("keras_hub",))

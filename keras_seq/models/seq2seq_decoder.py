@@ -167,7 +167,7 @@ class Seq2SeqDecoder(ServableModel):
     def _scheduled_sampling(self, ids, initial_state):
         epsilon = self.scheduled_sampling.epsilon(self.iterations)
         self.iterations.assign_add(1)
-        ids = self.token_embedding.whole(ids)
+        ids = self.token_embedding.as_int(ids)
         draw = keras.random.uniform(
             ops.shape(ids), dtype="float32", seed=self.seed_generator
         )
