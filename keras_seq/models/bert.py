@@ -48,14 +48,14 @@ class BERT(ServableModel):
     Args:
         vocabulary_size: int > 0, number of tokens V.
         hidden_dim: int > 0, width D of the token vectors.
-        num_heads: int > 0, number of attention heads H. Default 4.
+        num_heads: int > 0, number of heads H, a divisor of D. Default 4.
         num_layers: int > 0, number of blocks. Default 4.
         max_sequence_length: int > 0, the longest input. Default 512.
         num_segments: int > 0, number of segment embeddings. Default 2.
         intermediate_dim: optional int > 0, inner width of a block. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
         attention_dropout: optional float in [0, 1). Default: `dropout`.
-        activation: str or function, of the blocks. Default "gelu", exact.
+        activation: str or function, of each block. Default "gelu".
         layer_norm_epsilon: float > 0. Default 1e-12.
         pooler: bool, compute `pooled_output` as well. Default True.
         pad_id: optional int, id of padding, on either side. Default 0. None:

@@ -8,8 +8,9 @@ and width are halved, the number of filters doubles.
 
     f(x) = norm(conv_2(relu(norm(conv_1(x)))))  # 3 x 3; batch norm
     x    <- relu(x + f(x))                  # a block
-    x    <- relu([x'; 0] + f(x))            # strides 2; x': every second row
-    logits = mean(x) W + b                  # over the pixels    and column
+    x    <- relu([x'; 0] + f(x))            # strides 2: x' is x at every
+                                            # second row and column
+    logits = mean(x) W + b                  # over the pixels
 
 Shapes: B batch, H height, W width, C channels, F filters.
 Paper: He et al. (2016), arXiv:1512.03385, eq. (1), section 4.2, tables 1 and 6;
