@@ -85,8 +85,8 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
         >>> ops.convert_to_numpy(weights).tolist()
         [[0.5, 0.5, 0.0, 0.0]]
     """
-    wide = keras.backend.result_type(scores.dtype, "float32")
-    weights = ops.cast(scores, wide)
+    dtype = keras.backend.standardize_dtype(scores.dtype)
+    weights = ops.cast(scores, dtype if dtype == "float64" else "float32")
     weights = weights if scale == 1 else weights * scale
     if mask is not None:
         mask = _bool(mask)
