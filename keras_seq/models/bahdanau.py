@@ -39,7 +39,7 @@ from keras_seq.models.seq2seq_encoder import (
     make_encoder,
     start_tokens,
 )
-from keras_seq.models.servable_model import ServableModel
+from keras_seq.models.servable_model import SOURCE_AND_TARGET, ServableModel
 
 
 class BahdanauCell(keras.layers.Layer):
@@ -148,7 +148,7 @@ class BahdanauSeq2Seq(ServableModel):
         (2, 4, 3)
     """
 
-    input_names = ("source", "target")
+    input_shapes = SOURCE_AND_TARGET
 
     def __init__(
         self,

@@ -85,7 +85,7 @@ class BERT(ServableModel):
         {'sequence_output': (1, 4, 8), 'pooled_output': (1, 8)}
     """
 
-    input_names = ("token_ids", "segment_ids")
+    input_shapes = dict.fromkeys(("token_ids", "segment_ids"), "(B, T)")
     sizes: typing.ClassVar = {
         name: {"hidden_dim": D, "num_heads": H, "num_layers": layers}
         for name, D, H, layers in (

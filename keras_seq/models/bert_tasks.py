@@ -57,7 +57,7 @@ class BERTTask(ServableModel):
         True
     """
 
-    input_names = ("token_ids", "segment_ids")
+    input_shapes = BERT.input_shapes
 
     def __init__(self, bert, use_pooler=False, **kwargs):
         kwargs.setdefault("dtype", getattr(bert, "dtype_policy", None))

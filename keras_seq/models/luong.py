@@ -34,7 +34,7 @@ from keras_seq.models.seq2seq_encoder import (
     make_encoder_and_bridge,
     start_tokens,
 )
-from keras_seq.models.servable_model import ServableModel
+from keras_seq.models.servable_model import SOURCE_AND_TARGET, ServableModel
 
 
 class LuongCell(keras.layers.Layer):
@@ -161,7 +161,7 @@ class LuongSeq2Seq(ServableModel):
         (2, 4, 3)
     """
 
-    input_names = ("source", "target")
+    input_shapes = SOURCE_AND_TARGET
 
     def __init__(
         self,

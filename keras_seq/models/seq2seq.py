@@ -31,7 +31,7 @@ from keras_seq.models.seq2seq_encoder import (
     make_encoder_and_bridge,
     start_tokens,
 )
-from keras_seq.models.servable_model import ServableModel
+from keras_seq.models.servable_model import SOURCE_AND_TARGET, ServableModel
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -82,7 +82,7 @@ class Seq2Seq(ServableModel):
         (2, 4)
     """
 
-    input_names = ("source", "target")
+    input_shapes = SOURCE_AND_TARGET
 
     def __init__(
         self,

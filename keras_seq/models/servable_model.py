@@ -17,9 +17,13 @@ Paper: none.
 Differs from the paper: nothing.
 """
 
+import typing
+
 import keras
 
 from keras_seq import checks
+
+SOURCE_AND_TARGET = {"source": "(B, S)", "target": "(B, T)"}
 
 
 class ServableModel(keras.Model):
@@ -27,8 +31,9 @@ class ServableModel(keras.Model):
 
     The class is used as `keras.Model` is: subclass it and write `build`,
     `call` and `get_config`. All layers must exist after `build`. A model whose
-    input is not one tensor of ids sets `input_names`, or overrides
-    `input_signature`.
+    input is a dict of ids names their shapes in `input_shapes`, such as
+    `{"source": "(B, S)", "target": "(B, T)"}`; one whose input are no ids
+    overrides `input_signature`.
 
     Args:
         **kwargs: `name`, `dtype` and `trainable` of `keras.Model`.
@@ -45,16 +50,16 @@ class ServableModel(keras.Model):
         ((None, None), 'int32')
     """
 
-    input_names = ()  # the keys of the input, if it is a dict of ids
+    input_shapes: typing.ClassVar = {}  # of each key, if the input is a dict
 
     def input_signature(self):
         """Return the input that `export` declares: int32 ids (B, T).
 
         Returns:
-            `keras.InputSpec`, or a dict of one for each of `input_names`.
+            `keras.InputSpec`, or a dict of one for each key of `input_shapes`.
         """
         ids = keras.InputSpec(shape=(None, None), dtype="int32")
-        return dict.fromkeys(self.input_names, ids) or ids
+        return dict.fromkeys(self.input_shapes, ids) or ids
 
     def export(
         self,
@@ -67,7 +72,20 @@ class ServableModel(keras.Model):
         checks.built(self)
         if input_signature is None:
             input_signature = [self.input_signature()]
+            if keras.backend.backend() == "jax":
+                kwargs.setdefault("jax2tf_kwargs", self._jax2tf_kwargs())
         super().export(filepath, format, verbose, input_signature, **kwargs)
+
+    def _jax2tf_kwargs(self):
+        """Return what Keras passes to `jax2tf.convert`, which writes for JAX.
+
+        Gradients are left out: a served function needs none, and JAX has no
+        gradient of a strided pooling of images of unknown size.
+        """
+        settings = {"with_gradient": False}
+        if self.input_shapes:  # Keras would give each input a T of its own
+            settings["polymorphic_shapes"] = [dict(self.input_shapes)]
+        return settings
 
     def get_build_config(self):
         config = super().get_build_config()

@@ -28,7 +28,7 @@ from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
 from keras_seq.layers.position_encoding import POSITION_ENCODINGS
 from keras_seq.layers.trainable import propagate_trainable
-from keras_seq.models.servable_model import ServableModel
+from keras_seq.models.servable_model import SOURCE_AND_TARGET, ServableModel
 from keras_seq.models.transformer_stacks import DecoderStack, EncoderStack
 
 
@@ -89,7 +89,7 @@ class Transformer(ServableModel):
         (1, 4)
     """
 
-    input_names = ("source", "target")
+    input_shapes = SOURCE_AND_TARGET
 
     sizes: typing.ClassVar = {
         "base": {"hidden_dim": 512, "num_heads": 8, "num_layers": 6},
