@@ -1,11 +1,12 @@
-"""Memory and time of reading one long text: ours and KerasHub's.
+"""Memory and time of reading one long text: ours, Keras's and KerasHub's.
 
     KERAS_BACKEND=torch python -m benchmarks.memory
 
-A GPT and a BERT with random weights read a text of 1,024 tokens (a forward pass
-without attention weights). Memory is the highest resident memory of the pass
-above that before it, in a process of its own (Linux). The times are measured in
-turns, in one process.
+A GPT and a BERT with random weights read a text of 1,024 tokens, and a layer of
+multi-head attention one of 4,096 (a forward pass without attention weights; the
+layer's is compiled on TensorFlow and JAX). Memory is the highest resident
+memory of the pass above that before it, in a process of its own (Linux). The
+times are measured in turns, in one process.
 
 Shapes: B batch, T length.
 """
@@ -21,20 +22,26 @@ import sys
 import keras
 import numpy as np
 
-from benchmarks import berts, gpts, report
+from benchmarks import berts, contenders, gpts, report
 from keras_seq.evaluation import median_ratio, time_interleaved
+from keras_seq.layers import MultiHeadAttention
 
 SIZES = {"vocab": 8000, "units": 768, "heads": 12, "layers": 12, "length": 1024}
 QUICK_SIZES = {"vocab": 13, "units": 8, "heads": 2, "layers": 1, "length": 32}
-KINDS, PEERS = ("GPT", "BERT"), ("keras_hub",)
+ATTENTION = {"units": 512, "heads": 8, "length": 4096}
+QUICK_ATTENTION = {"units": 8, "heads": 2, "length": 32}
+KINDS = {"GPT": "keras_hub", "BERT": "keras_hub", "attention": "keras"}
+PEERS = ("keras_hub", "keras")
 STATUS, RESET = (
     pathlib.Path(f"/proc/self/{n}") for n in ("status", "clear_refs")
 )
 
 
 def reader(name, kind, sizes):
-    """Make a function that reads one text: ours or KerasHub's."""
+    """Make a function that reads one text, by our model or a peer's."""
     keras.utils.set_random_seed(0)
+    if kind == "attention":
+        return attention(name, sizes)
     T = sizes["length"]
     ids = np.random.default_rng(0).integers(1, sizes["vocab"], (1, T), "int32")
     if name == "keras_seq":
@@ -57,6 +64,32 @@ def reader(name, kind, sizes):
         )
 
     return read
+
+
+def attention(name, sizes):
+    """Make a function that applies self-attention to one text."""
+    kinds = {
+        "keras_seq": MultiHeadAttention,
+        "keras": keras.layers.MultiHeadAttention,
+    }
+    H, T, D = sizes["heads"], sizes["length"], sizes["units"]
+    layer = kinds[name](H, D // H)
+    x = np.random.default_rng(0).normal(size=(1, T, D)).astype("float32")
+    layer.build(x.shape, x.shape)
+    forward = contenders.of_keras(Self(layer), x).forward
+    return lambda: keras.ops.convert_to_numpy(forward())
+
+
+class Self(keras.layers.Layer):
+    """Call an attention layer with one input: self-attention."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+        self.built = True
+
+    def call(self, x, training=False):
+        return self.layer(x, x, training=training)
 
 
 def without_gradients(model, inputs):
@@ -111,14 +144,13 @@ def measure(kind, sizes, peers, rounds):
 
     Returns:
         dict: `kind, bytes{name: int or None}, seconds{name: summary},
-        ratio{name: float}`, our seconds over those of each, and
-        `memory_ratio{name: float or None}`.
+        ratio{name: float}`, our seconds over those of the peer.
     """
+    peers = [peer for peer in peers if peer == KINDS[kind]]
     names = ("keras_seq", *peers)
     memory = {name: memory_in_a_process(name, kind, sizes) for name in names}
     calls = {name: reader(name, kind, sizes) for name in names}
     seconds = time_interleaved(calls, rounds, warmup=1)
-    ours = memory["keras_seq"]
     return {
         "kind": kind,
         "bytes": memory,
@@ -126,9 +158,6 @@ def measure(kind, sizes, peers, rounds):
         "ratio": {
             peer: median_ratio(seconds["keras_seq"], seconds[peer])
             for peer in peers
-        },
-        "memory_ratio": {
-            peer: ours and ours / max(memory[peer], 1) for peer in peers
         },
     }
 
@@ -155,7 +184,11 @@ def main():
         return
     args = report.arguments(__doc__, 7, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
-    results = [measure(kind, sizes, args.peers, args.rounds) for kind in KINDS]
+    layer = QUICK_ATTENTION if args.quick else ATTENTION
+    sizes = {k: layer if k == "attention" else sizes for k in KINDS}
+    results = [
+        measure(kind, sizes[kind], args.peers, args.rounds) for kind in KINDS
+    ]
     report.publish("memory", args, results, row, sizes=sizes)
 
 

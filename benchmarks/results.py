@@ -14,9 +14,9 @@ import pathlib
 import shutil
 
 from benchmarks import report
+from benchmarks.tables import RESULTS, speeds, table
 
 ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / "results"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 # Rows of the README from a kept file: metric -> name in the table.
@@ -144,66 +144,6 @@ def learned():
     return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
 
 
-def speeds():
-    """Return the results of the benchmarks: Markdown tables for docs/."""
-    peers = "Keras | KerasHub | PyTorch | `transformers`"
-    lines = [
-        *table(
-            "| training step | time / Keras | time / PyTorch |",
-            speed_rows("recurrent-tensorflow"),
-        ),
-        *table(
-            f"| training step of 4 layers | {peers} | share of matmul |",
-            block_rows("transformer-tensorflow"),
-        ),
-        *table(
-            "| decoding | greedy | beam 4 / greedy | whole prefix / greedy |",
-            decoding_rows("decoding-tensorflow"),
-        ),
-        *table(
-            "| GPT, tokens per second | cached | without cache | KerasHub | "
-            "`transformers` |",
-            generation_rows("generation-tensorflow"),
-        ),
-        *table(
-            "| pretraining step of BERT-mini | ours | KerasHub | "
-            "`transformers` |",
-            pretraining_rows("bert-tensorflow"),
-        ),
-        *table(
-            "| BERT-mini on real texts | padding, one length | bucketed | "
-            "time per text, bucketed | one length / bucketed |",
-            padding_rows("bert-tensorflow"),
-        ),
-        *table(
-            "| one text of 1,024 tokens, 12 layers, PyTorch | memory | memory "
-            "of KerasHub | time / KerasHub |",
-            memory_rows("memory-torch"),
-        ),
-        *table(
-            "| layers on PyTorch, training step | time / Keras | time / "
-            "PyTorch |",
-            speed_rows("recurrent-torch"),
-        ),
-        *table(
-            "| ViT | ours | KerasHub | `transformers` | share of matmul |",
-            image_rows("vit-tensorflow"),
-        ),
-        *table(
-            "| ViT, JAX on one NVIDIA H100 | ours | KerasHub | "
-            "`transformers` | share of matmul |",
-            image_rows("vit-jax-h100"),
-        ),
-    ]
-    return "\n".join(lines[1:]) + "\n"
-
-
-def table(header, rows):
-    """Return the lines of a table, or no lines if there are no results."""
-    columns, rows = header.count("|") - 1, list(rows)
-    return ["", header, "|---" * columns + "|", *rows] if rows else []
-
-
 PAGES = {"README.md": learned, "docs/speed.md": speeds}
 
 
@@ -219,37 +159,6 @@ def tutorial_rows(stem, names):
         yield f"| `{kept['tutorial']}` | {name} | {plain} | {value:.3g} |"
 
 
-def kept_rows(stem):
-    """Return the results of a kept benchmark, or [] if there is no file."""
-    path = RESULTS / f"{stem}.json"
-    return (
-        json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
-    )
-
-
-def speed_rows(stem):
-    """Yield a line per layer and shape of a kept benchmark of layers."""
-    for row in kept_rows(stem):
-        if row["mode"] == "training step":
-            ratios = [f"{row['ratio'][k]:.2f}" for k in ("keras", "torch")]
-            B, T, D, U = row["shape"]
-            what = f"{row['layer']}, batch {B}, {T} steps, {D} -> {U} wide"
-            yield f"| {what} | {ratios[0]} | {ratios[1]} |"
-
-
-def block_rows(stem):
-    """Yield a line per kind and precision: the training steps of blocks."""
-    for row in kept_rows(stem):
-        if row["mode"] != "training step":
-            continue
-        peers = ("keras", "keras_hub", "torch", "transformers")
-        ratios = [row["ratio"].get(peer) for peer in peers]
-        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
-        what = f"{row['kind']}, {row['dtype']}"
-        share = row["share"]["keras_seq"]
-        yield f"| {what} | {' | '.join(cells)} | {share:.0%} |"
-
-
 def ladder_rows():
     """Yield a line per kept model of the comparison on Multi30k."""
     for rung, (name, to_beat) in LADDER.items():
@@ -261,70 +170,6 @@ def ladder_rows():
                 f"| {name} | {to_beat:.2f} | {found[f'bleu_{rung}']:.2f} | "
                 f"{found[f'params_{rung}']:,} | {minutes:.0f} |"
             )
-
-
-def decoding_rows(stem):
-    """Yield a line per model and batch of the kept benchmark of decoding."""
-    for row in kept_rows(stem):
-        what = f"{row['model']}, batch {row['batch']}, {row['length']} tokens"
-        speed = row["tokens_per_second"]["greedy"]
-        ratios = row["beam_over_greedy"], row["prefix_over_greedy"]
-        cells = " | ".join(f"{value:.1f}" for value in ratios)
-        yield f"| {what} | {speed:,.0f} tokens/s | {cells} |"
-
-
-def generation_rows(stem):
-    """Yield a line per batch and length of the benchmark of generation."""
-    for row in kept_rows(stem):
-        what = f"batch {row['batch']}, {row['length']} tokens"
-        speeds = row["tokens_per_second"]
-        names = ("keras_seq", "uncached", "keras_hub", "transformers")
-        cells = [f"{speeds[n]:,.0f}" if n in speeds else "" for n in names]
-        yield f"| {what} | {' | '.join(cells)} |"
-
-
-def pretraining_rows(stem):
-    """Yield a line per objective and precision."""
-    for row in kept_rows(stem):
-        if "objective" in row:
-            yield _timed(f"{row['objective']}, {row['dtype']}", row)
-
-
-def image_rows(stem):
-    """Yield a line per ViT, mode and precision."""
-    for row in kept_rows(stem):
-        line = _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
-        share = row.get("share")
-        yield f"{line} {'' if share is None else f'{share:.0%}'} |"
-
-
-def memory_rows(stem):
-    """Yield a line per model of the kept benchmark of memory."""
-    for row in kept_rows(stem):
-        sizes = [row["bytes"][name] for name in ("keras_seq", "keras_hub")]
-        cells = " | ".join(f"{size / 2**20:.0f} MiB" for size in sizes)
-        ratio = row["ratio"]["keras_hub"]
-        yield f"| {row['kind']} | {cells} | {ratio:.2f} |"
-
-
-def _timed(what, row):
-    """Return a line with our milliseconds and the ratios to two peers."""
-    ms = 1000 * row["seconds"]["keras_seq"]["median"]
-    ratios = [row["ratio"].get(peer) for peer in ("keras_hub", "transformers")]
-    cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
-    return f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
-
-
-def padding_rows(stem):
-    """Yield a line per collection of texts: padding and its cost."""
-    for row in kept_rows(stem):
-        if "padding" in row:
-            share = [row["padding"][w] for w in ("one length", "by length")]
-            cells = " | ".join(f"{value:.0%}" for value in share)
-            ms = 1000 * row["seconds_per_text"]["by length"]
-            times = f"{row['times_by_length']:.1f} times"
-            what = f"{row['rows']:,} of `{row['texts']}`"
-            yield f"| {what} | {cells} | {ms:.1f} ms | {times} |"
 
 
 def fresh(page):

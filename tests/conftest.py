@@ -69,6 +69,12 @@ def _is_known(flags):
     return asked.returncode == 0
 
 
+def pytest_collection_finish():
+    """Keep the garbage collector from visiting what was imported."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items):
     """Skip on other backends what is marked for TensorFlow."""
     if keras.backend.backend() == "tensorflow":

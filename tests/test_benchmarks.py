@@ -20,6 +20,7 @@ from benchmarks import (
     recurrent,
     report,
     results,
+    tables,
     transformer,
     vit,
 )
@@ -289,11 +290,11 @@ def test_results_of_bert_become_lines_of_the_page(monkeypatch):
             "times_by_length": 3.0,
         },
     ]
-    monkeypatch.setattr(results, "kept_rows", lambda stem: kept)
-    assert list(results.pretraining_rows("")) == [
+    monkeypatch.setattr(tables, "kept_rows", lambda stem: kept)
+    assert list(tables.pretraining_rows("")) == [
         "| MLM, float32 | 200 ms | 0.67 |  |"
     ]
-    assert list(results.padding_rows("")) == [
+    assert list(tables.padding_rows("")) == [
         "| 5,000 of `nsmc` | 84% | 12% | 3.0 ms | 3.0 times |"
     ]
 
@@ -350,8 +351,8 @@ def test_results_of_vit_become_lines_of_the_page(monkeypatch):
         "ratio": {"keras_hub": 0.67},
     }
     rows = [took, {**took, "share": 0.8}]
-    monkeypatch.setattr(results, "kept_rows", lambda stem: rows)
-    assert list(results.image_rows("")) == [
+    monkeypatch.setattr(tables, "kept_rows", lambda stem: rows)
+    assert list(tables.image_rows("")) == [
         "| CIFAR, training step, float32 | 200 ms | 0.67 |  |  |",
         "| CIFAR, training step, float32 | 200 ms | 0.67 |  | 80% |",
     ]
@@ -380,5 +381,7 @@ def test_the_peak_of_memory_is_that_of_the_call(monkeypatch):
 
 @pytest.mark.parametrize("kind", memory.KINDS)
 def test_our_models_read_a_text(kind):
-    found = memory.reader("keras_seq", kind, memory.QUICK_SIZES)()
+    sizes = memory.QUICK_SIZES
+    sizes = memory.QUICK_ATTENTION if kind == "attention" else sizes
+    found = memory.reader("keras_seq", kind, sizes)()
     assert all(np.isfinite(x).all() for x in keras.tree.flatten(found))

@@ -76,7 +76,8 @@ print(json.dumps(found))
 def runs(tmp_path_factory):
     """Train on one device and on four, in each of the two ways."""
     folder, found = tmp_path_factory.mktemp("devices"), {}
-    flags = "--xla_force_host_platform_device_count=4"
+    flags = os.environ.get("XLA_FLAGS", "")  # conftest's: compile fast
+    flags += " --xla_force_host_platform_device_count=4"
     for kind in ("one", "data", "model"):
         path = folder / f"{kind}.keras"
         done = subprocess.run(

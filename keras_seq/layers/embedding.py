@@ -26,6 +26,14 @@ from keras import ops
 
 from keras_seq import checks
 
+# Arguments of Keras's layer that `TokenEmbedding` does not offer.
+FIXED = {
+    "tie_weights": True,
+    "mask_zero": False,  # `pad_id` stands for it
+    "reverse_dtype": None,
+    "logit_soft_cap": None,
+}
+
 
 def padding_mask(ids, pad_id=0):
     """Mark the real tokens of a batch.
@@ -117,8 +125,11 @@ class TokenLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_seq")
-class TokenEmbedding(TokenLayer):
+class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
     """Look up the vector of each id in a learned table; give tied logits.
+
+    `keras.layers.ReversibleEmbedding` with tied weights, so it can be quantized
+    and adapted by LoRA (`quantize`, `enable_lora`).
 
     Args:
         vocabulary_size: int > 0, number of rows V of the table.
@@ -158,66 +169,55 @@ class TokenEmbedding(TokenLayer):
         scale=False,
         pad_id=0,
         embeddings_initializer="uniform",
-        embeddings_regularizer=None,
-        embeddings_constraint=None,
         **kwargs,
     ):
-        super().__init__(vocabulary_size, pad_id, **kwargs)
-        self.embedding_dim = checks.positive_int(embedding_dim=embedding_dim)
         checks.given(embeddings_initializer=embeddings_initializer)
-        self.scale = checks.boolean(scale=scale)
-        self.initializer = keras.initializers.get(embeddings_initializer)
-        self.regularizer = keras.regularizers.get(embeddings_regularizer)
-        self.constraint = keras.constraints.get(embeddings_constraint)
-
-    def build(self, input_shape=None):
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.vocabulary_size, self.embedding_dim),
-            initializer=self.initializer,
-            regularizer=self.regularizer,
-            constraint=self.constraint,
-            autocast=False,  # which would copy the table at every lookup
+        super().__init__(
+            vocabulary_size,
+            pad_id,
+            input_dim=checks.positive_int(vocabulary_size=vocabulary_size),
+            output_dim=checks.positive_int(embedding_dim=embedding_dim),
+            embeddings_initializer=embeddings_initializer,
+            **FIXED,
+            **kwargs,
         )
+        self.embedding_dim = self.output_dim
+        self.scale = checks.boolean(scale=scale)
+        self.factor = self.output_dim**0.5 if scale else 1.0
 
     def call(self, ids):
         ids = self.as_int(ids)
-        factor = self.embedding_dim**0.5 if self.scale else 1.0
         if keras.backend.backend() != "tensorflow":
             x = ops.take(self.embeddings, ids, axis=0)
             x = ops.cast(x, self.compute_dtype)
-            return x * factor if self.scale else x
+            return x * self.factor if self.scale else x
         # TensorFlow's gradient of a lookup is a list of rows in which an id
         # that occurs n times has n rows. Adam squares the rows before it adds
         # them, and steps sqrt(n) times too far. The lookup in a product has a
         # dense gradient, so that all backends agree.
         table = ops.cast(self.embeddings, self.compute_dtype)
-        return ops.take(ops.multiply(table, factor), ids, axis=0)
+        return ops.take(ops.multiply(table, self.factor), ids, axis=0)
+
+    def quantized_call(self, ids):
+        return super().quantized_call(self.as_int(ids)) * self.factor
 
     def logits(self, h):
         """Compute tied logits h @ E^T: float (..., D) -> (..., V)."""
         h = ops.cast(h, self.compute_dtype)
+        if self.quantization_mode is not None:
+            return super().quantized_call(h, reverse=True)
         table = ops.cast(self.embeddings, self.compute_dtype)
         return ops.matmul(h, ops.transpose(table))
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, self.embedding_dim)
+    def quantize(self, mode=None, type_check=True, config=None):
+        super().quantize(mode, type_check=False, config=config)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "embedding_dim": self.embedding_dim,
-            "scale": self.scale,
-            "embeddings_initializer": keras.initializers.serialize(
-                self.initializer
-            ),
-            "embeddings_regularizer": keras.regularizers.serialize(
-                self.regularizer
-            ),
-            "embeddings_constraint": keras.constraints.serialize(
-                self.constraint
-            ),
-        }
+        config = super().get_config()
+        for name in ("input_dim", "output_dim", *FIXED):
+            del config[name]
+        sizes = {"embedding_dim": self.embedding_dim, "scale": self.scale}
+        return {**config, **sizes}
 
 
 @keras.saving.register_keras_serializable("keras_seq")

@@ -36,6 +36,7 @@ from keras_seq import checks
 from keras_seq.layers.activations import activation_of
 from keras_seq.layers.initializers import clone_initializer, get_initializers
 from keras_seq.layers.key_value_cache import attend_with_cache
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.trainable import propagate_trainable
 
@@ -51,7 +52,7 @@ class ResidualConnection(keras.layers.Layer):
         super().__init__(**kwargs)
         policy = self.dtype_policy
         self.normalize_first = config["normalize_first"]
-        self.norm = keras.layers.LayerNormalization(
+        self.norm = LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=policy
         )
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)

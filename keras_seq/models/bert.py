@@ -28,6 +28,7 @@ from keras_seq.layers.embedding import (
     padding_mask,
     position_ids,
 )
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
 from keras_seq.models.servable_model import ServableModel
@@ -144,9 +145,8 @@ class BERT(ServableModel):
         self.position_embedding = PositionEmbedding(
             self.max_sequence_length, bert_initializer(), dtype=dtype
         )
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=config["layer_norm_epsilon"], dtype=dtype
-        )
+        epsilon = config["layer_norm_epsilon"]
+        self.layer_norm = LayerNormalization(epsilon=epsilon, dtype=dtype)
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=dtype)
         self.blocks = [self._block() for _ in range(config["num_layers"])]
         self.pooler = None

@@ -22,6 +22,7 @@ from keras_seq import checks
 from keras_seq.layers.activations import activation_of
 from keras_seq.layers.embedding import TokenEmbedding
 from keras_seq.layers.initializers import clone_initializer, get_initializers
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import bert_initializer, gather_positions
 from keras_seq.models.bert_tasks import BERTTask, shared_config
@@ -102,7 +103,7 @@ class MaskedLMHead(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.intermediate_dense.build((None, None, D))
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = LayerNormalization(
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy
         )
         self.layer_norm.build((None, None, D))

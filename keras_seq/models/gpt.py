@@ -35,6 +35,7 @@ from keras_seq.layers.embedding import (
     position_ids,
 )
 from keras_seq.layers.key_value_cache import empty_cache
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
 from keras_seq.models.servable_model import ServableModel
@@ -162,7 +163,7 @@ class GPT(ServableModel):
             )
             for _ in range(config["num_layers"])
         ]
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
 

@@ -1,4 +1,4 @@
-"""ServableModel: a `keras.Model` that can be quantized, saved and exported.
+"""ServableModel: quantization, LoRA and export of a `keras.Model`.
 
 `model.quantize("int8")` replaces the float kernels of a model's dense layers by
 int8 kernels and float scales. Keras saves them, but recreates a subclassed
@@ -12,11 +12,19 @@ model Keras exports float inputs of the length of the first call. A
 
     kernel ~ kernel_int8 / kernel_scale           # one scale for each column
 
+`model.enable_lora(rank)` freezes the weights and adds to some kernels a product
+of two narrow matrices, which alone are trained: low-rank adaptation. The change
+that fine-tuning makes to a kernel is well approximated by such a product. It
+starts at zero, and is added to the kernel when the model is saved.
+
+    kernel + A B,  A (D, rank), B (rank, K)       # A random, B = 0 at first
+
 Shapes: those of the model.
-Paper: none.
-Differs from the paper: nothing.
+Paper: LoRA: Hu et al. (2022), arXiv:2106.09685, eq. (3).
+Differs from the paper: each head has an A of its own, as in Keras.
 """
 
+import re
 import typing
 
 import keras
@@ -27,12 +35,12 @@ SOURCE_AND_TARGET = {"source": "(B, S)", "target": "(B, T)"}
 
 
 class ServableModel(keras.Model):
-    """Save a model's quantization with it, and export ids of any length.
+    """Quantize, adapt by LoRA, save and export a model.
 
     The class is used as `keras.Model` is: subclass it and write `build`,
     `call` and `get_config`. All layers must exist after `build`. A model whose
-    input is a dict of ids names their shapes in `input_shapes`, such as
-    `{"source": "(B, S)", "target": "(B, T)"}`; one whose input are no ids
+    input is a dict of ids names their shapes in `input_shapes`, as in
+    `{"source": "(B, S)", "target": "(B, T)"}`; one whose input is not ids
     overrides `input_signature`.
 
     Args:
@@ -86,6 +94,55 @@ class ServableModel(keras.Model):
         if self.input_shapes:  # Keras would give each input a T of its own
             settings["polymorphic_shapes"] = [dict(self.input_shapes)]
         return settings
+
+    def enable_lora(self, rank, target_layer_names=("query", "value")):
+        """Freeze the model, and train a low-rank change of some kernels.
+
+        A head outside the model stays trainable: `classifier.bert.enable_lora(
+        8)` trains the head of the classifier too. Compile the model afterwards.
+
+        Args:
+            rank: int > 0, the width of A and of the height of B.
+            target_layer_names: list of str, the names of the layers to adapt:
+                "query", "key", "value" and "attention_output" of attention,
+                "intermediate_dense" and "output_dense" of a feed-forward
+                network, "token_embedding". Default: query and value.
+        Raises:
+            ValueError: if `rank` is not an int > 0, the model is not built or
+                is adapted already, or no layer has one of the names.
+        Example:
+            >>> model = keras_seq.models.GPT(13, 8, num_heads=2, num_layers=1)
+            >>> model.build((None, None))
+            >>> model.enable_lora(rank=2)
+            >>> [w.path.split("/")[-2:] for w in model.trainable_variables][:2]
+            [['query', 'lora_kernel_a'], ['query', 'lora_kernel_b']]
+        """
+        checks.positive_int(rank=rank)
+        checks.built(self)
+        layers = self._layers_to_adapt(target_layer_names)
+        for variable in self.trainable_variables:
+            variable.trainable = False
+        for layer in layers:
+            layer.enable_lora(rank)
+
+    def _layers_to_adapt(self, names):
+        """Return the layers of these names, without a number at the end."""
+        layers = [
+            layer
+            for layer in self._flatten_layers(include_self=False)
+            if re.sub(r"_\d+$", "", layer.name) in names
+        ]
+        if not layers:
+            raise ValueError(
+                "`target_layer_names` must be names of layers of the model. "
+                f"Received target_layer_names={names}."
+            )
+        if any(layer.lora_enabled for layer in layers):
+            raise ValueError(
+                "`enable_lora` must be called once. Received a model whose "
+                "layers are adapted already."
+            )
+        return layers
 
     def get_build_config(self):
         config = super().get_build_config()

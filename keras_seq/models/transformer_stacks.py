@@ -20,6 +20,7 @@ from keras import ops
 
 from keras_seq.layers.embedding import PositionEmbedding, padding_mask
 from keras_seq.layers.key_value_cache import empty_cache, project_key_value
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.position_encoding import SinePositionEncoding
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_decoder import TransformerDecoder
@@ -57,9 +58,7 @@ class _Stack(keras.layers.Layer):
         ]
         self.layer_norm = None
         if config["normalize_first"]:
-            self.layer_norm = keras.layers.LayerNormalization(
-                epsilon=1e-5, dtype=dtype
-            )
+            self.layer_norm = LayerNormalization(epsilon=1e-5, dtype=dtype)
 
     def build(self, *shapes):
         if not self.embedding.built:

@@ -30,6 +30,7 @@ import keras
 from keras import ops
 
 from keras_seq import checks
+from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding
 from keras_seq.layers.position_encoding import interpolated_positions
 from keras_seq.layers.trainable import propagate_trainable
@@ -166,7 +167,7 @@ class ViT(ServableModel):
             config["patch_dropout"], int(self.use_class_token), dtype=dtype
         )
         self.blocks = [self._block(n) for n in range(config["num_layers"])]
-        self.layer_norm = keras.layers.LayerNormalization(
+        self.layer_norm = LayerNormalization(
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
         self.head = None

@@ -1,0 +1,175 @@
+"""Tables of the kept benchmarks, for docs/speed.md: Markdown.
+
+`benchmarks.results` writes them into the page.
+"""
+
+import json
+import pathlib
+
+RESULTS = pathlib.Path(__file__).parent.parent / "results"
+
+
+def speeds():
+    """Return the results of the benchmarks: Markdown tables for docs/."""
+    peers = "Keras | KerasHub | PyTorch | `transformers`"
+    lines = [
+        *table(
+            "| training step | time / Keras | time / PyTorch |",
+            speed_rows("recurrent-tensorflow"),
+        ),
+        *table(
+            f"| training step of 4 layers | {peers} | share of matmul |",
+            block_rows("transformer-tensorflow"),
+        ),
+        *table(
+            "| decoding | greedy | beam 4 / greedy | whole prefix / greedy |",
+            decoding_rows("decoding-tensorflow"),
+        ),
+        *table(
+            "| GPT, tokens per second | cached | without cache | KerasHub | "
+            "`transformers` |",
+            generation_rows("generation-tensorflow"),
+        ),
+        *table(
+            "| pretraining step of BERT-mini | ours | KerasHub | "
+            "`transformers` |",
+            pretraining_rows("bert-tensorflow"),
+        ),
+        *table(
+            "| BERT-mini on real texts | padding, one length | bucketed | "
+            "time per text, bucketed | one length / bucketed |",
+            padding_rows("bert-tensorflow"),
+        ),
+        *table(
+            "| one text | backend | memory | memory of Keras or KerasHub | "
+            "time / theirs |",
+            [
+                row
+                for backend in ("TensorFlow", "JAX", "PyTorch")
+                for row in memory_rows(backend)
+            ],
+        ),
+        *table(
+            "| layers on PyTorch, training step | time / Keras | time / "
+            "PyTorch |",
+            speed_rows("recurrent-torch"),
+        ),
+        *table(
+            "| ViT | ours | KerasHub | `transformers` | share of matmul |",
+            image_rows("vit-tensorflow"),
+        ),
+        *table(
+            "| ViT, JAX on one NVIDIA H100 | ours | KerasHub | "
+            "`transformers` | share of matmul |",
+            image_rows("vit-jax-h100"),
+        ),
+    ]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def table(header, rows):
+    """Return the lines of a table, or no lines if there are no results."""
+    columns, rows = header.count("|") - 1, list(rows)
+    return ["", header, "|---" * columns + "|", *rows] if rows else []
+
+
+def kept_rows(stem):
+    """Return the results of a kept benchmark, or [] if there is no file."""
+    path = RESULTS / f"{stem}.json"
+    return (
+        json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
+    )
+
+
+def speed_rows(stem):
+    """Yield a line per layer and shape of a kept benchmark of layers."""
+    for row in kept_rows(stem):
+        if row["mode"] == "training step":
+            ratios = [f"{row['ratio'][k]:.2f}" for k in ("keras", "torch")]
+            B, T, D, U = row["shape"]
+            what = f"{row['layer']}, batch {B}, {T} steps, {D} -> {U} wide"
+            yield f"| {what} | {ratios[0]} | {ratios[1]} |"
+
+
+def block_rows(stem):
+    """Yield a line per kind and precision: the training steps of blocks."""
+    for row in kept_rows(stem):
+        if row["mode"] != "training step":
+            continue
+        peers = ("keras", "keras_hub", "torch", "transformers")
+        ratios = [row["ratio"].get(peer) for peer in peers]
+        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        what = f"{row['kind']}, {row['dtype']}"
+        share = row["share"]["keras_seq"]
+        yield f"| {what} | {' | '.join(cells)} | {share:.0%} |"
+
+
+def decoding_rows(stem):
+    """Yield a line per model and batch of the kept benchmark of decoding."""
+    for row in kept_rows(stem):
+        what = f"{row['model']}, batch {row['batch']}, {row['length']} tokens"
+        speed = row["tokens_per_second"]["greedy"]
+        ratios = row["beam_over_greedy"], row["prefix_over_greedy"]
+        cells = " | ".join(f"{value:.1f}" for value in ratios)
+        yield f"| {what} | {speed:,.0f} tokens/s | {cells} |"
+
+
+def generation_rows(stem):
+    """Yield a line per batch and length of the benchmark of generation."""
+    for row in kept_rows(stem):
+        what = f"batch {row['batch']}, {row['length']} tokens"
+        speeds = row["tokens_per_second"]
+        names = ("keras_seq", "uncached", "keras_hub", "transformers")
+        cells = [f"{speeds[n]:,.0f}" if n in speeds else "" for n in names]
+        yield f"| {what} | {' | '.join(cells)} |"
+
+
+def pretraining_rows(stem):
+    """Yield a line per objective and precision."""
+    for row in kept_rows(stem):
+        if "objective" in row:
+            yield _timed(f"{row['objective']}, {row['dtype']}", row)
+
+
+def image_rows(stem):
+    """Yield a line per ViT, mode and precision."""
+    for row in kept_rows(stem):
+        line = _timed(f"{row['model']}, {row['mode']}, {row['dtype']}", row)
+        share = row.get("share")
+        yield f"{line} {'' if share is None else f'{share:.0%}'} |"
+
+
+TEXTS = {
+    "GPT": "GPT, 12 layers, 1,024 tokens",
+    "BERT": "BERT, 12 layers, 1,024 tokens",
+    "attention": "multi-head attention, 4,096 tokens",
+}
+
+
+def memory_rows(backend):
+    """Yield a line per model of the kept benchmark of memory."""
+    files = {"TensorFlow": "tensorflow", "JAX": "jax", "PyTorch": "torch"}
+    for row in kept_rows(f"memory-{files[backend]}"):
+        cells = [f"{size / 2**20:,.0f} MiB" for size in row["bytes"].values()]
+        cells += [f"{ratio:.2f}" for ratio in row["ratio"].values()]
+        yield f"| {TEXTS[row['kind']]} | {backend} | {' | '.join(cells)} |"
+
+
+def _timed(what, row):
+    """Return a line with our milliseconds and the ratios to two peers."""
+    ms = 1000 * row["seconds"]["keras_seq"]["median"]
+    ratios = [row["ratio"].get(peer) for peer in ("keras_hub", "transformers")]
+    cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+    return f"| {what} | {ms:.0f} ms | {' | '.join(cells)} |"
+
+
+def padding_rows(stem):
+    """Yield a line per collection of texts: padding and its cost."""
+    for row in kept_rows(stem):
+        if "padding" in row:
+            share = [row["padding"][w] for w in ("one length", "by length")]
+            cells = " | ".join(f"{value:.0%}" for value in share)
+            ms = 1000 * row["seconds_per_text"]["by length"]
+            times = f"{row['times_by_length']:.1f} times"
+            what = f"{row['rows']:,} of `{row['texts']}`"
+            yield f"| {what} | {cells} | {ms:.1f} ms | {times} |"
