@@ -116,7 +116,11 @@ models = {
     "recurrent": Seq2Seq(*sizes, **shared),
     "attention": BahdanauSeq2Seq(*sizes, **shared),
     "transformer": Transformer(
-        *sizes, num_heads=4, num_layers=2, dropout=dropout, normalize_first=True
+        *sizes,
+        num_heads=4,
+        num_layers=1 if run.quick else 2,
+        dropout=dropout,
+        normalize_first=True,
     ),
 }
 curves = {}

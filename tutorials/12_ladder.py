@@ -141,7 +141,7 @@ MODELS = {
         *sizes,
         narrow,
         num_heads=4,
-        num_layers=3,
+        num_layers=1 if run.quick else 3,
         intermediate_dim=2 * narrow,
         dropout=0.15,
         attention_dropout=0.0,
