@@ -82,7 +82,7 @@ def accelerator():
 PACKAGES = {"keras_hub": "keras-hub"}  # names for pip
 
 
-def arguments(doc, rounds, peers=None, dtypes=None):
+def arguments(doc, rounds, peers=None, dtypes=None, options=None):
     """Read a benchmark's command line: rounds, quick, out, peers and dtypes.
 
     Args:
@@ -92,6 +92,7 @@ def arguments(doc, rounds, peers=None, dtypes=None):
             them it takes no --peers.
         dtypes: optional names of the precisions it measures; without them it
             takes no --dtypes. (A processor without bfloat16 takes very long.)
+        options: optional dict of the name of one more option to its default.
     """
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds)
@@ -110,6 +111,8 @@ def arguments(doc, rounds, peers=None, dtypes=None):
             default=list(dtypes),
             help=f"of {','.join(dtypes)}; default: all",
         )
+    for name, default in (options or {}).items():
+        parser.add_argument(f"--{name}", default=default)
     args = parser.parse_args()
     if peers and args.peers is None:
         args.peers = installed(peers)

@@ -20,6 +20,7 @@ from benchmarks import (
     recurrent,
     report,
     results,
+    scaling,
     tables,
     transformer,
     vit,
@@ -385,3 +386,13 @@ def test_our_models_read_a_text(kind):
     sizes = memory.QUICK_ATTENTION if kind == "attention" else sizes
     found = memory.reader("keras_seq", kind, sizes)()
     assert all(np.isfinite(x).all() for x in keras.tree.flatten(found))
+
+
+def test_the_cost_of_each_size_is_measured_and_drawn():
+    for axis, values in scaling.QUICK.items():
+        result = scaling.measure(axis, values, rounds=1)
+        assert set(result["seconds"]) == set(scaling.LAYERS)
+        (axes,) = scaling.draw(result).axes
+        assert [text.get_text() for text in axes.get_xticklabels()] == [
+            str(value) for value in values
+        ]
