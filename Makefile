@@ -12,7 +12,7 @@ PYTHON ?= python3
 T ?= 05_attention
 BACKENDS ?= tensorflow jax torch
 WORKERS ?= 2
-BENCHMARKS ?= recurrent decoding transformer generation bert vit memory
+BENCHMARKS ?= recurrent decoding transformer generation bert vit memory scaling
 ARGS ?=
 
 # Exactly this release: a bare `torch` takes the newest, which on Linux brings

@@ -5,6 +5,7 @@
 
 import json
 import pathlib
+import statistics
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
 
@@ -63,8 +64,30 @@ def speeds():
             "`transformers` | share of matmul |",
             image_rows("vit-jax-h100"),
         ),
+        *table(
+            "| fine-tuned BERT | weights trained | accuracy, mean of the seeds "
+            "| standard deviation |",
+            lora_rows("small_models-tensorflow"),
+        ),
+        *table(
+            "| quantized | size / float32 | quality | time / float32 |",
+            quantization_rows("small_models-tensorflow"),
+        ),
+        *pictures(),
     ]
     return "\n".join(lines[1:]) + "\n"
+
+
+def pictures():
+    """Return the lines that show the kept pictures of `scaling`."""
+    lines = []
+    for backend in ("tensorflow", "jax"):
+        for axis in ("length", "batch", "width", "devices"):
+            name = f"scaling-{backend}-{axis}.png"
+            if (RESULTS / name).exists():
+                text = f"Milliseconds of a training step by {axis}, {backend}"
+                lines += ["", f"![{text}](../results/{name})"]
+    return lines
 
 
 def table(header, rows):
@@ -153,6 +176,30 @@ def memory_rows(backend):
         cells = [f"{size / 2**20:,.0f} MiB" for size in row["bytes"].values()]
         cells += [f"{ratio:.2f}" for ratio in row["ratio"].values()]
         yield f"| {TEXTS[row['kind']]} | {backend} | {' | '.join(cells)} |"
+
+
+def lora_rows(stem):
+    """Yield a line per way of fine-tuning."""
+    for row in kept_rows(stem):
+        if "trained_weights" in row:
+            share = row["trained_weights"] / row["weights"]
+            found = row["quality"]
+            yield (
+                f"| {row['way']} | {share:.1%} | {statistics.mean(found):.3f} "
+                f"| {statistics.pstdev(found):.3f} |"
+            )
+
+
+def quantization_rows(stem):
+    """Yield a line per model and precision of the weights."""
+    kinds = {"BERT": "accuracy {:.3f}", "GPT": "{:.4f} nats per character"}
+    for row in kept_rows(stem):
+        if "size_ratio" in row:
+            quality = kinds[row["model"]].format(row["quality"][0])
+            yield (
+                f"| {row['model']}, {row['way']} | {row['size_ratio']:.2f} | "
+                f"{quality} | {row['ratio']['float32']:.2f} |"
+            )
 
 
 def _timed(what, row):

@@ -98,7 +98,7 @@ def built(name, source, target):
     """Make a small model of random weights, whose answers differ."""
     made = getattr(keras_seq.models, name)
     ids = np.ones((2, 3), "int32")
-    small = {"num_heads": 2, "num_layers": 2}
+    small = {"num_heads": 2, "num_layers": 1}
     options = {
         "GPT": {"hidden_dim": 14, **small, "max_sequence_length": 2500},
         "Transformer": {"hidden_dim": 14, **small},
