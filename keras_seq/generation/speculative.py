@@ -220,7 +220,7 @@ def verify(model, search, x, end_id=None):
         last_ids=ops.take(y, a, axis=1),
         finished=ops.take(ended, a + 1, axis=1),
         generated_ids=ops.slice_update(search.generated_ids, column, y),
-        lengths=search.lengths + ops.sum(ops.cast(growing, "int32"), axis=1),
+        lengths=search.lengths + ops.cast(ops.sum(growing, axis=1), "int32"),
         scores=search.scores + ops.cast(ops.sum(gain, axis=1), "float32"),
         model_state=model.trim_cache(state, x.shape[1] - 1 - a),
     )
