@@ -32,6 +32,11 @@ def speeds():
             generation_rows("generation-tensorflow"),
         ),
         *table(
+            "| speculative decoding of a GPT | greedy, tokens per second "
+            "| speculative | speedup | accepted |",
+            speculative_rows("speculative-tensorflow"),
+        ),
+        *table(
             "| pretraining step of BERT-mini | ours | KerasHub | "
             "`transformers` |",
             pretraining_rows("bert-tensorflow"),
@@ -144,6 +149,16 @@ def generation_rows(stem):
         speeds = row["tokens_per_second"]
         names = ("keras_seq", "uncached", "keras_hub", "transformers")
         cells = [f"{speeds[n]:,.0f}" if n in speeds else "" for n in names]
+        yield f"| {what} | {' | '.join(cells)} |"
+
+
+def speculative_rows(stem):
+    """Yield a line per number of draft tokens."""
+    for row in kept_rows(stem):
+        speeds = row["tokens_per_second"]
+        cells = [f"{speeds[n]:,.0f}" for n in ("greedy", "speculative")]
+        cells += [f"{row['speedup']:.2f}", f"{row['accepted']:.0%}"]
+        what = f"{row['num_draft_tokens']} draft tokens"
         yield f"| {what} | {' | '.join(cells)} |"
 
 

@@ -570,6 +570,7 @@ PLAIN = {
     "best_span",
     "causal_mask",
     "generate",
+    "generate_speculatively",
     "padding_mask",
     "sinusoidal_positions",
     "sinusoidal_positions_2d",

@@ -21,6 +21,7 @@ from benchmarks import (
     report,
     results,
     scaling,
+    speculative,
     tables,
     transformer,
     vit,
@@ -210,6 +211,17 @@ def test_generation_is_compared_with_and_without_the_cache():
     assert result["same_tokens"] == 1.0
     assert set(result["ratio"]) == {"uncached"}
     assert set(result["tokens_per_second"]) == {"keras_seq", "uncached"}
+
+
+def test_speculative_decoding_is_compared_with_greedy():
+    sizes = speculative.QUICK_SIZES
+    *models, prompts, held_out = speculative.trained_models(sizes)
+    result = speculative.measure(*models, prompts, sizes["length"], 2, 1)
+    assert result["same_tokens"] == 1.0
+    assert 0 <= result["accepted"] <= 1
+    assert set(result["tokens_per_second"]) == {"greedy", "speculative"}
+    assert 0 < held_out["loss"] < 10 and 0 <= held_out["agreement"] <= 1
+    assert len(speculative.row(result)) == 5
 
 
 def test_bert_is_compared_with_each_peer(eager):

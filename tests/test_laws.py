@@ -300,6 +300,7 @@ def test_generation_in_double_precision(request, kind, sampler):
 DOUBLE = """
 import numpy as np
 from keras_seq.generation import BeamSearch, Sampling, WithoutCache, generate
+from keras_seq.generation import generate_speculatively
 from keras_seq.models import GPT, BahdanauSeq2Seq, RecurrentLM
 
 ids = np.array([[5, 4, 3], [3, 4, 0]])
@@ -309,6 +310,8 @@ gpt(ids), lm(ids)
 for model in (gpt, WithoutCache(gpt), lm):
     for sampler in (Sampling(seed=0), BeamSearch(num_beams=2)):
         assert generate(model, ids, sampler, max_length=3).ids.shape == (2, 3)
+found = generate_speculatively(gpt, gpt, ids, max_length=3, num_draft_tokens=1)
+assert found.ids.shape == (2, 3)
 model = BahdanauSeq2Seq(13, 13, 7)
 model({"source": ids, "target": ids})
 assert generate(model, ids, max_length=3).attention.shape == (2, 3, 3)

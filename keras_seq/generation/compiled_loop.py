@@ -27,44 +27,49 @@ KEPT = 8  # compiled loops of a model: samplers times lengths
 
 
 class GenerationModel(keras.Model):
-    """Wrap the decoding loop of one model, so that Keras compiles it.
+    """Wrap the decoding loop of one or several models: Keras compiles it.
 
     Args:
-        model: a built `AutoregressiveModel`; only a weak reference is kept.
-        settings: the arguments of `decode` after `noise`.
+        loop: function of the models, the inputs and the settings, such as
+            `decode`. It returns a tuple of tensors and None.
+        models: list of built models; only weak references are kept.
+        settings: the other arguments of `loop`.
     Call arguments:
-        data: dict of "inputs", the prompts or sources; "noise", float32
-            (B, L); and "weights", the values of `model.variables`.
+        data: dict of "inputs", a list of tensors, such as the prompts and the
+            noise; and "weights", the values of the variables of all models.
     Returns:
-        List of ids, scores and, if the model has attention, attention.
+        List of the tensors that `loop` returned, such as ids and scores.
     """
 
-    def __init__(self, model, *settings):
+    def __init__(self, loop, models, settings):
         # No autocast: the weights must keep the precision that they have.
         super().__init__(name="generation", dtype="float32", autocast=False)
-        self.supports_jit = supports_jit(model)
-        self.model_reference = weakref.ref(model)
-        self.settings = settings
+        self.supports_jit = all(supports_jit(model) for model in models)
+        self.model_references = [weakref.ref(model) for model in models]
+        self.loop, self.settings = loop, settings
         self.lock = threading.Lock()
         self.built = True
 
     def call(self, data):
-        model = self.model_reference()
-        weights = zip(model.variables, data["weights"])
+        models = [reference() for reference in self.model_references]
+        weights = zip(_variables(models), data["weights"])
         with keras.StatelessScope(state_mapping=weights):
-            found = decode(model, data["inputs"], data["noise"], *self.settings)
+            found = self.loop(*models, *data["inputs"], *self.settings)
         return [x for x in found if x is not None]
 
-    def run(self, inputs, noise):
-        """Generate: NumPy inputs and noise -> NumPy ids, scores, attention."""
-        variables = self.model_reference().variables
+    def run(self, *inputs):
+        """Generate: NumPy inputs -> NumPy arrays, those that `loop` returns."""
+        models = [reference() for reference in self.model_references]
         data = {
-            "inputs": inputs,
-            "noise": noise,
-            "weights": [variable.value for variable in variables],
+            "inputs": list(inputs),
+            "weights": [variable.value for variable in _variables(models)],
         }
         with self.lock:  # Keras keeps the state of a prediction on the model
             return self.predict_on_batch(data)
+
+
+def _variables(models):
+    return [variable for model in models for variable in model.variables]
 
 
 class CompiledLoops:
@@ -74,33 +79,40 @@ class CompiledLoops:
         self.loops = {}
         self.lock = threading.Lock()
 
-    def get(self, model, settings):
+    def get(self, loop, models, settings):
         """Return the `GenerationModel` of these settings."""
+        # The first model is that of this object.
+        key = (loop, settings, *map(weakref.ref, models[1:]))
         with self.lock:
-            loop = self.loops.pop(settings, None)
-            loop = loop or GenerationModel(model, *settings)
-            self.loops[settings] = loop  # the latest stands last
+            found = self.loops.pop(key, None)
+            found = found or GenerationModel(loop, models, settings)
+            self.loops[key] = found  # the latest stands last
             if len(self.loops) > KEPT:
                 del self.loops[next(iter(self.loops))]
-            return loop
+            return found
 
 
 LOOPS = weakref.WeakKeyDictionary()  # of each model
 LOOPS_LOCK = threading.Lock()
 
 
-def compiled_loop(model, *settings):
+def compiled_loop(model, *settings, loop=decode, draft_model=None):
     """Return the compiled loop of a model, making it at the first call.
 
     Args:
         model: a built `AutoregressiveModel`.
-        settings: the arguments of `decode` after `noise`; hashable.
+        settings: the last arguments of `loop`; hashable.
+        loop: function to compile, of the models, the inputs and the settings.
+            Default `decode`.
+        draft_model: optional model, the second argument of `loop`. Default
+            None: it has only one.
     Returns:
         `GenerationModel`.
     """
+    models = [model] if draft_model is None else [model, draft_model]
     with LOOPS_LOCK:
         loops = LOOPS.setdefault(model, CompiledLoops())
-    return loops.get(model, settings)
+    return loops.get(loop, models, settings)
 
 
 def supports_jit(layer):

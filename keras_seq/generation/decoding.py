@@ -63,7 +63,7 @@ def generate(model, inputs, sampler=GREEDY, *, max_length, end_id=None):
     """
     max_length = checks.positive_int(max_length=max_length)
     check_generation(model, sampler, end_id)
-    inputs = _arrays(model, inputs, max_length)
+    inputs = input_arrays(model, inputs, max_length)
     return _generate(model, inputs, sampler, max_length, end_id)
 
 
@@ -83,7 +83,7 @@ def _generate(model, inputs, sampler, max_length, end_id):
     return Generated(ids, scores, attention[0][..., :source_length])
 
 
-def _arrays(model, inputs, max_length):
+def input_arrays(model, inputs, max_length):
     """Convert the inputs to NumPy, and validate them."""
     if isinstance(inputs, (list, tuple)):
         widths = {np.shape(row) for row in inputs}

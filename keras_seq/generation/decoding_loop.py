@@ -67,8 +67,7 @@ def decode(
     Returns:
         `Generated`, of tensors.
     """
-    end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
-    fill_id = next(i for i in (model.pad_id, end_id, 0) if i is not None)
+    end_id, fill_id = end_and_fill_id(model, end_id)
     noise = ops.repeat(noise, sampler.num_beams, axis=0)
 
     def unfinished(search):
@@ -105,17 +104,42 @@ def _start(model, inputs, sampler, max_length, fill_id):
 
 def _log_probabilities(model, logits, sampler, search, end_id):
     """Exclude padding and what the sampler excludes: float32 (R, V)."""
+    check_end_id(end_id, logits.shape[-1], model.pad_id)
     logits = ops.cast(logits, "float32")
-    size = logits.shape[-1]
-    if end_id is not None and (end_id >= size or end_id == model.pad_id):
-        raise ValueError(
-            "`end_id` must be a token other than padding. Received "
-            f"end_id={end_id}, {size} tokens, pad_id={model.pad_id}."
-        )
     logits = sampler.constrain(
         logits, search.generated_ids, search.step, end_id
     )
-    if model.pad_id is not None:
-        is_padding = ops.arange(size) == model.pad_id
-        logits = ops.where(is_padding, PADDING_LOGIT, logits)
-    return ops.log_softmax(logits, axis=-1)
+    return ops.log_softmax(exclude_padding(logits, model.pad_id), axis=-1)
+
+
+def end_and_fill_id(model, end_id):
+    """Return the end token and the id that follows it.
+
+    Args:
+        model: an `AutoregressiveModel`.
+        end_id: optional int; None: the model's own, if it has one.
+    Returns:
+        int or None, the end token; and int, what a finished row is filled
+        with.
+    """
+    end_id = getattr(model, "end_id", None) if end_id is None else int(end_id)
+    fill_id = next(i for i in (model.pad_id, end_id, 0) if i is not None)
+    return end_id, fill_id
+
+
+def check_end_id(end_id, size, pad_id):
+    """Raise a ValueError if an end token is padding, or not below `size`."""
+    if end_id is not None and (end_id >= size or end_id == pad_id):
+        raise ValueError(
+            "`end_id` must be a token other than padding. Received "
+            f"end_id={end_id}, {size} tokens, pad_id={pad_id}."
+        )
+
+
+def exclude_padding(logits, pad_id):
+    """Make padding impossible: float (..., V) -> float32 (..., V)."""
+    logits = ops.cast(logits, "float32")
+    if pad_id is None:
+        return logits
+    is_padding = ops.arange(logits.shape[-1]) == pad_id
+    return ops.where(is_padding, PADDING_LOGIT, logits)

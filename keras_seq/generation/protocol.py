@@ -3,7 +3,7 @@
 A generative model predicts one token at a time. Reading the prompt is done
 once; after that each step needs only the newest token and a state: the hidden
 state of a recurrent network, or the key-value cache of a Transformer. Any
-object with the two methods below works with `generate`, with every sampler,
+object with `start` and `step` works with `generate`, with every sampler,
 and with `keras_seq.export`.
 
     ids_0, state_0      = start(inputs, max_length)
@@ -25,7 +25,8 @@ class AutoregressiveModel(typing.Protocol):
 
     `end_id`, `max_prompt_length` and `config` are optional. A `config` is a
     dict; its "vocabulary_size" (or "source_vocabulary_size", for an
-    encoder-decoder) lets `generate` validate the input ids.
+    encoder-decoder) lets `generate` validate the input ids. The methods
+    `call_with_cache` and `trim_cache` are only for `generate_speculatively`.
 
     Attributes:
         pad_id: int or None, the id of padding. Padding is never generated.
@@ -82,4 +83,25 @@ class AutoregressiveModel(typing.Protocol):
             max_length: int > 0, how many tokens will be generated after it.
         Returns:
             int, or None if the length is not limited.
+        """
+
+    def call_with_cache(self, token_ids, state):
+        """Predict the next token after each of several tokens.
+
+        Args:
+            token_ids: int (B, T), the newest T tokens of each row.
+            state: as in `step`.
+        Returns:
+            Logits, float (B, T, V), and the new state: T calls of `step` give
+            the same.
+        """
+
+    def trim_cache(self, state, num_tokens):
+        """Remove the newest tokens from a state.
+
+        Args:
+            state: what `step` or `call_with_cache` returned.
+            num_tokens: int or scalar int tensor, how many tokens to remove.
+        Returns:
+            The state before these tokens.
         """

@@ -220,7 +220,7 @@ class GPT(ServableModel):
             max_length = self.max_sequence_length - T + 1
         N = T + max_length
         visible = ops.pad(
-            before, ((0, 0), (0, max_length)), constant_values=False
+            before, ((0, 0), (0, max_length)), constant_values=True
         )
         mask = ops.logical_and(
             visible[:, None, None], causal_mask(T, N)
@@ -233,7 +233,7 @@ class GPT(ServableModel):
             caches.append(cache)
         state = {
             "caches": caches,
-            "visible": visible,  # the slots of the caches that are attended to
+            "visible": visible,  # slots, as far as they are filled
             "position": ops.sum(ops.cast(before, "int32"), axis=1),
             "slot": ops.full((B,), T, dtype="int32"),
         }
@@ -251,31 +251,51 @@ class GPT(ServableModel):
         return self.max_sequence_length - max_length + 1
 
     def step(self, ids, state):
-        """Predict the next token.
+        """Predict the next token: int (B,) -> logits (B, V), new state."""
+        logits, state = self.call_with_cache(ids[:, None], state)
+        return logits[:, 0], state
+
+    def call_with_cache(self, token_ids, state):
+        """Predict the next token after each of the tokens that follow.
 
         Args:
-            ids: int (B,), the newest token of each row.
-            state: what `start` or the previous `step` returned.
+            token_ids: int (B, T), the newest tokens of each row, no padding.
+            state: what `start` or the previous call returned.
         Returns:
-            Logits, float (B, V), and the new state.
+            Logits, float (B, T, V), and the new state.
         """
-        slot = state["slot"][0]  # the same in all rows
+        T, slot = token_ids.shape[1], state["slot"][0]  # the same in all rows
+        t = ops.arange(T, dtype="int32")
         N = ops.shape(state["visible"])[1]
-        newest = ops.arange(N, dtype="int32") == slot
-        visible = ops.logical_or(state["visible"], newest)
-        x = self.token_embedding(ids[:, None])
-        x = x + self.position_embedding(x, state["position"][:, None])
+        past = ops.arange(N, dtype="int32") <= slot + t[:, None]
+        mask = ops.logical_and(
+            state["visible"][:, None, None], past
+        )  # (B, 1, T, N)
+        x = self.token_embedding(token_ids)
+        x = x + self.position_embedding(x, state["position"][:, None] + t)
         caches = []
         for block, cache in zip(self.blocks, state["caches"]):
-            x, cache = block.step(x, cache, slot, visible[:, None, None])
+            x, cache = block.step(x, cache, slot, mask)
             caches.append(cache)
-        logits = self.token_embedding.logits(self.layer_norm(x))[:, 0]
+        logits = self.token_embedding.logits(self.layer_norm(x))
         return logits, {
+            **state,
             "caches": caches,
-            "visible": visible,
-            "position": state["position"] + 1,
-            "slot": state["slot"] + 1,
+            "position": state["position"] + T,
+            "slot": state["slot"] + T,
         }
+
+    def trim_cache(self, state, num_tokens):
+        """Remove the newest tokens from a state; its old slots are hidden.
+
+        Args:
+            state: what `start`, `step` or `call_with_cache` returned.
+            num_tokens: int or scalar int tensor, how many tokens to remove.
+        Returns:
+            The state without them.
+        """
+        counts = {k: state[k] - num_tokens for k in ("position", "slot")}
+        return {**state, **counts}
 
     def get_config(self):
         return {**super().get_config(), **self.config}
