@@ -34,7 +34,7 @@ from keras_seq.layers.embedding import (
     TokenEmbedding,
     position_ids,
 )
-from keras_seq.layers.key_value_cache import empty_cache
+from keras_seq.layers.key_value_cache import empty_cache, extend_caches
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
 from keras_seq.models.servable_model import ServableModel
@@ -275,6 +275,8 @@ class GPT(ServableModel):
             "position": state["position"] + 1,
             "slot": state["slot"] + 1,
         }
+
+    extend_state = staticmethod(extend_caches)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
