@@ -16,6 +16,7 @@ from keras_seq.generation import (
     Sampling,
     WithoutCache,
     compiled_loop,
+    decoding_loop,
     generate,
 )
 from keras_seq.generation.prompts import bucket_length
@@ -31,9 +32,13 @@ PROMPTS = np.abs(ids()) + (ids() == 0)
 
 def built(kind):
     keras.utils.set_random_seed(2)
-    cls, sizes, options = MODELS[kind]
-    model = cls(*sizes, **options)
-    model(PROMPTS)
+    if kind == "transformer":
+        model = Transformer(VOCAB, VOCAB, 14, num_heads=2, num_layers=1)
+        model({"source": PROMPTS, "target": PROMPTS})
+    else:
+        cls, sizes, options = MODELS[kind]
+        model = cls(*sizes, **options)
+        model(PROMPTS)
     model.set_weights([3 * w for w in model.get_weights()])
     return model
 
@@ -147,6 +152,18 @@ def test_generation_leaves_no_trace_in_a_saved_model(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert np.array_equal(generate(loaded, PROMPTS, max_length=5).ids, expected)
+
+
+@pytest.mark.parametrize("sampler", [Greedy(), BeamSearch(3)])
+@pytest.mark.parametrize("kind", ["gpt", "transformer"])
+def test_caches_that_grow_change_nothing(kind, sampler, monkeypatch):
+    model = built(kind)
+    expected = generate(model, PROMPTS, sampler, max_length=9)
+    monkeypatch.setattr(decoding_loop, "FIRST_LENGTH", 2)
+    assert decoding_loop.cache_ends(model, 9) == [2, 4, 8, 9]
+    found = generate(built(kind), PROMPTS, sampler, max_length=9)
+    assert np.array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
 
 
 def test_bucket_lengths_are_few_and_close():

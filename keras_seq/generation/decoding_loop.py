@@ -22,6 +22,8 @@ from keras import ops
 from keras_seq.generation.samplers import PADDING_LOGIT
 from keras_seq.generation.search_state import initial_search_state
 
+FIRST_LENGTH = 64  # steps, for which the caches have room at first
+
 
 class Generated(typing.NamedTuple):
     """Hold the result of `generate`.
@@ -84,19 +86,50 @@ def decode(
         search = search.reorder(parents)
         return (search.append(ids, scores, end_id),)
 
-    search = _start(model, inputs, sampler, max_length, fill_id)
-    (search,) = ops.while_loop(
-        unfinished, one_step, (search,), maximum_iterations=max_length
-    )
+    ends = cache_ends(model, max_length)
+    search = _start(model, inputs, sampler, max_length, ends[0], fill_id)
+    for start, end in zip([0, *ends], ends):
+        if start > 0:
+            state = model.extend_state(search.model_state, end - start)
+            search = search._replace(model_state=state)
+        (search,) = ops.while_loop(
+            unfinished, one_step, (search,), maximum_iterations=end - start
+        )
     ids, scores, attention = sampler.results(search, fill_id, top_k)
     return Generated(ids, scores, attention if search.has_attention else None)
 
 
-def _start(model, inputs, sampler, max_length, fill_id):
+def cache_ends(model, max_length):
+    """Return the steps before which the key-value caches are full.
+
+    A step attends to all slots of a cache, the empty ones too. So a cache is
+    not allocated for the longest answer at once: it has room for
+    `FIRST_LENGTH` tokens, then for twice as many, and so on.
+
+    Args:
+        model: an `AutoregressiveModel`; one without `extend_state` has no
+            cache that grows.
+        max_length: int > 0, the largest number of steps.
+    Returns:
+        list of int; the last is `max_length`.
+    Example:
+        >>> from keras_seq.generation.decoding_loop import cache_ends
+        >>> model = keras_seq.models.GPT(13, 8, num_layers=1)
+        >>> cache_ends(model, 300)
+        [64, 128, 256, 300]
+    """
+    ends, end = [], FIRST_LENGTH
+    while hasattr(model, "extend_state") and end < max_length:
+        ends.append(end)
+        end *= 2
+    return [*ends, max_length]
+
+
+def _start(model, inputs, sampler, max_length, first_length, fill_id):
     """Read the prompts, and make `num_beams` rows of each."""
     ids, model_state = keras.tree.map_structure(
         lambda x: ops.repeat(x, sampler.num_beams, axis=0),
-        model.start(inputs, max_length=max_length),
+        model.start(inputs, max_length=first_length),
     )
     scores = sampler.initial_scores(ids)
     return initial_search_state(ids, model_state, scores, max_length, fill_id)

@@ -23,9 +23,9 @@ class AutoregressiveModel(typing.Protocol):
     This class documents the interface. A model does not inherit from it; it
     is a built `keras.Model` with these attributes and methods.
 
-    `end_id`, `max_prompt_length` and `config` are optional. A `config` is a
-    dict; its "vocabulary_size" (or "source_vocabulary_size", for an
-    encoder-decoder) lets `generate` validate the input ids. The methods
+    `end_id`, `extend_state`, `max_prompt_length` and `config` are optional. A
+    `config` is a dict; its "vocabulary_size" (or "source_vocabulary_size", for
+    an encoder-decoder) lets `generate` validate the input ids. The methods
     `call_with_cache` and `trim_cache` are only for `generate_speculatively`.
 
     Attributes:
@@ -53,9 +53,10 @@ class AutoregressiveModel(typing.Protocol):
         Args:
             inputs: int (B, T), prompts, padded on either side; or int (B, S),
                 sources, padded at the end.
-            max_length: optional int, how many times `step` will be called. A
-                model with a key-value cache allocates it for that many.
-                Default None: as many as the model supports.
+            max_length: optional int, how many times `step` will be called,
+                without `extend_state`. A model with a key-value cache
+                allocates it for that many. Default None: as many as the model
+                supports.
         Returns:
             The ids to feed to the first `step`, int (B,), and the state: any
             nest of tensors whose first axis is the batch. If the state is a
@@ -74,6 +75,18 @@ class AutoregressiveModel(typing.Protocol):
         Returns:
             Logits of the next token, float (B, V), and the new state, of the
             same structure, shapes and dtypes.
+        """
+
+    def extend_state(self, state, length):
+        """Make room in the state for more steps. Optional.
+
+        Without this method `start` allocates the caches for all steps.
+
+        Args:
+            state: what `start` or `step` returned.
+            length: int > 0, how many more times `step` will be called.
+        Returns:
+            The state, with larger caches.
         """
 
     def max_prompt_length(self, max_length):

@@ -39,6 +39,29 @@ def empty_cache(attention, batch_size, length):
     ]
 
 
+def extend_caches(state, length):
+    """Make room for more tokens in the key-value caches of a model's state.
+
+    Args:
+        state: dict with "caches", a list of keys (B, H, S, K) and values (B,
+            H, S, V); and optionally "visible", bool (B, S), True in slots that
+            later tokens attend to once they are filled.
+        length: int > 0, number of slots to add.
+    Returns:
+        dict, the state with S + length slots; the new ones are empty.
+    """
+    slots = ((0, 0), (0, length))
+    caches = [
+        [ops.pad(each, ((0, 0), *slots, (0, 0))) for each in cache]
+        for cache in state["caches"]
+    ]
+    extended = {**state, "caches": caches}
+    if "visible" in state:
+        visible = ops.pad(state["visible"], slots, constant_values=True)
+        extended["visible"] = visible
+    return extended
+
+
 def attend_with_cache(attention, x, cache, slot, mask):
     """Apply self-attention to the next tokens, with a key-value cache.
 

@@ -34,7 +34,7 @@ from keras_seq.layers.embedding import (
     TokenEmbedding,
     position_ids,
 )
-from keras_seq.layers.key_value_cache import empty_cache
+from keras_seq.layers.key_value_cache import empty_cache, extend_caches
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.layers.transformer_encoder import TransformerEncoder
@@ -219,12 +219,10 @@ class GPT(ServableModel):
         if max_length is None:
             max_length = self.max_sequence_length - T + 1
         N = T + max_length
-        visible = ops.pad(
-            before, ((0, 0), (0, max_length)), constant_values=True
-        )
-        mask = ops.logical_and(
-            visible[:, None, None], causal_mask(T, N)
-        )  # (B, 1, T, N)
+        room = ((0, 0), (0, max_length))
+        visible = ops.pad(before, room, constant_values=True)
+        past = causal_mask(T, N)
+        mask = ops.logical_and(visible[:, None, None], past)  # (B, 1, T, N)
         x = self._embed(prompt, self.token_embedding.compute_mask(prompt))
         caches = []
         for block in self.blocks:
@@ -233,7 +231,7 @@ class GPT(ServableModel):
             caches.append(cache)
         state = {
             "caches": caches,
-            "visible": visible,  # slots, as far as they are filled
+            "visible": visible,  # slots, once they are filled
             "position": ops.sum(ops.cast(before, "int32"), axis=1),
             "slot": ops.full((B,), T, dtype="int32"),
         }
@@ -266,11 +264,10 @@ class GPT(ServableModel):
         """
         T, slot = token_ids.shape[1], state["slot"][0]  # the same in all rows
         t = ops.arange(T, dtype="int32")
-        N = ops.shape(state["visible"])[1]
+        visible = state["visible"][:, None, None]  # (B, 1, 1, N)
+        N = ops.shape(visible)[3]
         past = ops.arange(N, dtype="int32") <= slot + t[:, None]
-        mask = ops.logical_and(
-            state["visible"][:, None, None], past
-        )  # (B, 1, T, N)
+        mask = ops.logical_and(visible, past)  # (B, 1, T, N)
         x = self.token_embedding(token_ids)
         x = x + self.position_embedding(x, state["position"][:, None] + t)
         caches = []
@@ -286,7 +283,7 @@ class GPT(ServableModel):
         }
 
     def trim_cache(self, state, num_tokens):
-        """Remove the newest tokens from a state; its old slots are hidden.
+        """Remove the newest tokens from a state.
 
         Args:
             state: what `start`, `step` or `call_with_cache` returned.
@@ -296,6 +293,8 @@ class GPT(ServableModel):
         """
         counts = {k: state[k] - num_tokens for k in ("position", "slot")}
         return {**state, **counts}
+
+    extend_state = staticmethod(extend_caches)
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -26,6 +26,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.embedding import TokenEmbedding, padding_mask
+from keras_seq.layers.key_value_cache import extend_caches
 from keras_seq.layers.position_encoding import POSITION_ENCODINGS
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.servable_model import SOURCE_AND_TARGET, ServableModel
@@ -47,8 +48,7 @@ class Transformer(ServableModel):
             `hidden_dim`. Default 8.
         num_layers: int > 0, blocks of the encoder, and of the decoder.
             Default 6.
-        intermediate_dim: optional int > 0, inner width of the feed-forward
-            networks. Default 4 D.
+        intermediate_dim: optional int > 0, inner width of a block. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
         attention_dropout: optional float in [0, 1), dropout of the attention
             weights. Default: `dropout`.
@@ -90,7 +90,6 @@ class Transformer(ServableModel):
     """
 
     input_shapes = SOURCE_AND_TARGET
-
     sizes: typing.ClassVar = {
         "base": {"hidden_dim": 512, "num_heads": 8, "num_layers": 6},
         "big": {
@@ -169,9 +168,8 @@ class Transformer(ServableModel):
             source_embedding = self._embedding(V_source)
         self.encoder = EncoderStack(source_embedding, config, dtype=dtype)
         self.decoder = DecoderStack(target_embedding, config, dtype=dtype)
-        self.head = None
-        if not config["tied"]:
-            self.head = keras.layers.Dense(V, dtype=dtype)
+        tied = config["tied"]
+        self.head = None if tied else keras.layers.Dense(V, dtype=dtype)
 
     def _embedding(self, vocabulary_size):
         D = self.config["hidden_dim"]
@@ -289,6 +287,8 @@ class Transformer(ServableModel):
         """
         x, state = self.decoder.step(ids, state)
         return self._logits(x)[:, 0], state
+
+    extend_state = staticmethod(extend_caches)
 
     def get_config(self):
         return {
