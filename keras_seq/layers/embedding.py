@@ -181,6 +181,7 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
             **FIXED,
             **kwargs,
         )
+        self.supports_masking = True  # Keras's layer does so by `mask_zero`
         self.embedding_dim = self.output_dim
         self.scale = checks.boolean(scale=scale)
         self.factor = self.output_dim**0.5 if scale else 1.0
