@@ -17,6 +17,9 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="keras.distribution is JAX's"
 )
 
+FOUR = "--xla_force_host_platform_device_count=4"
+FLAGS = f"{os.environ.get('XLA_FLAGS', '')} {FOUR}".strip()
+
 # In a process of its own: the number of devices is set before JAX is imported.
 SCRIPT = """
 import json, sys
@@ -76,13 +79,11 @@ print(json.dumps(found))
 def runs(tmp_path_factory):
     """Train on one device and on four, in each of the two ways."""
     folder, found = tmp_path_factory.mktemp("devices"), {}
-    flags = os.environ.get("XLA_FLAGS", "")  # conftest's: compile fast
-    flags += " --xla_force_host_platform_device_count=4"
     for kind in ("one", "data", "model"):
         path = folder / f"{kind}.keras"
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, kind, str(path)],
-            env={**os.environ, "XLA_FLAGS": flags},
+            env={**os.environ, "XLA_FLAGS": FLAGS},
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -107,6 +108,52 @@ def test_a_model_of_four_devices_generates_and_is_read_on_one(runs, kind):
     ids = np.random.default_rng(0).integers(1, 13, (8, 6)).astype("int32")
     answer = generate(model, ids, max_length=3).ids.tolist()
     assert answer == runs["one"]["answer"]
+
+
+# Two epochs on one device; and one on four of each kind, in one run.
+OPTION = """
+import json, sys
+import keras, numpy as np
+from keras_seq.models import GPT
+from keras_seq.training import Run, TokenCrossEntropy
+
+ids = np.random.default_rng(0).integers(1, 13, (16, 6)).astype("int32")
+
+
+def train(folder, *argv):
+    argv = ["--out", f"{sys.argv[1]}/{folder}", *argv]
+    run = Run("trial", data=("random",), epochs=2, devices=True, argv=argv)
+    with run.scope():
+        model = GPT(13, 8, num_heads=4, num_layers=1)
+        model(ids[:1])
+        model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy())
+        model.fit(
+            ids, ids, batch_size=8, callbacks=run.callbacks("fit"),
+            epochs=run.epochs, shuffle=False, verbose=0,
+        )
+    model.evaluate(ids[:7], ids[:7], verbose=0)  # 4 devices cannot share 7
+    run.finish(model, {}, {})
+    return run.history("fit")["loss"]
+
+
+one = train("one")
+train("four", "--devices", "data", "--epochs", "1")
+four = train("four", "--devices", "model", "--resume")
+np.testing.assert_allclose(four, one, atol=1e-5)
+"""
+
+
+def test_a_run_takes_its_devices_as_an_option(tmp_path):
+    command = [sys.executable, "-c", OPTION, str(tmp_path)]
+    env = {**os.environ, "XLA_FLAGS": FLAGS}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    used = {}
+    for folder in ("one", "four"):
+        text = (tmp_path / folder / "results.json").read_text("utf-8")
+        results = json.loads(text)
+        used[folder] = (results["devices"], results["num_devices"])
+    assert used == {"one": (None, 1), "four": ("model", 4)}
 
 
 def test_a_layout_needs_its_axis():

@@ -655,6 +655,23 @@ def test_a_tutorial_may_have_options_of_its_own(tmp_path):
         start(tmp_path, "--rung=b", "--resume", arguments=own)
 
 
+def test_only_a_run_with_devices_takes_the_option(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        start(tmp_path, "--devices", "data")
+    assert "--devices" in capsys.readouterr().err
+    run = start(tmp_path, devices=True)
+    assert (run.devices, run.num_devices()) == (None, 1)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX has keras.distribution"
+)
+@pytest.mark.parametrize("devices", ["data", "model"])
+def test_several_devices_need_jax(tmp_path, devices):
+    with pytest.raises(ValueError, match="`devices` must not be given"):
+        start(tmp_path, "--devices", devices, devices=True)
+
+
 @pytest.mark.parametrize("name", ["data", "metrics", "top-k", "help"])
 def test_an_option_may_not_take_the_name_of_another(tmp_path, name):
     with pytest.raises(ValueError, match="`arguments`"):

@@ -40,13 +40,15 @@ from keras_seq.training import (
     next_token_windows,
 )
 
-run = Run("08_gpt", data=("pydocs", "tinyshakespeare"))
+run = Run("08_gpt", data=("pydocs", "tinyshakespeare"), devices=True)
 metrics, baselines = {}, {}
 
 # %% [markdown]
 # ## Prose, letter by letter
 #
 # 2,000 batches of 12 windows, drawn from all windows of the training text.
+# `--devices data` divides the rows of a batch among all devices, `--devices
+# model` the heads and the inner width of the network (docs/distribution.md).
 
 # %%
 texts = data.pydocs_text if run.data == "pydocs" else data.tinyshakespeare
@@ -90,8 +92,9 @@ draw = np.random.default_rng(run.seed)
 begin = draw.integers(0, len(train_ids) - LENGTH, (BATCH * STEPS, 1))
 windows = train_ids[begin + np.arange(LENGTH + 1)].astype("int32")
 sizes = {"num_heads": 4, "num_layers": LAYERS}
-model = GPT(V, 128, **sizes, max_sequence_length=LENGTH, dropout=0.0)
-fit("prose", model, windows[:, :-1], windows[:, 1:], 2e-3, BATCH)
+with run.scope():
+    model = GPT(V, 128, **sizes, max_sequence_length=LENGTH, dropout=0.0)
+    fit("prose", model, windows[:, :-1], windows[:, 1:], 2e-3, BATCH)
 held_out = next_token_windows(test_ids, LENGTH)
 scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
 metrics["loss"] = scores["nats_per_token"]

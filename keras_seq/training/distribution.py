@@ -17,7 +17,12 @@ Shapes: D width, H heads, K head width, F inner width, V vocabulary.
 Paper: Shoeybi et al. (2019), arXiv:1909.08053, section 3.
 Differs from the paper: the token embedding is split by its width, because the
     number of devices need not divide the size of the vocabulary.
+
+`Run` takes from here the distribution of its option --devices, and which of
+several processes writes its files. docs/distribution.md describes both.
 """
+
+import contextlib
 
 import keras
 
@@ -56,3 +61,63 @@ def layout_map(device_mesh, axis="model"):
     layouts[".*/output_dense/kernel"] = (axis, None)
     layouts[".*token_embedding.*/embeddings"] = (None, axis)
     return layouts
+
+
+def make_distribution(devices):
+    """Return the distribution over all devices for a value of --devices.
+
+    Args:
+        devices: None, "data" or "model": one device, `DataParallel`, or
+            `ModelParallel` with `layout_map`.
+    Returns:
+        `keras.distribution.Distribution`, or None if `devices` is None.
+    Raises:
+        ValueError: if `devices` is given and the backend is not JAX.
+    """
+    if devices is None:
+        return None
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            "`devices` must not be given on this backend: keras.distribution "
+            f"trains on several devices on JAX only. Received {devices=}, the "
+            f"backend {keras.backend.backend()!r}. docs/distribution.md shows "
+            "what works on the other backends."
+        )
+    if devices == "data":
+        return keras.distribution.DataParallel()
+    names = keras.distribution.list_devices()
+    mesh = keras.distribution.DeviceMesh(
+        (1, len(names)), ["batch", "model"], names
+    )
+    return keras.distribution.ModelParallel(
+        layout_map=layout_map(mesh), batch_dim_name="batch"
+    )
+
+
+def is_first_process():
+    """Return whether this process writes the files of a run.
+
+    Several processes that were connected by `keras.distribution.initialize`
+    compute the same weights. Only the first of them writes, because two
+    processes must not write one file at the same time.
+    """
+    if keras.backend.backend() != "jax":
+        return True
+    import jax  # Keras has no public name for the number of this process.
+
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def without_distribution():
+    """Return the context in which one process of several saves a model.
+
+    Keras makes an optimizer while it saves a model. With a distribution of
+    several processes, its variables would wait for the other processes.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)

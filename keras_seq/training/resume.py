@@ -9,6 +9,9 @@ this adds curves and time over all parts of a run, several fits in one script,
 and the random states of dropout. Every file is written under another name and
 then renamed, and `run.json` is written last. A write that fails (a full disk)
 or a process that is killed therefore leaves the last complete backup.
+
+Several processes (`keras.distribution.initialize`) share the folder: the first
+writes, and all of them read when the run is resumed.
 """
 
 import json
@@ -19,6 +22,10 @@ import keras
 import numpy as np
 
 from keras_seq import checks
+from keras_seq.training.distribution import (
+    is_first_process,
+    without_distribution,
+)
 
 
 def replace_file(path, write):
@@ -30,7 +37,8 @@ def replace_file(path, write):
     """
     unfinished = path.with_name(f"unfinished.{path.name}")
     try:
-        write(unfinished)
+        with without_distribution():
+            write(unfinished)
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
@@ -54,7 +62,9 @@ class Progress:
         self.folder, self.begun = folder, set()
         self.page = {"options": options, "seconds": 0.0, "stages": {}}
         self.start = time.perf_counter()
-        if (folder / "run.json").exists():
+        # Of several processes, one alone deletes the state of an earlier run.
+        reads = resume or is_first_process()
+        if reads and (folder / "run.json").exists():
             past = read_page(folder / "run.json")
             if not resume:
                 delete_state(folder, past["stages"])
@@ -113,7 +123,9 @@ class Progress:
         return self.page["stages"][stage]["history"]
 
     def write(self):
-        """Write the state to disk in one step."""
+        """Write the state to disk in one step, in the first process."""
+        if not is_first_process():
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         page = json.dumps({**self.page, "seconds": self.seconds})
         replace_file(
@@ -216,9 +228,10 @@ class Backup(keras.callbacks.Callback):
 
     def back_up(self):
         """Save weights, then the curves, seeds and number of epochs."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         epochs = self.rows[-1]["epoch"] + 1
-        replace_file(self.weights_file(epochs), self.model.save_weights)
+        if is_first_process():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self.weights_file(epochs), self.model.save_weights)
         before, self.clock = self.clock, time.perf_counter()
         self.stage["seconds"] += self.clock - before
         self.stage["seeds"] = [
@@ -228,8 +241,13 @@ class Backup(keras.callbacks.Callback):
         self.stage["history"] = extended(self.stage["history"], self.rows)
         self.stage["epochs"], self.rows = epochs, []
         self.progress.write()
+        if is_first_process():
+            self.delete_all_but(self.weights_file(epochs))
+
+    def delete_all_but(self, kept):
+        """Delete the weights of earlier backups."""
         for file in self.folder.glob("epoch_*.weights.h5"):
-            if file != self.weights_file(epochs):
+            if file != kept:
                 file.unlink()
 
     def on_train_end(self, logs=None):

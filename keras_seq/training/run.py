@@ -11,18 +11,23 @@ finished.
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
 import keras
 
 from keras_seq import checks
+from keras_seq.training.distribution import (
+    is_first_process,
+    make_distribution,
+)
 from keras_seq.training.results import table, versions, write_results
 from keras_seq.training.resume import Progress, replace_file
 
 RESERVED = (
-    *("quick", "data", "epochs", "seed", "out", "dtype", "resume"),
-    *("tutorial", "backend", "seconds", "params", "versions"),
+    *("quick", "data", "epochs", "seed", "out", "dtype", "resume", "devices"),
+    *("tutorial", "backend", "seconds", "params", "versions", "num_devices"),
     *("metrics", "baselines", "help"),
 )
 
@@ -43,6 +48,8 @@ class Run:
             of the data -> int > 0. Default 1.
         arguments: optional dict, name of an extra option -> dict of keyword
             arguments of argparse's `add_argument` for "--NAME".
+        devices: bool, add the option --devices data|model, for a script that
+            makes and trains its model inside `scope()`. Default False.
         argv: optional list of str, the command line. Default: that of the
             process; none in a notebook.
     Attributes:
@@ -52,14 +59,16 @@ class Run:
         epochs: int > 0, number of epochs.
         seed: int >= 0, random seed. Default 0.
         resume: bool, --resume was given.
+        devices: None, "data" or "model", the value of --devices.
         out: Path, output folder, created. Default runs/NAME.
         dtype: str, "float32" or "mixed_bfloat16", set as Keras's policy.
         jit_compile: value for `compile`: True, with which small recurrent
             networks train faster once compiled; "auto" on PyTorch and with
             --quick.
     Raises:
-        ValueError: if --resume finds another run in the folder, or `data`,
-            `epochs` or `arguments` are not valid.
+        ValueError: if --resume finds another run in the folder, --devices is
+            given on another backend than JAX, or `data`, `epochs` or
+            `arguments` are not valid.
         SystemExit: from argparse, if the command line is wrong.
     Example:
         >>> import tempfile
@@ -69,37 +78,64 @@ class Run:
         (3, 'toy', 0)
     """
 
-    def __init__(self, name, data, *, epochs=1, arguments=None, argv=None):
+    def __init__(
+        self,
+        name,
+        data,
+        *,
+        epochs=1,
+        arguments=None,
+        devices=False,
+        argv=None,
+    ):
         arguments = arguments or {}
         epochs = checked_epochs(data, epochs)
         check_arguments(arguments)
         if argv is None and in_notebook():
             argv = []
-        options = command_line(name, data, arguments).parse_args(argv)
+        parser = command_line(name, data, arguments, devices)
+        options = parser.parse_args(argv)
         self.options = {key: getattr(options, key) for key in arguments}
         self.name = name
         self.quick, self.data = options.quick, options.data
         usual = 1 if self.quick else epochs[self.data]
         self.epochs = options.epochs or usual
         self.seed, self.resume = options.seed, options.resume
-        self.dtype = options.dtype
+        self.dtype, self.devices = options.dtype, options.devices
+        self.distribution = make_distribution(self.devices)
         self.out = options.out
         torch = keras.backend.backend() == "torch"
         self.jit_compile = "auto" if torch or self.quick else True
         self.out.mkdir(parents=True, exist_ok=True)
-        fixed = ("name", "data", "quick", "seed", "dtype")
-        same = {key: vars(self)[key] for key in fixed}
-        same |= {  # flags do not change what is trained
-            key: self.options[key]
-            for key, settings in arguments.items()
-            if settings.get("action") != "store_true"
-        }
+        same = self.fixed_options(arguments)
         self.progress = Progress(self.out / "resume", same, self.resume)
         keras.utils.set_random_seed(self.seed)
         keras.config.set_dtype_policy(self.dtype)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # "?", not a crash
+
+    def fixed_options(self, arguments):
+        """Return the options that all parts of a run must share: dict.
+
+        Flags do not change what is trained, and neither do the devices.
+        """
+        fixed = ("name", "data", "quick", "seed", "dtype")
+        return {key: vars(self)[key] for key in fixed} | {
+            key: self.options[key]
+            for key, settings in arguments.items()
+            if settings.get("action") != "store_true"
+        }
+
+    def scope(self):
+        """Return the context in which a model is made and trained.
+
+        With --devices, a model that is made and trained inside uses all
+        devices; without it, or outside, it uses one.
+        """
+        if self.distribution is None:
+            return contextlib.nullcontext()
+        return self.distribution.scope()
 
     def callbacks(self, stage, every=1):
         """Return the callbacks that make one `fit` resumable.
@@ -144,10 +180,14 @@ class Run:
 
     def save(self, figure, name):
         """Write a matplotlib figure to NAME.png in the run's folder."""
+        if not is_first_process():
+            return
         figure.savefig(self.out / f"{name}.png", dpi=150, bbox_inches="tight")
 
     def finish(self, model, metrics, baselines, expected=None):
         """Save the model, write results.json and print the table.
+
+        Of several processes, the first one does this.
 
         Args:
             model: keras.Model, built, saved as model.keras; or None.
@@ -158,6 +198,8 @@ class Run:
         Raises:
             ValueError: if a number is NaN or infinite, by its name.
         """
+        if not is_first_process():
+            return
         if model is not None:
             replace_file(self.out / "model.keras", model.save)
         results = {
@@ -169,6 +211,8 @@ class Run:
             **self.options,
             "epochs": self.epochs,
             "quick": self.quick,
+            "devices": self.devices,
+            "num_devices": self.num_devices(),
             "seconds": round(self.progress.seconds, 1),
             "params": None if model is None else model.count_params(),
             "versions": versions(),
@@ -177,6 +221,11 @@ class Run:
         }
         write_results(self.out / "results.json", results)
         print(table(metrics, baselines, expected or {}))
+
+    def num_devices(self):
+        """Return the number of devices on which the run trains: int."""
+        used = self.distribution or keras.distribution.distribution()
+        return used.device_mesh.devices.size if used else 1
 
 
 def checked_epochs(data, epochs):
@@ -214,7 +263,7 @@ def in_notebook():
     return Path(sys.argv[0]).stem.endswith("kernel_launcher")
 
 
-def command_line(name, data, arguments):
+def command_line(name, data, arguments, devices):
     """Return the argparse parser of a tutorial."""
     parser = argparse.ArgumentParser(name)
     add = parser.add_argument
@@ -225,6 +274,13 @@ def command_line(name, data, arguments):
     add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
     add("--dtype", choices=("float32", "mixed_bfloat16"), default="float32")
     add("--resume", action="store_true", help="continue an interrupted run")
+    parser.set_defaults(devices=None)
+    if devices:
+        add(
+            "--devices",
+            choices=("data", "model"),
+            help="train on all devices: split the batch or the model (JAX)",
+        )
     for key, settings in arguments.items():
         add(f"--{key}", **settings)
     return parser
