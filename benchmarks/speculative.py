@@ -37,8 +37,11 @@ SIZES = {
     "draft": {"units": 128, "heads": 4, "layers": 2},
     "prompt": 32,
     "length": 160,
-    "batch": 4,
-    "steps": 1500,  # of training of the model
+    # Training of the model: (length, batch, steps). Short windows first: after
+    # 900 steps of 768 tokens, 4 layers of 128 had a training loss of 1.59
+    # nats on windows of 64, and of 2.42 on windows of 192.
+    "stages": ((64, 12, 1500), (192, 4, 300)),
+    "batch": 16,  # of the draft model
     "distilled": 512,  # rows of text, and as many that the model generates
     "epochs": 20,  # of training of the draft model
     "prompts": 4,
@@ -48,8 +51,8 @@ QUICK_SIZES = {
     "draft": {"units": 4, "heads": 2, "layers": 1},
     "prompt": 5,
     "length": 7,
+    "stages": ((3, 2, 2), (12, 2, 2)),
     "batch": 2,
-    "steps": 3,
     "distilled": 4,
     "epochs": 1,
     "prompts": 2,
@@ -93,19 +96,20 @@ def trained_models(sizes, seed=0):
     train, test = (data.pydocs_text(split) for split in ("train", "test"))
     tokenizer = CharTokenizer.train(train)
     train, test = tokenizer.tokenize(train), tokenizer.tokenize(test)
-    length, batch = sizes["prompt"] + sizes["length"], sizes["batch"]
+    length = sizes["prompt"] + sizes["length"]
     model, draft_model = (
         gpts.ours({"vocab": tokenizer.vocabulary_size(), **sizes[name]}, length)
         for name in ("model", "draft")
     )
-    rows = windows(train, batch * sizes["steps"], length + 1, seed)
-    fit(model, rows[:, :-1], rows[:, 1:], batch)
+    for T, batch, steps in sizes["stages"]:
+        rows = windows(train, batch * steps, T + 1, seed)
+        fit(model, rows[:, :-1], rows[:, 1:], batch)
     rows = distilled(model, train, sizes, seed + 1)
     y = predictions(model, rows)
-    fit(draft_model, rows, y, 4 * batch, sizes["epochs"], rate=3e-3)
+    fit(draft_model, rows, y, sizes["batch"], sizes["epochs"], rate=3e-3)
     held_out = windows(test, 64, length + 1, seed)
     x, y = held_out[:, :-1], held_out[:, 1:]
-    _, nats = model.evaluate(x, y, 4 * batch, verbose=0)
+    _, nats = model.evaluate(x, y, sizes["batch"], verbose=0)
     same = predictions(model, x) == predictions(draft_model, x)
     prompts = windows(test, sizes["prompts"], sizes["prompt"], seed)
     measured = {"loss": nats, "agreement": float(np.mean(same))}
