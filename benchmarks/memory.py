@@ -11,7 +11,6 @@ times are measured in turns, in one process.
 Shapes: B batch, T length.
 """
 
-import argparse
 import ctypes
 import gc
 import json
@@ -102,17 +101,16 @@ def without_gradients(model, inputs):
         return model(inputs)
 
 
-def peak_memory(name, kind, sizes):
+def peak_memory(call):
     """Return the bytes that one call adds at most to the resident memory."""
-    read = reader(name, kind, sizes)
-    read()  # compiled functions and buffers of libraries stay
+    call()  # compiled functions and buffers of libraries stay
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)  # give freed memory back, as far as the C library can
     before = _resident("VmRSS")
     RESET.write_text("5")  # the peak begins anew
-    read()
+    call()
     return _resident("VmHWM") - before
 
 
@@ -123,15 +121,17 @@ def _resident(name):
     raise ValueError(f"`{STATUS}` must have a line {name!r}.")
 
 
-def memory_in_a_process(name, kind, sizes):
-    """Return `peak_memory` of a new process, or None where it is not known."""
+def memory_in_a_process(*arguments, module="benchmarks.memory"):
+    """Return `peak_memory` of a new process, or None where it is not known.
+
+    Args:
+        arguments: str, given to the module after `--peak`; it prints the bytes.
+        module: str, a benchmark.
+    """
     if not RESET.exists():
         return None
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchmarks.memory"),
-            *("--peak", name, kind, json.dumps(sizes)),
-        ],
+        [sys.executable, "-m", module, "--peak", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -148,7 +148,10 @@ def measure(kind, sizes, peers, rounds):
     """
     peers = [peer for peer in peers if peer == KINDS[kind]]
     names = ("keras_seq", *peers)
-    memory = {name: memory_in_a_process(name, kind, sizes) for name in names}
+    memory = {
+        name: memory_in_a_process(name, kind, json.dumps(sizes))
+        for name in names
+    }
     calls = {name: reader(name, kind, sizes) for name in names}
     seconds = time_interleaved(calls, rounds, warmup=1)
     return {
@@ -177,10 +180,8 @@ def row(result):
 def main():
     """Measure with the options of the command line; print and save it."""
     if "--peak" in sys.argv:
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--peak", nargs=3)
-        name, kind, sizes = parser.parse_args().peak
-        print(peak_memory(name, kind, json.loads(sizes)))
+        *_, name, kind, sizes = sys.argv
+        print(peak_memory(reader(name, kind, json.loads(sizes))))
         return
     args = report.arguments(__doc__, 7, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES

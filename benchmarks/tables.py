@@ -78,6 +78,10 @@ def speeds():
             "| quantized | size / float32 | quality | time / float32 |",
             quantization_rows("small_models-tensorflow"),
         ),
+        *table(
+            "| training step of a GPT | time / float32 | memory |",
+            training_rows("training-tensorflow"),
+        ),
         *pictures(),
     ]
     return "\n".join(lines[1:]) + "\n"
@@ -191,6 +195,13 @@ def memory_rows(backend):
         cells = [f"{size / 2**20:,.0f} MiB" for size in row["bytes"].values()]
         cells += [f"{ratio:.2f}" for ratio in row["ratio"].values()]
         yield f"| {TEXTS[row['kind']]} | {backend} | {' | '.join(cells)} |"
+
+
+def training_rows(stem):
+    """Yield a line per setting of a training step."""
+    for row in kept_rows(stem):
+        size = f"{row['bytes'] / 2**20:,.0f} MiB"
+        yield f"| {row['way']} | {row['ratio']['float32']:.2f} | {size} |"
 
 
 def lora_rows(stem):
