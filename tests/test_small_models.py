@@ -172,8 +172,9 @@ def test_errors_of_lora():
     model(ids())
     with pytest.raises(ValueError, match="`rank` must be"):
         model.enable_lora(0)
-    with pytest.raises(ValueError, match="names of layers .*quarry"):
-        model.enable_lora(2, ("quarry",))
+    for names in (("quarry",), ("attention_residual",), "query"):
+        with pytest.raises(ValueError, match="list of names of dense layers"):
+            model.enable_lora(2, names)
     model.enable_lora(2)
     with pytest.raises(ValueError, match="called once"):
         model.enable_lora(2)

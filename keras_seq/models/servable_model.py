@@ -131,11 +131,13 @@ class ServableModel(keras.Model):
             layer
             for layer in self._flatten_layers(include_self=False)
             if re.sub(r"_\d+$", "", layer.name) in names
+            and hasattr(layer, "enable_lora")
         ]
-        if not layers:
+        if not layers or isinstance(names, str):
             raise ValueError(
-                "`target_layer_names` must be names of layers of the model. "
-                f"Received target_layer_names={names}."
+                "`target_layer_names` must be a list of names of dense layers "
+                "or embeddings of the model. Received target_layer_names="
+                f"{names!r}."
             )
         if any(layer.lora_enabled for layer in layers):
             raise ValueError(
