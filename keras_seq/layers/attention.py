@@ -174,38 +174,33 @@ def combine_masks(query, key, query_mask, value_mask, key_mask, attention_mask):
     """
     T, S = query.shape[1], key.shape[1]
     masks = [
-        _broadcastable("query_mask", query_mask, (None, T), (1, 3)),
-        _broadcastable("value_mask", value_mask, (None, S), (1, 2)),
-        _broadcastable("key_mask", key_mask, (None, S), (1, 2)),
-        _broadcastable("attention_mask", attention_mask, (T, S)),
+        _broadcastable("query_mask", query_mask, (None, T), {2: (1, 3)}),
+        _broadcastable("value_mask", value_mask, (None, S), {2: (1, 2)}),
+        _broadcastable("key_mask", key_mask, (None, S), {2: (1, 2)}),
+        _broadcastable(
+            "attention_mask", attention_mask, (T, S), {2: (0, 1), 3: 1, 4: ()}
+        ),
     ]
     masks = [mask for mask in masks if mask is not None]
     return functools.reduce(ops.logical_and, masks) if masks else None
 
 
-def _broadcastable(name, mask, last_axes, new_axes=None):
-    """Insert axes into a mask, so that it broadcasts to (B, H, T, S)."""
+def _broadcastable(name, mask, last_axes, new_axes):
+    """Insert the axes of its rank into a mask, to fit (B, H, T, S)."""
     if mask is None:
         return None
     mask = ops.cast(mask, "bool")
     rank = len(mask.shape)
-    shapes = f"(B, {last_axes[1]})"
-    if new_axes is None:
-        new_axes = {2: (0, 1), 3: 1, 4: ()}.get(rank)
-        shapes = "({0}, {1}), (B, {0}, {1}) or (B, H, {0}, {1})"
-        shapes = shapes.format(*last_axes)
-    elif rank != 2:
-        new_axes = None
-    fits = new_axes is not None and all(
+    if rank not in new_axes or not all(
         None in (size, wanted) or size in (1, wanted)
         for size, wanted in zip(mask.shape[-2:], last_axes)
-    )
-    if not fits:
+    ):
         raise ValueError(
-            f"`{name}` must be {shapes}. Received a mask of shape "
-            f"{tuple(mask.shape)}."
+            f"`{name}` must end in axes of length {last_axes} (None: any) and "
+            f"have {' or '.join(map(str, new_axes))} axes. Received a mask of "
+            f"shape {tuple(mask.shape)}."
         )
-    return ops.expand_dims(mask, new_axes)
+    return ops.expand_dims(mask, new_axes[rank])
 
 
 def check_shapes(**tensors):
