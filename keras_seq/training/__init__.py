@@ -13,6 +13,7 @@ from keras_seq.training.datasets import (
     without_padding,
 )
 from keras_seq.training.distribution import layout_map
+from keras_seq.training.lesson import Lesson
 from keras_seq.training.losses import TokenCrossEntropy, TwoViewCrossEntropy
 from keras_seq.training.metrics import (
     NatsPerToken,
@@ -27,6 +28,7 @@ from keras_seq.training.schedules import NoamDecay, WarmupCosineDecay
 
 __all__ = [
     "BatchByLength",
+    "Lesson",
     "NatsPerToken",
     "NoamDecay",
     "Perplexity",
