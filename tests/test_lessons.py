@@ -1,0 +1,224 @@
+"""Each lesson of tutorials/: its parts, links, pictures and exercises."""
+
+import pathlib
+import re
+
+import matplotlib.image
+import pytest
+from matplotlib.figure import Figure
+
+from keras_seq.training import Lesson
+
+TUTORIALS = pathlib.Path(__file__).parent.parent / "tutorials"
+PARAMETERS = '# %% tags=["parameters"]\n'
+LESSONS = [
+    path.stem
+    for path in sorted(TUTORIALS.glob("*.py"))
+    if PARAMETERS in path.read_text("utf-8")
+]
+PARTS = [
+    *("Question", "What failed", "Diagram", "A worked example"),
+    *("The equation", "Code", "Picture", "The number beside a baseline"),
+    *("Pitfalls", "Exercises", "Next"),
+]
+# Of each lesson, what makes it short.
+SHORT = {"00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000}}
+# Of each lesson, the terms of the glossary that it explains.
+EXPLAINED = {
+    "00_before_you_start": [
+        *("token", "tokenizer", "vocabulary", "training-set", "held-out"),
+        *("baseline", "batch", "time-step", "one-hot-encoding", "embedding"),
+        *("logits", "softmax", "cross-entropy", "perplexity", "padding-mask"),
+        *("attention-weights", "causal-mask", "epoch"),
+        *("tensor", "nat", "gradient"),  # not in the glossary of models
+    ]
+}
+every_lesson = pytest.mark.parametrize("name", LESSONS)
+
+
+def cells(name):
+    """Split a lesson in percent format: list of (kind, tags, text)."""
+    text = (TUTORIALS / f"{name}.py").read_text("utf-8")
+    found = []
+    for cell in re.split(r"^# %%", text, flags=re.MULTILINE)[1:]:
+        head, _, body = cell.partition("\n")
+        markdown = "[markdown]" in head
+        if markdown:
+            body = re.sub(r"^# ?", "", body, flags=re.MULTILINE)
+        kind = "markdown" if markdown else "code"
+        found.append((kind, re.findall(r'"(\w+)"', head), body.strip()))
+    return found
+
+
+def markdown(name):
+    return "\n\n".join(b for kind, _, b in cells(name) if kind == "markdown")
+
+
+def prose(name):
+    """Return the words of a lesson, without code, tables and pictures."""
+    text = re.sub(r"^```.*?^```", "", markdown(name), flags=re.M | re.S)
+    text = re.sub(r"^ {4}.*$|^\|.*$|^<.*$", "", text, flags=re.M)
+    return re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+
+
+def exercises(name):
+    """Return (number, check, answer) of each exercise."""
+    found, lesson = [], cells(name)
+    for (_, tags, stub), (_, _, check), (kind, _, fold) in zip(
+        lesson, lesson[1:], lesson[2:]
+    ):
+        if "exercise" not in tags:
+            continue
+        assert "raise NotImplementedError" in stub
+        assert kind == "markdown" and fold.startswith("<details><summary>")
+        assert fold.endswith("</details>")
+        number = re.match(r"with lesson\.exercise\((\d+)\):\n", check)[1]
+        answer = re.search(r"```python\n(.*?)```", fold, re.DOTALL)[1]
+        found.append((int(number), check, answer))
+    return found
+
+
+def shortened(name, code):
+    """Return the cell of parameters with the values of `SHORT`."""
+    for parameter, value in SHORT[name].items():
+        line = re.compile(rf"^{parameter} = .*$", re.MULTILINE)
+        code, count = line.subn(f"{parameter} = {value}", code)
+        assert count == 1
+    return code
+
+
+@pytest.fixture(scope="module", params=LESSONS)
+def executed(request, tmp_path_factory):
+    """Execute a short lesson: its name, its variables, its folder."""
+    name, folder = request.param, tmp_path_factory.mktemp("lesson")
+    variables = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["kernel", "-f", "connection.json"])
+        for kind, tags, code in cells(name):
+            if kind == "code":
+                if "parameters" in tags:
+                    code = shortened(name, code)
+                exec(compile(code, name, "exec"), variables)
+    return name, variables, folder / "runs" / name
+
+
+def graded(number, check, variables):
+    exec(check, variables)
+    return variables["lesson"].solved[number]
+
+
+@every_lesson
+def test_parts_are_in_order(name):
+    headings = re.findall(r"^## (.*)$", markdown(name), re.MULTILINE)
+    assert headings == PARTS
+
+
+@every_lesson
+def test_lesson_is_long_enough_and_its_cells_short_enough(name):
+    assert len(prose(name).split()) >= 1200
+    codes = [body for kind, _, body in cells(name) if kind == "code"]
+    assert max(len(code.split("\n")) for code in codes) <= 25
+
+
+@every_lesson
+def test_lesson_refers_to_two_diagrams_with_alternative_text(name):
+    pattern = r"!\[([^\]]+)\]\(\.\./docs/diagrams/(\w+)\.en\.svg\)"
+    found = re.findall(pattern, markdown(name))
+    assert len({diagram for _, diagram in found}) >= 2
+
+
+@every_lesson
+def test_lesson_needs_no_command_line(name):
+    text = (TUTORIALS / f"{name}.py").read_text("utf-8")
+    assert not re.search(r"argv|argparse|input\(|\bRun\b", text)
+    assert sum("parameters" in tags for _, tags, _ in cells(name)) == 1
+
+
+@every_lesson
+def test_terms_are_linked_to_the_glossary_where_first_used(name):
+    text = " ".join(prose(name).split())
+    links = list(re.finditer(r"\[([\w -]+)\]\(glossary\.md#([\w-]+)\)", text))
+    anchors = [link[2] for link in links]
+    assert sorted(anchors) == sorted(EXPLAINED[name])
+    for link in links:
+        before = re.search(rf"\b{link[1]}\b", text[: link.start()], re.I)
+        assert not before, f"{link[1]} is used before it is linked"
+
+
+@every_lesson
+def test_exercises_have_a_stub_a_check_and_a_folded_answer(name):
+    numbers = [number for number, _, _ in exercises(name)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert 3 <= len(numbers) <= 5
+    tasks = re.findall(r"^### Exercise (\d) \(.+\): ", markdown(name), re.M)
+    assert [int(task) for task in tasks] == numbers
+
+
+@pytest.mark.tutorial
+def test_stubs_fail_their_checks_and_do_not_stop_the_lesson(executed):
+    name, variables, _ = executed
+    numbers = [number for number, _, _ in exercises(name)]
+    assert variables["lesson"].solved == dict.fromkeys(numbers, False)
+
+
+@pytest.mark.tutorial
+def test_answers_pass_their_checks(executed):
+    name, variables, _ = executed
+    for number, check, answer in exercises(name):
+        assert not graded(number, check, variables)
+        exec(answer, variables)
+        assert graded(number, check, variables)
+
+
+@pytest.mark.tutorial
+def test_figures_are_in_the_report_with_a_caption(executed):
+    _, variables, folder = executed
+    captions = variables["lesson"].captions
+    assert len(captions) >= 2
+    report = (folder / "index.html").read_text("utf-8")
+    for figure, caption in captions.items():
+        assert len(caption.split()) >= 8
+        assert matplotlib.image.imread(folder / f"{figure}.png").size
+        assert f'<img src="{figure}.png" alt="{caption}">' in report
+    assert len(variables["lesson"].numbers) >= 1
+    assert "<script" not in report and "http" not in report
+
+
+def test_check_prints_what_is_wrong(capsys):
+    lesson = Lesson("demo")
+    with lesson.exercise(1):
+        raise NotImplementedError
+    with lesson.exercise(2):
+        assert 1 + 1 == 3, "count again"
+    with lesson.exercise(3):
+        _ = 1 / 0
+    with lesson.exercise(4):
+        assert 1 + 1 == 2
+    assert lesson.solved == {1: False, 2: False, 3: False, 4: True}
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        "Exercise 1: not solved yet.",
+        "Exercise 2: not correct yet: count again.",
+        "Exercise 3: stopped by ZeroDivisionError: division by zero",
+        "Exercise 4: solved.",
+    ]
+
+
+def test_report_escapes_its_text_and_lists_what_was_made(tmp_path, capsys):
+    lesson = Lesson("demo", following="01_rnn", folder=tmp_path / "new")
+    lesson.show(Figure(), "empty", 'Nothing < "한국어"')
+    lesson.compare("accuracy", 0.5, "guessing", 0.25)
+    lesson.compare("accuracy", 0.75, "guessing", 0.25)  # the cell run again
+    lesson.finish()
+    page = (tmp_path / "new" / "index.html").read_text("utf-8")
+    assert 'alt="Nothing &lt; &quot;한국어&quot;"' in page
+    assert "<td>0.75</td>" in page and "<td>0.5</td>" not in page
+    printed = capsys.readouterr().out
+    assert str(tmp_path / "new" / "index.html") in printed
+    assert "Next lesson: 01_rnn" in printed
+
+
+def test_figure_without_a_caption_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="`caption` must not be empty"):
+        Lesson("demo", folder=tmp_path).show(Figure(), "empty", " ")
