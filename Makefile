@@ -5,6 +5,8 @@
 #   make test                      the tests, on the three Keras backends
 #   make test BACKENDS=jax ARGS="-k lstm"
 #
+#   make notebooks                 of the lessons, in build/notebooks
+#
 #   make bench    time beside other libraries    make lint    check the style
 #   make format   format the code                make clean   delete what was made
 
@@ -27,7 +29,7 @@ RUN := $(VENV)/bin/python
 # quick. TensorFlow needs no extra: the package itself requires it.
 with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
-.PHONY: tutorial test bench lint format clean
+.PHONY: tutorial test notebooks bench lint format clean
 
 # TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
 tutorial: export TF_ENABLE_ONEDNN_OPTS ?= 1
@@ -45,6 +47,9 @@ test: $(call with,test $(BACKENDS))
 	    || failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed"; exit 1; fi
+
+notebooks: $(call with,docs)
+	$(RUN) docs/notebooks.py
 
 bench: $(call with,torch $(BACKENDS))
 	@set -e; for backend in $(BACKENDS); do \

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import runpy
 
 import matplotlib.image
 import pytest
@@ -9,7 +10,10 @@ from matplotlib.figure import Figure
 
 from keras_seq.training import Lesson
 
-TUTORIALS = pathlib.Path(__file__).parent.parent / "tutorials"
+ROOT = pathlib.Path(__file__).parent.parent
+TUTORIALS = ROOT / "tutorials"
+NOTEBOOKS = runpy.run_path(str(ROOT / "docs" / "notebooks.py"))
+blocks, messages = NOTEBOOKS["blocks"], NOTEBOOKS["messages"]
 PARAMETERS = '# %% tags=["parameters"]\n'
 LESSONS = [
     path.stem
@@ -55,9 +59,9 @@ def markdown(name):
 
 
 def prose(name):
-    """Return the words of a lesson, without code, tables and pictures."""
+    """Return the paragraphs of a lesson: no code, table, picture, heading."""
     text = re.sub(r"^```.*?^```", "", markdown(name), flags=re.M | re.S)
-    text = re.sub(r"^ {4}.*$|^\|.*$|^<.*$", "", text, flags=re.M)
+    text = re.sub(r"^( {4}|\||<|#).*$", "", text, flags=re.M)
     return re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
 
 
@@ -153,6 +157,22 @@ def test_exercises_have_a_stub_a_check_and_a_folded_answer(name):
     assert 3 <= len(numbers) <= 5
     tasks = re.findall(r"^### Exercise (\d) \(.+\): ", markdown(name), re.M)
     assert [int(task) for task in tasks] == numbers
+
+
+@every_lesson
+def test_korean_has_each_message_with_its_links_code_and_numbers(name):
+    korean = messages(name)
+    texts = [body for kind, _, body in cells(name) if kind == "markdown"]
+    english = {m for text in texts for _, m, _ in blocks(text)} - {""}
+    assert english == set(korean)
+    for message, translation in korean.items():
+        for kept in (r"\]\(glossary\.md#[\w-]+\)", r"`[^`]+`", r"\d+\.\d+"):
+            found = [set(re.findall(kept, m)) for m in (message, translation)]
+            assert found[0] == found[1], message
+        words = re.sub(r"`[^`]+`|\bid\b", "", message)
+        assert bool(re.search("[A-Za-z]", words)) == bool(
+            re.search("[가-힣]", translation)
+        )
 
 
 @pytest.mark.tutorial

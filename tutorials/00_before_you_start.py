@@ -105,8 +105,8 @@ print("The line predicts only:", tokenizer.detokenize(guesses))
 # positions each one may use.
 #
 # ![Left, a padding mask: the last positions of the shorter sentences are
-# hidden. Right, a causal mask: each position sees itself and what precedes
-# it.](../docs/diagrams/masks.en.svg)
+# hidden. Right, a causal mask: each position may use itself and the positions
+# before it.](../docs/diagrams/masks.en.svg)
 
 # %% [markdown]
 # ## A worked example
@@ -315,7 +315,7 @@ print(f"TokenCrossEntropy: {float(loss):.3f}")
 # *after* the softmax would leave a sum of 0.91.
 #
 # A [causal mask](glossary.md#causal-mask) hides what comes later: a model that
-# is to predict the next word must not see it. Row t says what position t may
+# is to predict the next word must not use it. Row t says what position t may
 # use.
 
 # %%
@@ -403,8 +403,8 @@ print(f"held out, before: {before:.2f} nats, after: {after:.2f}")
 # ## Picture
 #
 # A learned table can be read. For six characters, here is what the model
-# expects next, and below it what counting finds: how often each pair occurs in
-# the training text, divided by how often its first character does.
+# predicts, and below it what counting finds: how often each pair occurs in the
+# training text, divided by how often its first character does.
 
 # %%
 rows, columns = list("qthe.("), list(" ehuaio)\n")
@@ -457,9 +457,9 @@ lesson.show(
 # than 0.02. One small difference cannot vanish: a softmax never gives exactly
 # 0, so the learned table keeps a little probability for pairs that do not occur
 # at all. In the third picture the curve starts at about 4.68, passes the
-# unigram line in the first epoch, and then stops at the other dashed line. It
-# does not fall below it, however long you train. (The training curve is the
-# mean *during* each epoch, so at first it lies above the held-out one.)
+# unigram line in the first epoch, and then stays within 0.01 nats of the other
+# dashed line, however long you train. (The training curve is the mean *during*
+# each epoch, so at first it lies above the held-out one.)
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -499,11 +499,11 @@ print(f"trigram, counted, for comparison: {trigram:.3f}")
 # %% [markdown]
 # ## Pitfalls
 #
-# **Softmax twice.** *Symptom:* the loss falls, but stays far too high, and
-# there is no error. Our models return logits, and the loss applies softmax
-# itself. Keras's `loss="sparse_categorical_crossentropy"` expects
-# probabilities; use `TokenCrossEntropy()`, or Keras's class with
-# `from_logits=True`.
+# **Softmax twice, or not at all.** *Symptom:* the loss falls, but stays far too
+# high, and there is no error. Our models return logits, and the loss applies
+# softmax itself, so the model must not. Keras's
+# `loss="sparse_categorical_crossentropy"` expects probabilities; use
+# `TokenCrossEntropy()`, or Keras's class with `from_logits=True`.
 #
 # **Padding in the mean.** *Symptom:* the loss is suspiciously low, and gets
 # lower when you pad to a greater length. Compare losses per real token only.
@@ -683,7 +683,7 @@ with lesson.exercise(4):
 #     return keras.Model(ids, current_row + previous_row)
 # ```
 #
-# About 2.28 nats. A sum of logits multiplies two opinions: "after `h`, often
+# About 2.28 nats. A sum of logits multiplies two predictions: "after `h`, often
 # `e`" and "two after `t`, often `e`". It cannot express that a *pair* means
 # something else than its two characters do, as counted trigrams can. A model
 # that combines what it has read before it predicts is the subject of the next
@@ -694,13 +694,13 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# This model forgets everything but the last character. After `th` and after
-# `wh` it expects exactly the same, because both end in `h`. Counting longer
-# contexts does not scale, and a table for each position, as in exercise 4,
-# grows with every character that you look back and treats each position
-# separately. The next lesson, `01_rnn`, keeps *one* vector that is updated at
-# every character by the same small function, and so can, in principle, remember
-# anything that it has read.
+# This model uses nothing but the last character. After `th` and after `wh` it
+# predicts exactly the same, because both end in `h`. Counting longer contexts
+# does not scale, and a table for each position, as in exercise 4, grows with
+# every character that you look back and treats each position separately. The
+# next lesson, `01_rnn`, keeps *one* vector that is updated at every character
+# by the same small function, and so can, in principle, carry along what stood
+# far back in the text.
 
 # %%
 lesson.finish()
