@@ -84,7 +84,7 @@ guesses = np.unique(guess).astype(int)[:, None]
 print("The line predicts only:", tokenizer.detokenize(guesses))
 
 # %% [markdown]
-# The line is right almost never, and far less often than the baseline. The
+# The line is almost never right, and far less often than the baseline. The
 # reason is that ids are *names*, not *amounts*. The tokenizer sorts its
 # characters, so `b` stands between `a` and `c`, but nothing about English makes
 # `b` an average of `a` and `c`. A line must answer with something near the mean
@@ -155,7 +155,7 @@ print(one_hot[0])
 # An [embedding](glossary.md#embedding) is a table with one row of D numbers for
 # each token, and these numbers are learned. Multiply a one-hot vector by the
 # table, and every row is multiplied by zero but one: the product *is* that row.
-# No program multiplies, therefore; it looks the row up. Follow `cat`:
+# So a program does not multiply; it looks the row up. Follow `cat`:
 #
 #     0 · (0, 0) + 0 · (1, 0) + 1 · (0, 2) + 0 · (3, 1) = (0, 2)
 
@@ -260,8 +260,9 @@ def cross_entropy(z, label):
     return np.log(np.exp(z).sum()) - z[label]
 
 
-nudge = np.array([0.001, 0.0, 0.0])  # measure the first slope
-rise = cross_entropy(logits + nudge, 0) - cross_entropy(logits, 0)
+here = logits.astype("float64")
+there = here + np.array([0.001, 0, 0])  # measure the first slope
+rise = cross_entropy(there, 0) - cross_entropy(here, 0)
 print(f"first slope, measured: {rise / 0.001:.3f}")
 
 # %% [markdown]
@@ -349,9 +350,9 @@ print(ops.convert_to_numpy(causal_mask(3)).astype(int))
 # x_t is the id at position t, and y_t = x_(t+1) is the id that really follows,
 # the *label*. E is the table, of shape (V, V); its entries are the
 # *parameters*, or *weights*, of the model. z_t and p_t have V entries each. N
-# is the number of real tokens, B times T here. And here are the two lines of
-# the library that compute the first and the third equation, among the lines
-# that handle number types, scale and padding:
+# is the number of real tokens, B times T here. Here is the code of the library
+# for the first and the third equation; what it does besides is handle number
+# types, scale and padding:
 
 # %%
 print(inspect.getsource(TokenEmbedding.call))
@@ -417,7 +418,8 @@ table = model.get_weights()[0]
 learned = ops.convert_to_numpy(ops.softmax(table))[row_ids]
 for name, p in ("learned", learned), ("counted", counted):
     p = p[:, column_ids]
-    p = np.concatenate([p, 1 - p.sum(axis=1, keepdims=True)], axis=1)
+    other = (1 - p.sum(axis=1, keepdims=True)).clip(0)
+    p = np.concatenate([p, other], axis=1)
     lesson.show(
         plots.probabilities(p, [*columns, "other"], rows),
         f"table_{name}",
@@ -458,8 +460,8 @@ lesson.show(
 # 0, so the learned table keeps a little probability for pairs that do not occur
 # at all. In the third picture the curve starts at about 4.68, passes the
 # unigram line in the first epoch, and then stays within 0.01 nats of the other
-# dashed line, however long you train. (The training curve is the mean *during*
-# each epoch, so at first it lies above the held-out one.)
+# dashed line. (The training curve is the mean *during* each epoch, so at first
+# it lies above the held-out one.)
 
 # %% [markdown]
 # ## The number beside a baseline
