@@ -8,6 +8,7 @@ one message for each paragraph, heading, table cell and diagram, as Sphinx's
 gettext builder splits a page.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def make_notebooks(folder):
         if LESSON not in path.read_text("utf-8"):
             continue
         for language in ("en", "ko"):
+            target = folder / language / f"{path.stem}.ipynb"
+            docs = os.path.relpath(ROOT / "docs", target.parent)
             notebook = jupytext.read(path)
             notebook.metadata["kernelspec"] = {
                 "name": "python3",
@@ -70,9 +73,12 @@ def make_notebooks(folder):
                 "language": "python",
             }
             for cell in notebook.cells:
-                if language == "ko" and cell.cell_type == "markdown":
+                if cell.cell_type != "markdown":
+                    continue
+                if language == "ko":
                     cell.source = translated(cell.source, messages(path.stem))
-            target = folder / language / f"{path.stem}.ipynb"
+                # Diagrams: relative to the notebook, not to the script.
+                cell.source = cell.source.replace("](../docs/", f"]({docs}/")
             target.parent.mkdir(parents=True, exist_ok=True)
             jupytext.write(notebook, target)
             print(target)

@@ -403,12 +403,12 @@ print(f"held out, before: {before:.2f} nats, after: {after:.2f}")
 # %% [markdown]
 # ## Picture
 #
-# A learned table can be read. For six characters, here is what the model
+# A learned table can be read. For five characters, here is what the model
 # predicts, and below it what counting finds: how often each pair occurs in the
 # training text, divided by how often its first character does.
 
 # %%
-rows, columns = list("qthe.("), list(" ehuaio)\n")
+rows, columns = list("qth.("), list(" ehuaio)\n")
 row_ids = tokenizer.tokenize(["".join(rows)])[0]
 column_ids = tokenizer.tokenize(["".join(columns)])[0]
 counts = np.zeros((vocabulary_size, vocabulary_size))
@@ -423,7 +423,7 @@ for name, p in ("learned", learned), ("counted", counted):
     lesson.show(
         plots.probabilities(p, [*columns, "other"], rows),
         f"table_{name}",
-        f"Probability of the next character (columns) after each of six "
+        f"Probability of the next character (columns) after each of five "
         f"characters (rows), {name}. After q, nearly always u; after h, e in "
         f"about half of the cases.",
     )
@@ -454,14 +454,14 @@ lesson.show(
 # **What you should see.** In the first picture look at row `q`: one dark cell
 # at `u`. Then row `t`: several pale cells, because `th`, `te`, `ti` and `t`
 # with a space are all common; a good model is unsure where the language is. In
-# row `.` nearly everything is shared by the space and the line break (⏎). Now
-# compare with the second picture, cell by cell: no number differs by much more
-# than 0.02. One small difference cannot vanish: a softmax never gives exactly
-# 0, so the learned table keeps a little probability for pairs that do not occur
-# at all. In the third picture the curve starts at about 4.68, passes the
-# unigram line in the first epoch, and then stays within 0.01 nats of the other
-# dashed line. (The training curve is the mean *during* each epoch, so at first
-# it lies above the held-out one.)
+# row `.` a sentence has ended, and most of the probability is shared by the
+# space and the line break (⏎). Now compare with the second picture, cell by
+# cell: no number differs by much more than 0.02. One small difference cannot
+# vanish: a softmax never gives exactly 0, so the learned table keeps a little
+# probability for pairs that do not occur at all. In the third picture the curve
+# starts at about 4.68, passes the unigram line in the first epoch, and then
+# stays within 0.01 nats of the other dashed line. (The training curve is the
+# mean *during* each epoch, so at first it lies above the held-out one.)
 
 # %% [markdown]
 # ## The number beside a baseline
