@@ -453,15 +453,16 @@ lesson.show(
 # %% [markdown]
 # **What you should see.** In the first picture look at row `q`: one dark cell
 # at `u`. Then row `t`: several pale cells, because `th`, `te`, `ti` and `t`
-# with a space are all common; a good model is unsure where the language is. In
-# row `.` a sentence has ended, and most of the probability is shared by the
-# space and the line break (⏎). Now compare with the second picture, cell by
-# cell: no number differs by much more than 0.02. One small difference cannot
-# vanish: a softmax never gives exactly 0, so the learned table keeps a little
-# probability for pairs that do not occur at all. In the third picture the curve
-# starts at about 4.68, passes the unigram line in the first epoch, and then
-# stays within 0.01 nats of the other dashed line. (The training curve is the
-# mean *during* each epoch, so at first it lies above the held-out one.)
+# with a space are all common; where the language leaves a choice, a good model
+# spreads its probability. In row `.` a sentence has ended, and most of the
+# probability is shared by the space and the line break (⏎). Now compare with
+# the second picture, cell by cell: no number differs by much more than 0.02.
+# One small difference cannot vanish: a softmax never gives exactly 0, so the
+# learned table keeps a little probability for pairs that do not occur at all.
+# In the third picture the curve starts at about 4.68, passes the unigram line
+# in the first epoch, and then stays within 0.01 nats of the other dashed line.
+# (The training curve is the mean *during* each epoch, so at first it lies above
+# the held-out one.)
 
 # %% [markdown]
 # ## The number beside a baseline
