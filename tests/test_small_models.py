@@ -17,6 +17,8 @@ from keras_seq.models import (
     ViT,
 )
 
+# Keras collects garbage for every layer that it quantizes.
+pytestmark = pytest.mark.usefixtures("quick_collection")
 WIDTH = 32
 SIZES = {"num_heads": 2, "num_layers": 2, "dropout": 0.0}
 

@@ -210,6 +210,9 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
         table = ops.cast(self.embeddings, self.compute_dtype)
         return ops.matmul(h, ops.transpose(table))
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.embedding_dim)
+
     def quantize(self, mode=None, type_check=True, config=None):
         super().quantize(mode, type_check=False, config=config)
 
