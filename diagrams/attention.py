@@ -131,7 +131,7 @@ def heads(c):
             c.text(134, y + 82 + 22 * n, text, 14, role, "start")
         weight_matrix(c, 314, y + 26, head_weights(name, order), labels, 30)
         c.arrow(panel.right, (492, 231 + 16 * k), role="context")
-        c.text(448, panel.cy - 18, f"c_{k + 1}", 14, "context", "start")
+        c.text(448, panel.cy + (-18, -14, 16)[k], f"c_{k + 1}", 14, "context", "start")
 
 
 MASKED = ("padding", "causal", "both")

@@ -121,11 +121,11 @@ class Canvas:
         self.out.append("</g>")
         return Box(x, y, w, h)
 
-    def shade(self, x, y, side, level):
-        """Draw a square between white (0) and black (1)."""
+    def shade(self, x, y, w, h, level):
+        """Draw a rectangle between the color of paper (0) and of ink (1)."""
         self.out.append(
-            f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" '
-            f'height="{number(side)}" fill-opacity="{level:.2f}" '
+            f'<rect x="{number(x)}" y="{number(y)}" width="{number(w)}" '
+            f'height="{number(h)}" fill-opacity="{level:.2f}" '
             'class="ks-ink-fill"/>'
         )
 

@@ -2,7 +2,15 @@
 
 import pathlib
 
-from diagrams import attention, recurrent, transformer, translation
+from diagrams import (
+    attention,
+    generation,
+    pretraining,
+    recurrent,
+    transformer,
+    translation,
+    vision,
+)
 from diagrams.canvas import Canvas
 
 HOME = pathlib.Path(__file__).parent
@@ -14,6 +22,9 @@ DIAGRAMS = {
     **translation.DIAGRAMS,
     **attention.DIAGRAMS,
     **transformer.DIAGRAMS,
+    **generation.DIAGRAMS,
+    **pretraining.DIAGRAMS,
+    **vision.DIAGRAMS,
 }
 
 

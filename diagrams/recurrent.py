@@ -3,8 +3,8 @@
 
 def rnn(c):
     """Draw a recurrent network as a loop, and unrolled over four steps."""
-    c.panel(8, 8, 200, 262, c.say("rnn.folded"))
-    c.panel(248, 8, 480, 262, c.say("rnn.unrolled"))
+    c.panel(8, 8, 200, 248, c.say("rnn.folded"))
+    c.panel(248, 8, 480, 248, c.say("rnn.unrolled"))
     given = c.box(72, 204, 56, 32, "x_t", "token", size=15)
     state = c.box(66, 124, 68, 40, "h_t", "hidden", size=15)
     found = c.box(72, 48, 56, 32, "y_t", "token", size=15, bold=True)
@@ -16,8 +16,8 @@ def rnn(c):
     c.text(112, 184, "W", 14, bold=True)
     c.arrow((214, 144), (242, 144), width=2)
     unrolled(c)
-    c.text(368, 292, "h_t = tanh(x_t W + h_{t-1} U + b)", 15)
-    c.text(368, 316, c.say("rnn.same"), 12, "soft")
+    c.text(368, 280, "h_t = tanh(x_t W + h_{t-1} U + b)", 15)
+    c.text(368, 304, c.say("rnn.same"), 12, "soft")
 
 
 def unrolled(c):
@@ -39,9 +39,9 @@ def unrolled(c):
 def lstm(c):
     """Draw the cell of an LSTM in four steps, each adding to the last."""
     for k in range(4):
-        x, y = 8 + 364 * (k % 2), 8 + 306 * (k // 2)
+        x, y = 8 + 364 * (k % 2), 8 + 314 * (k // 2)
         title = f"{k + 1}. {c.say(f'lstm.{k + 1}')}"
-        c.panel(x, y, 356, 298, title)
+        c.panel(x, y, 356, 306, title)
         y += 26
         states(c, x, y, k)
         forget(c, x, y, k == 0)
@@ -213,8 +213,8 @@ def five_settings(c):
 
 
 DIAGRAMS = {
-    "rnn": (rnn, 334),
-    "lstm": (lstm, 620),
+    "rnn": (rnn, 324),
+    "lstm": (lstm, 636),
     "gru": (gru, 374),
     "five_settings": (five_settings, 284),
 }

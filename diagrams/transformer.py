@@ -2,7 +2,6 @@
 
 import math
 
-STEP = 44  # from one box of a block to the next, upwards
 BOX = 30  # height of a box
 
 
@@ -47,16 +46,16 @@ def encoder_block(c):
     kinds = (("post", post_norm), ("pre", pre_norm))
     for k, (kind, sublayer) in enumerate(kinds):
         left = 8 + 364 * k
-        c.panel(left, 8, 356, 444, c.say(f"block.{kind}"))
-        c.text(left + 178, 50, c.say(f"block.{kind}.use"), 12, "soft")
+        c.panel(left, 8, 356, 472, c.say(f"block.{kind}"))
+        c.text(left + 178, 50, EQUATIONS[kind], 14)
+        c.text(left + 178, 74, c.say(f"block.{kind}.use"), 12, "soft")
         x = left + 196
-        given = upwards(c, x, 440, c.say("block.input"), "token")
+        given = upwards(c, x, 468, c.say("block.input"), "token")
         y = given.y
-        for part, role in (("self", "weights"), ("ffn", "hidden")):
+        for part, role in (("self", "weights"), ("ffn", "op")):
             y = sublayer(c, x, y, c.say(f"block.{part}"), role)
         c.arrow((x, y), (x, y - 24))
-        c.text(left + 178, 78, EQUATIONS[kind], 14)
-    c.text(26, 260, c.say("block.residual"), 12, "token", "start")
+    c.text(24, 236, c.say("block.residual"), 12, "token", "start")
 
 
 EQUATIONS = {"post": "x ← norm(x + f(x))", "pre": "x ← x + f(norm(x))"}
@@ -64,17 +63,18 @@ EQUATIONS = {"post": "x ← norm(x + f(x))", "pre": "x ← x + f(norm(x))"}
 
 def decoder_block(c):
     """Draw the decoder block, whose second sublayer reads the encoder."""
-    c.panel(8, 8, 296, 600, c.say("encoder"))
+    c.panel(8, 260, 296, 348, c.say("encoder"))
+    notes(c)
     c.panel(316, 8, 412, 600, c.say("decoder_block.panel"))
     source = upwards(c, 156, 596, c.say("block.source"), "token", 200)
-    blocks = c.box(56, 420, 200, 80, c.say("block.blocks"), "hidden")
+    blocks = c.box(56, 420, 200, 80, c.say("block.blocks"))
     memory = c.box(56, 300, 200, 44, c.say("block.memory"), "hidden", bold=True)
     c.arrow(source.top, blocks.bottom)
     c.arrow(blocks.top, memory.bottom)
     x = 560
     y = upwards(c, x, 596, c.say("block.target"), "token", 200).y
     names = ("causal", "cross", "ffn")
-    for name, role in zip(names, ("weights", "weights", "hidden")):
+    for name, role in zip(names, ("weights", "weights", "op")):
         bottom = y
         y = post_norm(c, x, y, c.say(f"block.{name}"), role, side=1)
         if name == "cross":
@@ -90,7 +90,18 @@ def decoder_block(c):
     c.text(x, y - 36, c.say("block.next"), 12, "soft")
 
 
-POSITIONS, WAVES = 12, 16
+def notes(c):
+    """Explain the letters and the mask beside the decoder block."""
+    lines = (("Q", "query"), ("K", "key"), ("V", "value"), ("", "causal_mask"))
+    for k, (letter, name) in enumerate(lines):
+        y = 40 + 44 * k
+        if letter:
+            c.text(20, y, letter, 15, name, "start", True)
+        x = 44 if letter else 20
+        c.text(x, y, c.say(f"block.note.{name}"), 12, anchor="start")
+
+
+POSITIONS, WAVES = 24, 16
 
 
 def encoding(position, i, width=WAVES):
@@ -110,24 +121,36 @@ def positions(c):
             c.text(x + 46, y + 44, "+", 16)
             c.box(x, y + 58, 92, 30, f"PE({k})", "position")
     c.text(178, 162, c.say("positions.other"), 12, "soft")
-    c.text(178, 304, c.say("positions.order"), 12, "soft")
+    c.text(178, 304, c.say("positions.order"), 14)
     c.panel(358, 8, 370, 328, c.say("positions.map"))
+    position_map(c, 410, 54)
+
+
+def position_map(c, x, y):
+    """Draw the encoding: a row for each position, a column for each i."""
+    wide, high = 18, 9.5
     for p in range(POSITIONS):
-        y = 60 + 18 * p
-        c.text(402, y + 9, str(p), 11, anchor="end")
+        if p % 4 == 0:
+            c.text(x - 8, y + high * (p + 0.5), str(p), 11, anchor="end")
         for i in range(WAVES):
             level = (encoding(p, i) + 1) / 2
-            c.shade(410 + 18 * i, y, 18, level)
-    c.text(410, 46, c.say("positions.fast"), 11, "soft", "start")
-    c.text(698, 46, c.say("positions.slow"), 11, "soft", "end")
+            c.shade(x + wide * i, y + high * p, wide, high, level)
+    c.text(x - 32, y + 5, "p", 14, anchor="end", bold=True)
+    bottom = y + high * POSITIONS + 14
+    c.text(x, bottom, c.say("positions.fast"), 11, "soft", "start")
+    c.text(x + 288, bottom, c.say("positions.slow"), 11, "soft", "end")
     for k, level in enumerate((0, 0.5, 1)):
-        c.shade(470 + 80 * k, 296, 18, level)
-        c.text(494 + 80 * k, 305, ("−1", "0", "1")[k], 12, anchor="start")
-    c.text(402, 290, "p", 13, anchor="end", bold=True)
+        left, top = x + 50 + 80 * k, bottom + 14
+        c.shade(left, top, 16, 16, level)
+        corners = [(0, 0), (16, 0), (16, 16), (0, 16), (0, 0)]
+        outline = [(left + a, top + b) for a, b in corners]
+        c.arrow(*outline, head=False, width=1)
+        text = ("−1", "0", "1")[k]
+        c.text(left + 24, top + 8, text, 12, anchor="start")
 
 
 DIAGRAMS = {
-    "encoder_block": (encoder_block, 460),
+    "encoder_block": (encoder_block, 488),
     "decoder_block": (decoder_block, 616),
     "positions": (positions, 344),
 }

@@ -207,7 +207,7 @@ def test_every_word_is_used():
         if last in ("title", "caption"):
             assert first in collection.DIAGRAMS
         else:
-            assert f'"{key}"' in code or f'f"{first}.{{' in code, key
+            assert f'"{key}"' in code or f'f"{first}.' in code, key
 
 
 def luminance(color):
