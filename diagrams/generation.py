@@ -57,7 +57,7 @@ def search():
     return steps
 
 
-PLACES = {"a": 106, "b": 244, "c": 330}
+PLACES = {"a": 106, "b": 244, "c": 316}
 PLACES |= {f"a{k}": 18 + 44 * k for k in (1, 2, 3)}
 PLACES |= {f"b{k}": 156 + 44 * k for k in (1, 2, 3)}
 
@@ -67,8 +67,8 @@ def beam_search(c):
     start = c.box(16, 175, 64, 34, "<sos>", "token")
     boxes = {(): start}
     for step, (found, kept) in enumerate(search()):
-        x = (156, 420)[step]
-        c.text(x + 56, 22, c.say(f"beam_search.step{step + 1}"), 13, bold=True)
+        x = (156, 396)[step]
+        c.text(x + 60, 22, c.say(f"beam_search.step{step + 1}"), 13, bold=True)
         best = max(found, key=found.get)
         for tokens, probability in found.items():
             box = hypothesis(c, x, tokens, probability, kept)
@@ -76,31 +76,31 @@ def beam_search(c):
             role = "token" if tokens in kept else "soft"
             width = 2.4 if tokens in kept else 1.2
             path = boxes[tokens[:-1]].right, box.left
-            if step and tokens[:-1] in boxes:
-                path = (x - 56, boxes[tokens[:-1]].cy), box.left
             c.arrow(*path, role=role, width=width, dash=tokens not in kept)
             if step and tokens in kept:
                 key = "best" if tokens == best else "greedy"
                 text = c.say(f"beam_search.{key}")
-                c.text(726, box.cy, text, 12, "", "end", key == "best")
-    c.text(368, 362, c.say("beam_search.note"), 12, "soft")
+                c.text(726, box.cy, text, 13, "", "end", key == "best")
+    c.text(368, 356, c.say("beam_search.note"), 12, "soft")
 
 
 def hypothesis(c, x, tokens, probability, kept):
     """Draw one extension and its probability."""
     y, alive = PLACES[tokens[-1]] - 16, tokens in kept
+    text = c.say(f"beam_search.{tokens[-1]}")
+    if len(tokens) == 1:
+        text += f"  {probability:g}"
     box = c.box(
-        *(x, y, 112, 32, c.say(f"beam_search.{tokens[-1]}"), "token"),
+        *(x, y, 120, 32, text, "token"),
         strong=alive,
         dash=not alive,
         bold=alive,
     )
-    text = f"{probability:.2f}"
     if len(tokens) == 2:
         last = NEXT[tokens[:-1]][tokens[-1]]
-        text = f"{probability / last:g} × {last:g} = {probability:.2f}"
-    c.text(x + 120, box.cy, text, 12, "" if alive else "soft", "start")
+        text = f"{probability / last:g} × {last:g} = {probability:g}"
+        c.text(x + 130, box.cy, text, 12, "" if alive else "soft", "start")
     return box
 
 
-DIAGRAMS = {"kv_cache": (kv_cache, 366), "beam_search": (beam_search, 380)}
+DIAGRAMS = {"kv_cache": (kv_cache, 366), "beam_search": (beam_search, 374)}

@@ -22,6 +22,7 @@ ROLES = {
     "value": ("#A59BEC", "#5A3BB0", "#865592", "#B9A5FF"),
     "weights": ("#E68883", "#AD231C", "#8F4034", "#FF8F85"),
     "context": ("#A8B154", "#456800", "#626D0D", "#A9D65C"),
+    "model": ("#C5D0DE", "#3F4A5A", "#35465A", "#AEBBCB"),
     "op": ("#FFFFFF", "#333333", "#1B2026", "#D6D6D6"),
 }
 # name: light, dark

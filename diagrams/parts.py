@@ -14,7 +14,7 @@ def weight_text(weight):
     return f"{weight:.2f}".lstrip("0") if 0 < weight < 0.995 else f"{weight:g}"
 
 
-def weight_matrix(c, x, y, rows, labels=(), cell=36, signs=False):
+def weight_matrix(c, x, y, rows, labels=(), cell=36, signs=False, columns=()):
     """Draw a matrix of weights, darker where they are larger.
 
     Args:
@@ -23,12 +23,14 @@ def weight_matrix(c, x, y, rows, labels=(), cell=36, signs=False):
         rows: list of lists of weights in [0, 1], or of bools with `signs`.
         labels: texts beside the rows, with the numbers of the columns.
         cell: side of a cell.
+        columns: texts on top, instead of numbers.
         signs: write 1 or 0 instead of a weight.
     """
     for k, label in enumerate(labels):
         place = cell * (k + 0.5)
-        c.text(x - 6, y + place, f"{label}  {k + 1}", 11, anchor="end")
-        c.text(x + place, y - 8, str(k + 1), 11)
+        row = label if columns else f"{label}  {k + 1}"
+        c.text(x - 6, y + place, row, 11, anchor="end")
+        c.text(x + place, y - 8, columns[k] if columns else str(k + 1), 11)
     for t, row in enumerate(rows):
         for s, weight in enumerate(row):
             text = str(int(weight)) if signs else weight_text(weight)

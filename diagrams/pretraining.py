@@ -4,30 +4,37 @@
 def bert_input(c):
     """Draw the sum of token, position and segment embeddings."""
     tokens = c.say("bert_input.tokens").split(" ")
-    second = tokens.index("[SEP]") + 1
-    rows = ("tokens", "token", "position", "segment")
+    rows = ("tokens", "token", "position")
     for row, name in enumerate(rows):
         y = 22 + 62 * row
         c.text(12, y + 7, c.say(f"bert_input.{name}.row"), 12, "", "start")
         for k, token in enumerate(tokens):
             x = 116 + 77 * k
-            segment = int(k >= second)
             text, role = {
                 "tokens": (token, "token"),
-                "token": (f"E[{token}]" if len(token) < 4 else "E[·]", "token"),
+                "token": (f"E[{token.strip('[]')}]", "token"),
                 "position": (f"P[{k}]", "position"),
-                "segment": (f"G[{segment}]", ("value", "context")[segment]),
             }[name]
-            c.box(x, y, 70, 30, text, role, bold=name == "tokens")
+            c.box(x, y, 70, 30, text, role, size=12, bold=name == "tokens")
             if row == 0:
                 c.arrow((x + 35, y + 31), (x + 35, y + 61))
-            elif row < 3:
+            else:
                 c.text(x + 35, y + 46, "+", 16)
+    segments(c, len(tokens), tokens.index("[SEP]") + 1)
     for k in range(len(tokens)):
         c.arrow((151 + 77 * k, 240), (151 + 77 * k, 262), role="hidden")
     c.box(116, 264, 609, 32, c.say("bert_input.norm"))
     c.arrow((420, 297), (420, 318), role="hidden", width=2)
-    c.box(116, 320, 609, 36, c.say("bert_input.blocks"), "hidden", bold=True)
+    c.box(116, 320, 609, 36, c.say("bert_input.blocks"), "model", bold=True)
+
+
+def segments(c, length, second):
+    """Draw the segment embeddings of the first and the second text."""
+    c.text(12, 215, c.say("bert_input.segment.row"), 12, "", "start")
+    spans = ((0, second, "first"), (second, length, "second"))
+    for k, (start, end, name) in enumerate(spans):
+        text = f"G[{k}]: " + c.say(f"bert_tasks.{name}")
+        c.box(116 + 77 * start, 208, 77 * (end - start) - 7, 30, text)
 
 
 def columns(c, tokens, left, width, y, wide):
@@ -44,7 +51,7 @@ def bert_tasks(c):
     tokens = c.say("bert_tasks.tokens").split(" ")
     pitch = 716 / len(tokens)
     boxes = columns(c, tokens, 14, 716, 304, pitch - 10)
-    c.box(14, 232, 706, 40, c.say("bert_tasks.bert"), "hidden", bold=True)
+    c.box(14, 232, 706, 40, c.say("bert_tasks.bert"), "model", bold=True)
     for box in boxes:
         c.arrow(box.top, (box.cx, 273))
     masked = tokens.index("[MASK]")
@@ -87,7 +94,7 @@ def fine_tuning(c):
         c.panel(x, 8, 234, 314, c.say(f"fine_tuning.{task}"))
         tokens = c.say(f"fine_tuning.{task}.tokens").split(" ")
         boxes = columns(c, tokens, x + 8, 222, 256, 222 / len(tokens) - 4)
-        c.box(x + 8, 192, 218, 36, c.say("fine_tuning.bert"), "hidden")
+        c.box(x + 8, 192, 218, 36, c.say("fine_tuning.bert"), "model")
         head = c.box(x + 8, 126, 218, 34, HEADS[task], strong=True)
         c.text(x + 117, 304, c.say(f"fine_tuning.{task}.note"), 12, "soft")
         for box in boxes:

@@ -52,7 +52,7 @@ def encoder_block(c):
         x = left + 196
         given = upwards(c, x, 468, c.say("block.input"), "token")
         y = given.y
-        for part, role in (("self", "weights"), ("ffn", "op")):
+        for part, role in (("self", "weights"), ("ffn", "model")):
             y = sublayer(c, x, y, c.say(f"block.{part}"), role)
         c.arrow((x, y), (x, y - 24))
     c.text(24, 236, c.say("block.residual"), 12, "token", "start")
@@ -67,14 +67,14 @@ def decoder_block(c):
     notes(c)
     c.panel(316, 8, 412, 600, c.say("decoder_block.panel"))
     source = upwards(c, 156, 596, c.say("block.source"), "token", 200)
-    blocks = c.box(56, 420, 200, 80, c.say("block.blocks"))
+    blocks = c.box(56, 420, 200, 80, c.say("block.blocks"), "model")
     memory = c.box(56, 300, 200, 44, c.say("block.memory"), "hidden", bold=True)
     c.arrow(source.top, blocks.bottom)
     c.arrow(blocks.top, memory.bottom)
     x = 560
     y = upwards(c, x, 596, c.say("block.target"), "token", 200).y
     names = ("causal", "cross", "ffn")
-    for name, role in zip(names, ("weights", "weights", "op")):
+    for name, role in zip(names, ("weights", "weights", "model")):
         bottom = y
         y = post_norm(c, x, y, c.say(f"block.{name}"), role, side=1)
         if name == "cross":
@@ -94,7 +94,7 @@ def notes(c):
     """Explain the letters and the mask beside the decoder block."""
     lines = (("Q", "query"), ("K", "key"), ("V", "value"), ("", "causal_mask"))
     for k, (letter, name) in enumerate(lines):
-        y = 40 + 44 * k
+        y = 60 + 32 * k
         if letter:
             c.text(20, y, letter, 15, name, "start", True)
         x = 44 if letter else 20

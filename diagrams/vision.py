@@ -42,8 +42,8 @@ def patches(c):
     c.arrow((148, 192), (182, 192), width=2)
     c.text(227, 24, c.say("patches.cut"), 13, bold=True)
     c.text(404, 24, c.say("patches.tokens"), 13, bold=True)
-    x0 = c.box(330, 46, 64, 34, "x_0", "query", size=15)
-    c.text(316, 63, c.say("patches.class"), 12, "query", "end")
+    x0 = c.box(330, 46, 64, 34, "x_0", "token", size=15, strong=True)
+    c.text(316, 63, c.say("patches.class"), 12, "", "end")
     parts = [x0]
     for k, patch in enumerate(cut()):
         y = 100 + 68 * k
@@ -52,7 +52,7 @@ def patches(c):
         c.arrow((256, y + 26), box.left)
         c.text(293, y + 14, "W_e, b_e", 13)
         parts.append(box)
-    blocks = c.box(514, 46, 76, 306, c.say("patches.blocks"), "hidden")
+    blocks = c.box(514, 46, 76, 306, c.say("patches.blocks"), "model")
     for k, part in enumerate(parts):
         c.text(404, part.cy, "+", 16)
         box = c.box(414, part.y, 64, 34, f"P[{k}]", "position", size=14)
@@ -93,19 +93,22 @@ def rollout(c):
     labels = ("x_0", "x_1", "x_2")
     mixed = [with_residual(layer) for layer in LAYERS]
     for k in (0, 1):
-        y = 66 + 186 * (1 - k)
-        c.panel(8, y - 58, 440, 178, c.say(f"rollout.layer{k + 1}"))
-        weight_matrix(c, 62, y, LAYERS[k], labels, 36)
-        weight_matrix(c, 312, y, mixed[k], labels, 36)
-        c.arrow((176, y + 54), (264, y + 54), width=2)
-        c.text(222, y + 38, "(A + I) / 2", 13)
+        y = 76 + 192 * (1 - k)
+        c.panel(8, y - 68, 440, 184, c.say(f"rollout.layer{k + 1}"))
+        weight_matrix(c, 54, y, LAYERS[k], labels, 36, columns=labels)
+        weight_matrix(c, 326, y, mixed[k], labels, 36, columns=labels)
+        c.arrow((168, y + 54), (294, y + 54), width=2)
+        c.text(231, y + 38, "(weights + I) / 2", 12)
+        c.text(108, y - 26, c.say("rollout.weights"), 12, "soft")
+        c.text(380, y - 28, f"A_{k + 1}", 14, bold=True)
+    final = product(mixed[1], mixed[0])
     c.panel(480, 66, 248, 238, c.say("rollout.result"))
-    weight_matrix(c, 558, 134, product(mixed[1], mixed[0]), labels, 44)
-    c.text(604, 102, "A_2 A_1", 15)
+    weight_matrix(c, 558, 140, final, labels, 44, columns=labels)
+    c.text(624, 106, "A_2 A_1", 14, bold=True)
     c.arrow((450, 100), (478, 150), width=2)
     c.arrow((450, 290), (478, 240), width=2)
-    c.text(604, 286, c.say("rollout.row"), 12, "soft")
+    c.text(604, 290, c.say("rollout.row"), 12, "soft")
     c.text(604, 330, c.say("rollout.note"), 12, "soft")
 
 
-DIAGRAMS = {"patches": (patches, 374), "rollout": (rollout, 378)}
+DIAGRAMS = {"patches": (patches, 374), "rollout": (rollout, 392)}
