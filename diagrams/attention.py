@@ -45,11 +45,11 @@ def query_key_value(c):
     order = c.say("qkv.order").split(" ")
     scores, weights, output = attend(order)
     for k, (name, role) in enumerate(ROLES):
-        c.text(548, 24 + 20 * k, f"{name[0]} = x W_{name[1]}", 14, role, "start")
+        equation = f"{name[0]} = x W_{name[1]}"
+        c.text(548, 24 + 20 * k, equation, 14, role, "start")
     row = 128
-    headings = [(71, "token"), (196, "key_k"), (342, "score"),
-                (446, "weight"), (604, "value_v")]
-    for x, key in headings:
+    keys = ("token", "key_k", "score", "weight", "value_v")
+    for x, key in zip((71, 196, 342, 446, 604), keys):
         c.text(x, row - 22, c.say(key), 13, bold=True)
     c.text(124, 58, c.say("qkv.query"), 13, anchor="end")
     vector(c, 140, 44, QUERY, "query")
@@ -92,8 +92,12 @@ def total(c, y, output):
 # The score of a pair of words in a head; that of other pairs is 0.
 HEADS = {
     "before": {},  # depends on the order: see `head_weights`
-    "subject": {("article", "cat"): 2, ("cat", "cat"): 2, ("drank", "cat"): 3,
-                ("milk", "cat"): 2},
+    "subject": {
+        ("article", "cat"): 2,
+        ("cat", "cat"): 2,
+        ("drank", "cat"): 3,
+        ("milk", "cat"): 2,
+    },
     "object": {("drank", "milk"): 3, ("milk", "drank"): 3},
 }
 
@@ -102,7 +106,7 @@ def head_weights(name, order):
     """Return the attention weights of a head, a row for each query."""
     scores = dict(HEADS[name])
     if name == "before":
-        scores = {pair: 3 for pair in zip(order, [order[0], *order])}
+        scores = dict.fromkeys(zip(order, [order[0], *order]), 3)
     return [
         softmax([scores.get((word, other), 0) for other in order])
         for word in order
@@ -131,7 +135,8 @@ def heads(c):
             c.text(134, y + 82 + 22 * n, text, 14, role, "start")
         weight_matrix(c, 314, y + 26, head_weights(name, order), labels, 30)
         c.arrow(panel.right, (492, 231 + 16 * k), role="context")
-        c.text(448, panel.cy + (-18, -14, 16)[k], f"c_{k + 1}", 14, "context", "start")
+        y = panel.cy + (-18, -14, 16)[k]
+        c.text(448, y, f"c_{k + 1}", 14, "context", "start")
 
 
 MASKED = ("padding", "causal", "both")

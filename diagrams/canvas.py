@@ -126,7 +126,7 @@ class Canvas:
         self.out.append(
             f'<rect x="{number(x)}" y="{number(y)}" width="{number(w)}" '
             f'height="{number(h)}" fill-opacity="{level:.2f}" '
-            'class="ks-ink-fill"/>'
+            'shape-rendering="crispEdges" class="ks-ink-fill"/>'
         )
 
     def panel(self, x, y, w, h, title=""):

@@ -89,7 +89,7 @@ def hypothesis(c, x, tokens, probability, kept):
     y, alive = PLACES[tokens[-1]] - 16, tokens in kept
     text = c.say(f"beam_search.{tokens[-1]}")
     if len(tokens) == 1:
-        text += f"  {probability:g}"
+        text += f": {probability:g}"
     box = c.box(
         *(x, y, 120, 32, text, "token"),
         strong=alive,

@@ -56,7 +56,8 @@ def declared(dark):
 def style_sheet():
     """Return the CSS of every diagram."""
     rules = [
-        f".ks-diagram{{{declared(False)}font-family:{FONTS}}}",
+        f".ks-diagram{{{declared(False)}"
+        f"font-family:{FONTS};max-width:100%;height:auto}}",
         "@media (prefers-color-scheme:dark)"
         f"{{.ks-diagram{{{declared(True)}}}}}",
         f'[data-theme="light"] .ks-diagram{{{declared(False)}}}',

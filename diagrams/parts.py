@@ -30,7 +30,8 @@ def weight_matrix(c, x, y, rows, labels=(), cell=36, signs=False, columns=()):
         place = cell * (k + 0.5)
         row = label if columns else f"{label}  {k + 1}"
         c.text(x - 6, y + place, row, 11, anchor="end")
-        c.text(x + place, y - 8, columns[k] if columns else str(k + 1), 11)
+        top = columns[k] if columns else str(k + 1)
+        c.text(x + place, y - (13 if "_" in top else 8), top, 11)
     for t, row in enumerate(rows):
         for s, weight in enumerate(row):
             text = str(int(weight)) if signs else weight_text(weight)

@@ -55,7 +55,7 @@ def encoder_block(c):
         for part, role in (("self", "weights"), ("ffn", "model")):
             y = sublayer(c, x, y, c.say(f"block.{part}"), role)
         c.arrow((x, y), (x, y - 24))
-    c.text(24, 236, c.say("block.residual"), 12, "token", "start")
+    c.text(98, 236, c.say("block.residual"), 12, "token", "end")
 
 
 EQUATIONS = {"post": "x ← norm(x + f(x))", "pre": "x ← x + f(norm(x))"}
@@ -123,12 +123,12 @@ def positions(c):
     c.text(178, 162, c.say("positions.other"), 12, "soft")
     c.text(178, 304, c.say("positions.order"), 14)
     c.panel(358, 8, 370, 328, c.say("positions.map"))
-    position_map(c, 410, 54)
+    position_map(c, 410, 44)
 
 
 def position_map(c, x, y):
     """Draw the encoding: a row for each position, a column for each i."""
-    wide, high = 18, 9.5
+    wide, high = 18, 10
     for p in range(POSITIONS):
         if p % 4 == 0:
             c.text(x - 8, y + high * (p + 0.5), str(p), 11, anchor="end")

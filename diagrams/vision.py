@@ -52,7 +52,7 @@ def patches(c):
         c.arrow((256, y + 26), box.left)
         c.text(293, y + 14, "W_e, b_e", 13)
         parts.append(box)
-    blocks = c.box(514, 46, 76, 306, c.say("patches.blocks"), "model")
+    c.box(514, 46, 76, 306, c.say("patches.blocks"), "model")
     for k, part in enumerate(parts):
         c.text(404, part.cy, "+", 16)
         box = c.box(414, part.y, 64, 34, f"P[{k}]", "position", size=14)
@@ -63,7 +63,7 @@ def patches(c):
     c.arrow(y0.right, head.left)
     c.text(672, 104, "y_0 W + b", 13)
     c.text(672, 128, c.say("patches.answer"), 12, "soft")
-    c.text(blocks.right[0] + 12, 340, c.say("patches.rest"), 12, "soft", "start")
+    c.text(602, 340, c.say("patches.rest"), 12, "soft", "start")
 
 
 # The attention weights of two layers, as means over the heads.
@@ -99,15 +99,15 @@ def rollout(c):
         weight_matrix(c, 326, y, mixed[k], labels, 36, columns=labels)
         c.arrow((168, y + 54), (294, y + 54), width=2)
         c.text(231, y + 38, "(weights + I) / 2", 12)
-        c.text(108, y - 26, c.say("rollout.weights"), 12, "soft")
-        c.text(380, y - 28, f"A_{k + 1}", 14, bold=True)
+        c.text(108, y - 31, c.say("rollout.weights"), 12, "soft")
+        c.text(380, y - 33, f"A_{k + 1}", 14, bold=True)
     final = product(mixed[1], mixed[0])
     c.panel(480, 66, 248, 238, c.say("rollout.result"))
-    weight_matrix(c, 558, 140, final, labels, 44, columns=labels)
-    c.text(624, 106, "A_2 A_1", 14, bold=True)
+    weight_matrix(c, 558, 144, final, labels, 44, columns=labels)
+    c.text(624, 104, "A_2 A_1", 14, bold=True)
     c.arrow((450, 100), (478, 150), width=2)
     c.arrow((450, 290), (478, 240), width=2)
-    c.text(604, 290, c.say("rollout.row"), 12, "soft")
+    c.text(604, 292, c.say("rollout.row"), 12, "soft")
     c.text(604, 330, c.say("rollout.note"), 12, "soft")
 
 

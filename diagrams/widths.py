@@ -37,9 +37,7 @@ def pieces(text):
 
 def em_width(text):
     """Return the width of a text without subscripts, in ems."""
-    return sum(
-        WIDTH.get(ch, 0.97 if ord(ch) > 0x1100 else 0.7) for ch in text
-    )
+    return sum(WIDTH.get(ch, 0.97 if ord(ch) > 0x1100 else 0.7) for ch in text)
 
 
 def text_width(text, size, bold=False):

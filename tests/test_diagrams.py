@@ -27,8 +27,11 @@ HANGUL = re.compile("[가-힣]")
 CLASSES = {
     *("ks-diagram", "ks-paper", "ks-panel", "ks-bold", "ks-dash", "ks-soft"),
     *("ks-faint", "ks-t-soft", "ks-head-soft", "ks-ink-fill"),
-    *(f"ks-{part}{role}" for role in palette.ROLES
-      for part in ("", "line-", "head-", "t-")),
+    *(
+        f"ks-{part}{role}"
+        for role in palette.ROLES
+        for part in ("", "line-", "head-", "t-")
+    ),
 }
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -56,7 +59,10 @@ def extent(text):
     x, y = float(text.get("x")), float(text.get("y"))
     left = {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor")]
     x -= left * width
-    return x, y - 0.78 * size, x + width, y + 0.22 * size
+    bottom = y + 0.22 * size
+    if text.find(f"{SVG}tspan") is not None:  # a subscript
+        bottom = y + 4 + 0.22 * 11
+    return x, y - 0.78 * size, x + width, bottom
 
 
 def inside(inner, outer, slack=0.5):
@@ -117,6 +123,7 @@ def test_file_has_a_title_and_a_description(path):
     assert root.get("aria-labelledby") == both
     assert len(title.text) > 4
     assert len(described.text) > 60
+    assert "{" not in title.text + described.text
 
 
 @every_file
@@ -208,6 +215,54 @@ def test_every_word_is_used():
             assert first in collection.DIAGRAMS
         else:
             assert f'"{key}"' in code or f'f"{first}.' in code, key
+
+
+def plain(text):
+    """Write an equation as both a docstring and a picture would have it."""
+    for old, new in zip("×·←−", ("*", ".", "<-", "-")):
+        text = text.replace(old, new)
+    return re.sub(r"[\s_{}]", "", text)
+
+
+# diagram: file of the library, left sides of its equations in the diagram
+EQUATIONS = {
+    "rnn": ("layers/simple_rnn.py", ["h_t ="]),
+    "lstm": ("layers/lstm.py", [f"{name}_t =" for name in "ifgoch"]),
+    "gru": ("layers/gru.py", [f"{name}_t =" for name in "zrnh"]),
+    "bahdanau_luong": ("models/bahdanau.py", ["e_ts =", "h_t  ="]),
+    "encoder_block": (
+        "layers/transformer_encoder.py",
+        ["x <- norm(", "x <- x + f("],
+    ),
+    "fine_tuning": ("models/bert_tasks.py", ["start_t, end_t ="]),
+}
+
+
+def docstring_equation(path, start):
+    """Find the line of a file that has an equation, without its comment."""
+    library = HOME.parent / "keras_seq"
+    lines = (library / path).read_text("utf-8").splitlines()
+    (line, *_) = [line for line in lines if start in line]
+    return re.split(r"\s+# ", line[line.index(start) :])[0]
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_equations_are_those_of_the_library(name):
+    path, starts = EQUATIONS[name]
+    root = parse(collection.FOLDER / f"{name}.en.svg")
+    drawn = {plain(words_of(text)) for text in root.iter(f"{SVG}text")}
+    for start in starts:
+        assert plain(docstring_equation(path, start)) in drawn, start
+
+
+def test_luong_steps_before_it_attends_and_bahdanau_after():
+    root = parse(collection.FOLDER / "bahdanau_luong.en.svg")
+    drawn = [plain(words_of(text)) for text in root.iter(f"{SVG}text")]
+    for start in ("h_t  =", "s_t  =", "logits_t ="):
+        equation = docstring_equation("models/luong.py", start)
+        assert plain(equation) in drawn
+    steps = [text for text in drawn if text.startswith(("ht=", "at="))]
+    assert [text[:2] for text in steps] == ["at", "ht", "ht", "at"]
 
 
 def luminance(color):
