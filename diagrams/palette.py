@@ -2,7 +2,7 @@
 
 Each role has a fill and a line color, for light and for dark pages. The text on
 a fill and the text in a line color on paper have a contrast of 4.5 to 1 at
-least (tests/test_diagrams.py). A color never stands alone: each box has a
+least (tests/test_diagram_colors.py). A color never stands alone: each box has a
 label, so nothing is lost to a reader who cannot tell two of them apart.
 
 The style sheet is the same in every file, and its names start with `ks-`, so
@@ -67,7 +67,6 @@ def style_sheet():
         ".ks-panel{fill:var(--ks-panel)}",
         ".ks-bold{font-weight:700}",
         ".ks-dash{stroke-dasharray:5 4}",
-        ".ks-faint{opacity:.3}",
         ".ks-soft{fill:none;stroke:var(--ks-soft)}",
         ".ks-diagram text.ks-t-soft{fill:var(--ks-soft)}",
         ".ks-head-soft{fill:var(--ks-soft)}",

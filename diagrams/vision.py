@@ -98,7 +98,7 @@ def rollout(c):
         weight_matrix(c, 54, y, LAYERS[k], labels, 36, columns=labels)
         weight_matrix(c, 326, y, mixed[k], labels, 36, columns=labels)
         c.arrow((168, y + 54), (294, y + 54), width=2)
-        c.text(231, y + 38, "(weights + I) / 2", 12)
+        c.text(231, y + 38, c.say("rollout.half"), 12)
         c.text(108, y - 31, c.say("rollout.weights"), 12, "soft")
         c.text(380, y - 33, f"A_{k + 1}", 14, bold=True)
     final = product(mixed[1], mixed[0])
