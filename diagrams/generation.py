@@ -80,7 +80,7 @@ def beam_search(c):
             if step and tokens in kept:
                 key = "best" if tokens == best else "greedy"
                 text = c.say(f"beam_search.{key}")
-                c.text(726, box.cy, text, 13, "", "end", key == "best")
+                c.text(652, box.cy, text, 13, "", "start", key == "best")
     c.text(368, 356, c.say("beam_search.note"), 12, "soft")
 
 

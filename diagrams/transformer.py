@@ -55,7 +55,7 @@ def encoder_block(c):
         for part, role in (("self", "weights"), ("ffn", "model")):
             y = sublayer(c, x, y, c.say(f"block.{part}"), role)
         c.arrow((x, y), (x, y - 24))
-    c.text(98, 236, c.say("block.residual"), 12, "token", "end")
+    c.text(92, 236, c.say("block.residual"), 12, "token", "end")
 
 
 EQUATIONS = {"post": "x ← norm(x + f(x))", "pre": "x ← x + f(norm(x))"}
