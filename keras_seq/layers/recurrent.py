@@ -189,7 +189,7 @@ class TracedRNN(keras.layers.RNN):
             return super().inner_loop(sequences, initial_state, mask, training)
         # One product for all time steps is faster than one in each, and so is
         # its gradient. (A changed `step` need not compute this product.)
-        projected = ops.matmul(sequences, cell.kernel)
+        projected = project(sequences, cell.kernel)
         loop = types.SimpleNamespace(
             cell=lambda x, states: cell.advance(x, states, PROJECTED),
             **{flag: getattr(self, flag) for flag in LOOP_FLAGS},
@@ -242,6 +242,9 @@ class TracedRNN(keras.layers.RNN):
             unroll=self.unroll,
             dtype=self.dtype_policy,
         )
+        if type(self.cell) is self.cell_class:  # as in `inner_loop`
+            cell.dropout = PROJECTED
+            x = project(x, ops.cast(self.cell.kernel, self.compute_dtype))
         values = run(x, initial_state=cell.first(states), mask=mask)
         parts = ops.split(values, len(cell.names), axis=-1)
         return dict(zip(cell.names, parts))
@@ -256,7 +259,7 @@ class _TracingCell(keras.layers.Layer):
         x = ops.zeros((1, cell.kernel.shape[0]), dtype)
         states = [ops.zeros((1, cell.units), dtype) for _ in cell.state_names]
         self.names = list(cell.step(x, states))
-        self.cell = cell
+        self.cell, self.dropout = cell, None
         self.output_size = len(self.names) * cell.units
         self.state_size = [
             self.output_size,
@@ -275,7 +278,7 @@ class _TracingCell(keras.layers.Layer):
         return [ops.concatenate(values, axis=-1), *states]
 
     def call(self, x, states):
-        values = self.cell.step(x, states[1:])
+        values = self.cell.step(x, states[1:], self.dropout)
         output = ops.concatenate([values[k] for k in self.names], axis=-1)
         return output, [output, *[values[k] for k in self.cell.state_names]]
 
