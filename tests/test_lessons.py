@@ -26,7 +26,10 @@ PARTS = [
     *("Pitfalls", "Exercises", "Next"),
 ]
 # Of each lesson, what makes it short.
-SHORT = {"00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000}}
+SHORT = {
+    "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
+    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+}
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
     "00_before_you_start": [
@@ -35,7 +38,12 @@ EXPLAINED = {
         *("logits", "softmax", "cross-entropy", "perplexity", "padding-mask"),
         *("attention-weights", "causal-mask", "epoch"),
         *("tensor", "nat", "gradient"),  # not in the glossary of models
-    ]
+    ],
+    "02_gates": [
+        *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
+        *("cell-state", "forget-gate", "input-gate", "candidate"),
+        *("output-gate", "update-gate", "reset-gate"),
+    ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
 
