@@ -95,7 +95,7 @@ def simple_rnn(length):
 short = LENGTHS[0]
 models = {("RNN", short): learn_to_add(simple_rnn, short)}
 x, y = data.adding(2000, short, seed=SEED + 2)
-error = models["RNN", short].evaluate(x, y, verbose=0)
+error = models["RNN", short].evaluate(x, y, batch_size=500, verbose=0)
 print(f"squared error, held out: {error:.3f}")
 print(f"always 1:                {np.mean((y - 1) ** 2):.3f}")
 
@@ -128,7 +128,7 @@ print(f"always 1:                {np.mean((y - 1) ** 2):.3f}")
 # much of the previous hidden state enters the
 # candidate.](../docs/diagrams/gru.en.svg)
 #
-# The gated recurrent unit (GRU, 2014) does with one vector and two gates. The
+# The gated recurrent unit (GRU, 2014) needs only one vector and two gates. The
 # [update gate](glossary.md#update-gate) z divides 1 into two shares: z of the
 # old state is kept, 1 − z of the new content is written. The [reset
 # gate](glossary.md#reset-gate) r decides how much of the old state takes part
@@ -152,9 +152,9 @@ for u in (0.9, 1.0, 1.1):
 # %% [markdown]
 # With u = 0.9 only 0.005 is left after 50 steps, and with u = 1.1 the gradient
 # has grown 117 times: an [exploding gradient](glossary.md#exploding-gradient).
-# Only u = 1 would do, and even then the slope of tanh, below 1 unless h is 0,
-# shrinks the product. With many units, a matrix takes the place of u, and the
-# argument stays: the same factor, again and again.
+# Only u = 1 keeps its size, and even then the slope of tanh, below 1 unless h
+# is 0, shrinks the product. With many units, a matrix takes the place of u, and
+# the argument stays: the same factor, again and again.
 #
 # ### An LSTM in four steps
 #
@@ -318,7 +318,7 @@ print(inspect.getsource(GRUCell.step))
 # ## Code
 #
 # Now the adding problem for three lengths and three layers of 64 units. The
-# LSTM starts with its forget gates open for 1 to T steps, each unit for a time
+# LSTM starts with its forget gates open for 2 to T steps, each unit for a time
 # of its own: that is what `ChronoInitializer` does with the bias b_f. The GRU
 # starts as Keras starts it, so this favors the LSTM. Training all of them takes
 # about two minutes.
@@ -343,7 +343,8 @@ for length in LENGTHS:
         print(f"\n{name}, {length} steps")
         if (name, length) not in models:
             models[name, length] = learn_to_add(makers[name], length)
-        errors[name].append(models[name, length].evaluate(x, y, verbose=0))
+        model = models[name, length]
+        errors[name].append(model.evaluate(x, y, batch_size=500, verbose=0))
 
 # %% [markdown]
 # ## Picture
@@ -410,8 +411,9 @@ for name, state in ("LSTM", "cell_state"), ("GRU", "hidden_state"):
 
 # %% [markdown]
 # Last, the opposite accident. A recurrent matrix that stretches every vector by
-# 1.5 makes the gradient grow on its way back. *Gradient clipping* shortens a
-# gradient that is longer than 1 to the length 1 and keeps its direction.
+# 1.5 makes the gradient grow on its way back. *Gradient clipping* (`clipnorm`)
+# shortens the gradient of each weight matrix to the length 1 where it is
+# longer, and keeps its direction.
 
 # %%
 x, y = data.adding(ROWS // 20, short, seed=SEED)
@@ -431,7 +433,7 @@ for name, clip in ("not clipped", None), ("clipped", 1.0):
 print(f"over all steps the gradient grows {growth[-1] / growth[0]:.0f} times")
 caption = (
     "Training loss by epoch with an exploding gradient: without clipping it "
-    "leaves the range of the numbers, with clipping it falls."
+    "leaves the range of the numbers, with clipping it stays below 1."
 )
 figure = plots.curves(losses, ylabel="squared error", log=True)
 lesson.show(figure, "exploding", caption)
