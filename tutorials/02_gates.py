@@ -406,7 +406,7 @@ for name, state in ("LSTM", "cell_state"), ("GRU", "hidden_state"):
         plots.gates({k: v[0] for k, v in trace.items()}, marks, units=24),
         f"gates_{name.lower()}",
         f"All gates and states of the trained {name}, 24 units (rows) on one "
-        f"sequence. The state changes most at the two marked steps.",
+        "sequence. The two triangles mark the numbers to add.",
     )
 
 # %% [markdown]
