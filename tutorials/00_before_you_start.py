@@ -101,12 +101,13 @@ print("The line predicts only:", tokenizer.detokenize(guesses))
 # From left to right: the text is cut into tokens, each token has an id, each id
 # selects one row of a table of numbers. The row is what a network computes
 # with. The second diagram belongs to the end of the worked example: which
-# positions of a [batch](glossary.md#batch) are real, and which earlier
-# positions each one may use.
+# positions of a [batch](glossary.md#batch) are real, and which positions each
+# one may use. (There, a *query* is a position that uses others, and a *value*
+# is what it uses; `05_attention` explains both words.)
 #
-# ![Left, a padding mask: the last positions of the shorter sentences are
-# hidden. Right, a causal mask: each position may use itself and the positions
-# before it.](../docs/diagrams/masks.en.svg)
+# ![Left, a padding mask: the two positions of padding are hidden. Middle, a
+# causal mask: each position may use itself and the positions before it. Right,
+# equal weights under both masks.](../docs/diagrams/masks.en.svg)
 
 # %% [markdown]
 # ## A worked example
