@@ -3,11 +3,11 @@
 #
 # Every model of this course, from a recurrent network of 1990 to a Vision
 # Transformer, begins and ends with the same few steps. Text becomes integers,
-# integers become vectors, vectors become probabilities, and one number says how
-# good those probabilities are. This lesson does each step by hand, with numbers
-# that you can check on paper, and then lets a layer do it. At the end you train
-# the smallest language model there is. You need Python, a little NumPy, and no
-# knowledge of neural networks.
+# integers become vectors, vectors become probabilities, and one number measures
+# how good those probabilities are. This lesson does each step by hand, with
+# numbers that you can check on paper, and then lets a layer do it. At the end
+# you train the smallest language model there is. You need Python, a little
+# NumPy, and no knowledge of neural networks.
 
 # %%
 import os
@@ -44,10 +44,10 @@ SEED = 0
 # nothing but a text and a rule for getting a little better?**
 #
 # The answer will be one number, about **2.50 [nats](glossary.md#nat) per
-# character** on text that the program has never seen. A program that knows only
-# how frequent each character is gets 3.20, and one that knows nothing gets
-# 4.68; lower is better. By the end of the lesson you will know what a nat is,
-# and you will have met the number 2.50 twice: once learned, once counted.
+# character** on text that the program has never seen. A program that uses only
+# how frequent each character is gets 3.20, and blind guessing gets 4.68; lower
+# is better. By the end of the lesson you will know what a nat is, and you will
+# have met the number 2.50 twice: once learned, once counted.
 
 # %% [markdown]
 # ## What failed
@@ -317,7 +317,7 @@ print(f"TokenCrossEntropy: {float(loss):.3f}")
 # *after* the softmax would leave a sum of 0.91.
 #
 # A [causal mask](glossary.md#causal-mask) hides what comes later: a model that
-# is to predict the next word must not use it. Row t says what position t may
+# is to predict the next word must not use it. Row t shows what position t may
 # use.
 
 # %%
