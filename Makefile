@@ -9,6 +9,7 @@
 #
 #   make bench    time beside other libraries    make lint    check the style
 #   make format   format the code                make clean   delete what was made
+#   make diagrams draw docs/diagrams
 
 PYTHON ?= python3
 T ?= 05_attention
@@ -29,7 +30,7 @@ RUN := $(VENV)/bin/python
 # quick. TensorFlow needs no extra: the package itself requires it.
 with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
-.PHONY: tutorial test notebooks bench lint format clean
+.PHONY: tutorial test notebooks bench diagrams lint format clean
 
 # TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
 tutorial: export TF_ENABLE_ONEDNN_OPTS ?= 1
@@ -57,6 +58,10 @@ bench: $(call with,torch $(BACKENDS))
 	    KERAS_BACKEND=$$backend $(RUN) -m benchmarks.$$name $(ARGS); \
 	  done; \
 	done
+
+# Only the standard library is needed.
+diagrams:
+	$(PYTHON) -m diagrams
 
 lint: $(call with,test)
 	$(RUN) -m ruff check .

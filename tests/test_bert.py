@@ -387,6 +387,7 @@ def test_a_pooler_that_the_user_froze_stays_frozen():
         assert not bert.pooler.trainable
 
 
+@pytest.mark.usefixtures("quick_collection")
 def test_quantize_reaches_the_next_sentence_head():
     model = BERTPretrainer(BERT(**BIG))
     model.build()

@@ -32,7 +32,9 @@ def wheel(tmp_path_factory):
     copy = tmp_path_factory.mktemp("checkout")
     for name in SHIPPED:
         shutil.copy(ROOT / name, copy)
-    for package in ("keras_seq", "tests", "tutorials", "benchmarks"):
+    for package in (
+        *("keras_seq", "tests", "tutorials", "benchmarks", "diagrams"),
+    ):
         caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, copy / package, ignore=caches)
         (copy / package / "__init__.py").touch()

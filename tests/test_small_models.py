@@ -17,8 +17,10 @@ from keras_seq.models import (
     ViT,
 )
 
+# Keras collects garbage for every layer that it quantizes.
+pytestmark = pytest.mark.usefixtures("quick_collection")
 WIDTH = 32
-SIZES = {"num_heads": 2, "num_layers": 2, "dropout": 0.0}
+SIZES = {"num_heads": 2, "num_layers": 1, "dropout": 0.0}
 
 
 def ids(rows=6, length=5):
@@ -68,8 +70,10 @@ def layers_of(model, *names):
     return [layer for name in names for layer in found.get(name, ())]
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name, mode",
+    [*((name, "int8") for name in MODELS), ("GPT", "int4"), ("ViT", "int4")],
+)
 def test_a_quantized_model_is_close_saved_and_loaded(name, mode, tmp_path):
     model, x = built(name)
     expected = output(model, x)
@@ -87,7 +91,7 @@ def test_attention_and_embedding_are_quantized(name):
     model, _ = built(name)
     model.quantize("int8")
     attention = layers_of(model, "query", "key", "value", "attention_output")
-    assert len(attention) >= 8
+    assert len(attention) >= 4
     for layer in attention:
         assert keras.backend.standardize_dtype(layer._kernel.dtype) == "int8"
     large = [w for w in model.weights if np.prod(w.shape) > 500]

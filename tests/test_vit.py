@@ -449,6 +449,7 @@ def test_encode_builds_the_model():
     assert numbers(model(images())).shape[0] == len(numbers(vectors))
 
 
+@pytest.mark.usefixtures("quick_collection")
 def test_a_quantized_model_is_not_resized():
     model = vit()
     model.quantize("int8")

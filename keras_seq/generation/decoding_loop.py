@@ -72,9 +72,6 @@ def decode(
     end_id, fill_id = end_and_fill_id(model, end_id)
     noise = ops.repeat(noise, sampler.num_beams, axis=0)
 
-    def unfinished(search):
-        return ops.logical_not(ops.all(search.finished))
-
     def one_step(search):
         step = search.step
         logits, model_state = model.step(search.last_ids, search.model_state)
@@ -90,13 +87,22 @@ def decode(
     search = _start(model, inputs, sampler, max_length, ends[0], fill_id)
     for start, end in zip([0, *ends], ends):
         if start > 0:
-            state = model.extend_state(search.model_state, end - start)
-            search = search._replace(model_state=state)
+            search = _extended(model, search, end - start)
         (search,) = ops.while_loop(
-            unfinished, one_step, (search,), maximum_iterations=end - start
+            _unfinished, one_step, (search,), maximum_iterations=end - start
         )
     ids, scores, attention = sampler.results(search, fill_id, top_k)
     return Generated(ids, scores, attention if search.has_attention else None)
+
+
+def _unfinished(search):
+    return ops.logical_not(ops.all(search.finished))
+
+
+def _extended(model, search, length):
+    """Make room for more steps in the caches of the model's state."""
+    state = model.extend_state(search.model_state, length)
+    return search._replace(model_state=state)
 
 
 def cache_ends(model, max_length):

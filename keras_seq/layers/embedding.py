@@ -117,19 +117,15 @@ class TokenLayer(keras.layers.Layer):
         return ops.not_equal(ids, self.pad_id)  # (B, T)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "pad_id": self.pad_id,
-        }
+        ids = {"vocabulary_size": self.vocabulary_size, "pad_id": self.pad_id}
+        return {**super().get_config(), **ids}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
 class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
     """Look up the vector of each id in a learned table; give tied logits.
 
-    `keras.layers.ReversibleEmbedding` with tied weights, so it can be quantized
-    and adapted by LoRA (`quantize`, `enable_lora`).
+    A `keras.layers.ReversibleEmbedding` with tied weights.
 
     Args:
         vocabulary_size: int > 0, number of rows V of the table.
@@ -186,6 +182,11 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
         self.scale = checks.boolean(scale=scale)
         self.factor = self.output_dim**0.5 if scale else 1.0
 
+    def add_weight(self, *args, name=None, **kwargs):
+        if name == "embeddings":  # a cast would copy the table in each lookup
+            kwargs["autocast"] = False
+        return super().add_weight(*args, name=name, **kwargs)
+
     def call(self, ids):
         ids = self.as_int(ids)
         if keras.backend.backend() != "tensorflow":
@@ -209,6 +210,9 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
             return super().quantized_call(h, reverse=True)
         table = ops.cast(self.embeddings, self.compute_dtype)
         return ops.matmul(h, ops.transpose(table))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.embedding_dim)
 
     def quantize(self, mode=None, type_check=True, config=None):
         super().quantize(mode, type_check=False, config=config)

@@ -14,8 +14,8 @@ model Keras exports float inputs of the length of the first call. A
 
 `model.enable_lora(rank)` freezes the weights and adds to some kernels a product
 of two narrow matrices, which alone are trained: low-rank adaptation. The change
-that fine-tuning makes to a kernel is well approximated by such a product. It
-starts at zero, and is added to the kernel when the model is saved.
+that fine-tuning makes to a kernel is well approximated by a product of this
+kind. It starts at zero, and is added to the kernel when the model is saved.
 
     kernel + A B,  A (D, rank), B (rank, K)       # A random, B = 0 at first
 
