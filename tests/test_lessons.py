@@ -26,7 +26,10 @@ PARTS = [
     *("Pitfalls", "Exercises", "Next"),
 ]
 # Of each lesson, what makes it short.
-SHORT = {"00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000}}
+SHORT = {
+    "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
+    "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
+}
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
     "00_before_you_start": [
@@ -35,7 +38,13 @@ EXPLAINED = {
         *("logits", "softmax", "cross-entropy", "perplexity", "padding-mask"),
         *("attention-weights", "causal-mask", "epoch"),
         *("tensor", "nat", "gradient"),  # not in the glossary of models
-    ]
+    ],
+    "01_rnn": [
+        *("recurrent-neural-network", "sequence", "hidden-state"),
+        *("vanishing-gradient", "exploding-gradient", "long-term-dependency"),
+        *("sampling", "temperature"),
+        *("backpropagation-through-time", "gradient-clipping"),
+    ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
 
