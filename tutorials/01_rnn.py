@@ -435,10 +435,9 @@ print(f"different five-character strings in the text: {len(grams):,}")
 # the counts do not.) What it does show is how the same loss is reached: with
 # 117,000 weights for any length of context, while the table stores counts of
 # 42,000 different strings of five characters, and one in seven of those in
-# the held-out text is missing from it. More text and wider networks favour
-# the network; with 240,000 characters they come out even. And "hello" shows
-# only that four steps *can* be learned; one word that serves for training and
-# for testing proves nothing about other words.
+# the held-out text is missing from it. On 240,000 characters the two come out
+# even. And "hello" shows only that four steps *can* be learned; one word that
+# serves for training and for testing proves nothing about other words.
 #
 # Does the network forget? The gradient by lag is evidence that it can hardly
 # *learn* a [long-term dependency](glossary.md#long-term-dependency), a
