@@ -4,6 +4,7 @@ import pathlib
 
 from diagrams import (
     attention,
+    embedding,
     generation,
     pretraining,
     recurrent,
@@ -18,6 +19,7 @@ FOLDER = HOME.parent / "docs" / "diagrams"
 LANGUAGES = ("en", "ko")
 # name: (function, height)
 DIAGRAMS = {
+    **embedding.DIAGRAMS,
     **recurrent.DIAGRAMS,
     **translation.DIAGRAMS,
     **attention.DIAGRAMS,

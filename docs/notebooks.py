@@ -16,8 +16,8 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "docs" / "locale" / "ko" / "LC_MESSAGES" / "tutorials"
-LESSON = 'tags=["parameters"]'  # only lessons have such a cell
-UNTRANSLATED = re.compile(r" {4}|```|</|\|[-|]+$")  # how such blocks begin
+LESSON = 'tags=["parameters"]'  # only lessons have this cell
+UNTRANSLATED = re.compile(r" {4}|```|</|\|[-|]+$")  # how a block begins
 
 
 def messages(name):

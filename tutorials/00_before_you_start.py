@@ -3,11 +3,11 @@
 #
 # Every model of this course, from a recurrent network of 1990 to a Vision
 # Transformer, begins and ends with the same few steps. Text becomes integers,
-# integers become vectors, vectors become probabilities, and one number says how
-# good those probabilities are. This lesson does each step by hand, with numbers
-# that you can check on paper, and then lets a layer do it. At the end you train
-# the smallest language model there is. You need Python, a little NumPy, and no
-# knowledge of neural networks.
+# integers become vectors, vectors become probabilities, and one number measures
+# how good those probabilities are. This lesson does each step by hand, with
+# numbers that you can check on paper, and then lets a layer do it. At the end
+# you train the smallest language model there is. You need Python, a little
+# NumPy, and no knowledge of neural networks.
 
 # %%
 import os
@@ -44,10 +44,10 @@ SEED = 0
 # nothing but a text and a rule for getting a little better?**
 #
 # The answer will be one number, about **2.50 [nats](glossary.md#nat) per
-# character** on text that the program has never seen. A program that knows only
-# how frequent each character is gets 3.20, and one that knows nothing gets
-# 4.68; lower is better. By the end of the lesson you will know what a nat is,
-# and you will have met the number 2.50 twice: once learned, once counted.
+# character** on text that the program has never seen. A program that uses only
+# how frequent each character is gets 3.20, and blind guessing gets 4.68; lower
+# is better. By the end of the lesson you will know what a nat is, and you will
+# have met the number 2.50 twice: once learned, once counted.
 
 # %% [markdown]
 # ## What failed
@@ -101,12 +101,13 @@ print("The line predicts only:", tokenizer.detokenize(guesses))
 # From left to right: the text is cut into tokens, each token has an id, each id
 # selects one row of a table of numbers. The row is what a network computes
 # with. The second diagram belongs to the end of the worked example: which
-# positions of a [batch](glossary.md#batch) are real, and which earlier
-# positions each one may use.
+# positions of a [batch](glossary.md#batch) are real, and which positions each
+# one may use. (There, a *query* is a position that uses others, and a *value*
+# is what it uses; `05_attention` explains both words.)
 #
-# ![Left, a padding mask: the last positions of the shorter sentences are
-# hidden. Right, a causal mask: each position may use itself and the positions
-# before it.](../docs/diagrams/masks.en.svg)
+# ![Left, a padding mask: the two positions of padding are hidden. Middle, a
+# causal mask: each position may use itself and the positions before it. Right,
+# equal weights under both masks.](../docs/diagrams/masks.en.svg)
 
 # %% [markdown]
 # ## A worked example
@@ -316,7 +317,7 @@ print(f"TokenCrossEntropy: {float(loss):.3f}")
 # *after* the softmax would leave a sum of 0.91.
 #
 # A [causal mask](glossary.md#causal-mask) hides what comes later: a model that
-# is to predict the next word must not use it. Row t says what position t may
+# is to predict the next word must not use it. Row t shows what position t may
 # use.
 
 # %%

@@ -21,8 +21,6 @@ Differs from the paper: the rates of the input and of the hidden state are two
     arguments; a mask for each gate only with `implementation=1`, as in Keras.
 """
 
-import types
-
 import keras
 from keras import ops
 
@@ -36,9 +34,6 @@ LOOP_FLAGS = (
     "unroll",
     "zero_output_for_mask",
 )
-
-
-PROJECTED = object()  # in place of a dropout mask; see `project`
 
 
 class TracedCell:
@@ -95,11 +90,7 @@ class TracedCell:
         if training:  # the same masks at every step, Gal & Ghahramani (2016)
             x_dropout = self.get_dropout_mask(x)
             h_dropout = self.get_recurrent_dropout_mask(states[0])
-        return self.advance(x, states, x_dropout, h_dropout)
-
-    def advance(self, *arguments):
-        """Compute `step`; return the output and the states after it."""
-        values = self.step(*arguments)
+        values = self.step(x, states, x_dropout, h_dropout)
         return values["hidden_state"], [values[k] for k in self.state_names]
 
     def step(self, x, states, x_dropout=None, h_dropout=None):
@@ -126,13 +117,10 @@ def project(x, kernel, mask=None):
     Args:
         x: float (B, D).
         kernel: float (D, G * U), the matrices of the gates side by side.
-        mask: optional dropout mask (B, D), or a list of one for each gate; or
-            `PROJECTED`: x is the product already.
+        mask: optional dropout mask (B, D), or a list of one for each gate.
     Returns:
         float (B, G * U).
     """
-    if mask is PROJECTED:
-        return x
     if mask is None:
         return ops.matmul(x, kernel)
     if not isinstance(mask, list):
@@ -182,20 +170,6 @@ class TracedRNN(keras.layers.RNN):
             self.check_states(initial_state)
         return super().call(sequences, initial_state, mask, training)
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        cell = self.cell
-        drops = training and (cell.dropout or cell.recurrent_dropout)
-        if drops or type(cell) is not self.cell_class:
-            return super().inner_loop(sequences, initial_state, mask, training)
-        # One product for all time steps is faster than one in each, and so is
-        # its gradient. (A changed `step` need not compute this product.)
-        projected = project(sequences, cell.kernel)
-        loop = types.SimpleNamespace(
-            cell=lambda x, states: cell.advance(x, states, PROJECTED),
-            **{flag: getattr(self, flag) for flag in LOOP_FLAGS},
-        )
-        return keras.layers.RNN.inner_loop(loop, projected, initial_state, mask)
-
     def check_states(self, states):
         """Raise a ValueError for states of a wrong number or width."""
         shapes = [tuple(state.shape) for state in keras.tree.flatten(states)]
@@ -242,9 +216,6 @@ class TracedRNN(keras.layers.RNN):
             unroll=self.unroll,
             dtype=self.dtype_policy,
         )
-        if type(self.cell) is self.cell_class:  # as in `inner_loop`
-            cell.dropout = PROJECTED
-            x = project(x, ops.cast(self.cell.kernel, self.compute_dtype))
         values = run(x, initial_state=cell.first(states), mask=mask)
         parts = ops.split(values, len(cell.names), axis=-1)
         return dict(zip(cell.names, parts))
@@ -259,7 +230,7 @@ class _TracingCell(keras.layers.Layer):
         x = ops.zeros((1, cell.kernel.shape[0]), dtype)
         states = [ops.zeros((1, cell.units), dtype) for _ in cell.state_names]
         self.names = list(cell.step(x, states))
-        self.cell, self.dropout = cell, None
+        self.cell = cell
         self.output_size = len(self.names) * cell.units
         self.state_size = [
             self.output_size,
@@ -278,7 +249,7 @@ class _TracingCell(keras.layers.Layer):
         return [ops.concatenate(values, axis=-1), *states]
 
     def call(self, x, states):
-        values = self.cell.step(x, states[1:], self.dropout)
+        values = self.cell.step(x, states[1:])
         output = ops.concatenate([values[k] for k in self.names], axis=-1)
         return output, [output, *[values[k] for k in self.cell.state_names]]
 
