@@ -45,6 +45,7 @@ EXPLAINED = {
         *("vanishing-gradient", "exploding-gradient", "long-term-dependency"),
         *("sampling", "temperature"),
         *("backpropagation-through-time", "gradient-clipping"),
+    ],
     "02_gates": [
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
