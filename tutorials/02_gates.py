@@ -443,13 +443,13 @@ lesson.show(figure, "exploding", caption)
 # two about a hundred times lower. Second picture: compare each network before
 # and after training. The *untrained* simple network is not the worst, because
 # its matrix starts orthogonal, which neither stretches nor shrinks; its
-# gradient is about 0.001 at lag 100. The untrained GRU loses more, about 10⁻¹⁹:
+# gradient is about 0.001 at lag 100. The untrained GRU loses more, about 10⁻²⁰:
 # its gates start at 0.5. Training reverses the order. The GRU opens its gates
-# (about 0.06), the LSTM keeps its own open (about 0.1), and the simple network
-# ends near 10⁻¹⁸.
+# (about 0.07), the LSTM keeps its own open (about 0.1), and in the simple
+# network nothing is left.
 #
 # Third and fourth picture: look above the triangles. There the cell state of
-# the LSTM takes a step, about 9 times as far as elsewhere; between them the
+# the LSTM takes a step, about 5 times as far as elsewhere; between them the
 # forget gate is bright, and the rows of the cell state keep their color. In the
 # GRU, look for *dark* cells of the update gate: a low z means "write". Last
 # picture: without clipping, the loss explodes.
