@@ -124,11 +124,13 @@ def _resident(name):
 def memory_in_a_process(*arguments, module="benchmarks.memory"):
     """Return `peak_memory` of a new process, or None where it is not known.
 
+    It is not known on TensorFlow, which keeps the buffers of the first call.
+
     Args:
         arguments: str, given to the module after `--peak`; it prints the bytes.
         module: str, a benchmark.
     """
-    if not RESET.exists():
+    if not RESET.exists() or keras.backend.backend() == "tensorflow":
         return None
     done = subprocess.run(
         [sys.executable, "-m", module, "--peak", *arguments],

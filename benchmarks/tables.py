@@ -51,7 +51,7 @@ def speeds():
             "time / theirs |",
             [
                 row
-                for backend in ("TensorFlow", "JAX", "PyTorch")
+                for backend in ("JAX", "PyTorch")
                 for row in memory_rows(backend)
             ],
         ),
@@ -190,7 +190,7 @@ TEXTS = {
 
 def memory_rows(backend):
     """Yield a line per model of the kept benchmark of memory."""
-    files = {"TensorFlow": "tensorflow", "JAX": "jax", "PyTorch": "torch"}
+    files = {"JAX": "jax", "PyTorch": "torch"}
     for row in kept_rows(f"memory-{files[backend]}"):
         cells = [f"{size / 2**20:,.0f} MiB" for size in row["bytes"].values()]
         cells += [f"{ratio:.2f}" for ratio in row["ratio"].values()]
@@ -200,7 +200,8 @@ def memory_rows(backend):
 def training_rows(stem):
     """Yield a line per setting of a training step."""
     for row in kept_rows(stem):
-        size = f"{row['bytes'] / 2**20:,.0f} MiB"
+        size = row["bytes"]
+        size = "" if size is None else f"{size / 2**20:,.0f} MiB"
         yield f"| {row['way']} | {row['ratio']['float32']:.2f} | {size} |"
 
 

@@ -80,7 +80,8 @@ class ServableModel(keras.Model):
         checks.built(self)
         if input_signature is None:
             input_signature = [self.input_signature()]
-            if keras.backend.backend() == "jax":
+            on_jax = keras.backend.backend() == "jax"
+            if on_jax and format == "tf_saved_model":
                 kwargs.setdefault("jax2tf_kwargs", self._jax2tf_kwargs())
         super().export(filepath, format, verbose, input_signature, **kwargs)
 
@@ -127,19 +128,19 @@ class ServableModel(keras.Model):
 
     def _layers_to_adapt(self, names):
         """Return the layers of these names, without a number at the end."""
-        layers = [
+        every = [
             layer
             for layer in self._flatten_layers(include_self=False)
-            if re.sub(r"_\d+$", "", layer.name) in names
-            and hasattr(layer, "enable_lora")
+            if hasattr(layer, "enable_lora")
         ]
+        layers = [x for x in every if re.sub(r"_\d+$", "", x.name) in names]
         if not layers or isinstance(names, str):
             raise ValueError(
                 "`target_layer_names` must be a list of names of dense layers "
                 "or embeddings of the model. Received target_layer_names="
                 f"{names!r}."
             )
-        if any(layer.lora_enabled for layer in layers):
+        if any(layer.lora_enabled for layer in every):
             raise ValueError(
                 "`enable_lora` must be called once. Received a model whose "
                 "layers are adapted already."
