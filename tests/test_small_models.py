@@ -112,6 +112,17 @@ def test_a_quantized_embedding_gives_scaled_vectors_and_logits():
     np.testing.assert_allclose(found, logits, atol=0.02 * logits.max())
 
 
+def test_tied_logits_of_a_quantized_embedding_have_its_lora():
+    layer, h = TokenEmbedding(VOCAB, 16), np.ones((2, 3, 16), "float32")
+    layer.build()
+    layer.enable_lora(2)
+    layer.lora_embeddings_b.assign(np.full((2, 16), 0.5, "float32"))
+    expected = ops.convert_to_numpy(layer.logits(h))
+    layer.quantize("int8")
+    found = ops.convert_to_numpy(layer.logits(h))
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
 def test_a_quantized_model_generates_as_before():
     model, x = built("GPT")
     expected = generate(model, x, max_length=4).ids

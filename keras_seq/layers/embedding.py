@@ -26,13 +26,10 @@ from keras import ops
 
 from keras_seq import checks
 
-# Arguments of Keras's layer that `TokenEmbedding` does not offer.
-FIXED = {
-    "tie_weights": True,
-    "mask_zero": False,  # `pad_id` stands for it
-    "reverse_dtype": None,
-    "logit_soft_cap": None,
-}
+# Arguments of Keras's layer that `TokenEmbedding` does not offer; `pad_id`
+# stands for `mask_zero`.
+FIXED = {"tie_weights": True, "mask_zero": False}
+FIXED |= {"reverse_dtype": None, "logit_soft_cap": None}
 
 
 def padding_mask(ids, pad_id=0):
@@ -191,8 +188,7 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
         ids = self.as_int(ids)
         if keras.backend.backend() != "tensorflow":
             x = ops.take(self.embeddings, ids, axis=0)
-            x = ops.cast(x, self.compute_dtype)
-            return x * self.factor if self.scale else x
+            return ops.cast(x, self.compute_dtype) * self.factor
         # TensorFlow's gradient of a lookup is a list of rows in which an id
         # that occurs n times has n rows. Adam squares the rows before it adds
         # them, and steps sqrt(n) times too far. The lookup in a product has a
@@ -207,7 +203,12 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
         """Compute tied logits h @ E^T: float (..., D) -> (..., V)."""
         h = ops.cast(h, self.compute_dtype)
         if self.quantization_mode is not None:
-            return super().quantized_call(h, reverse=True)
+            y = super().quantized_call(h, reverse=True)
+            if self.lora_enabled:  # Keras leaves it out
+                change = self.lora_embeddings_a @ self.lora_embeddings_b
+                change = ops.cast(ops.transpose(change), h.dtype)
+                y = y + h @ change * (self.lora_alpha / self.lora_rank)
+            return y
         table = ops.cast(self.embeddings, self.compute_dtype)
         return ops.matmul(h, ops.transpose(table))
 
@@ -221,8 +222,7 @@ class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
         config = super().get_config()
         for name in ("input_dim", "output_dim", *FIXED):
             del config[name]
-        sizes = {"embedding_dim": self.embedding_dim, "scale": self.scale}
-        return {**config, **sizes}
+        return {**config, "embedding_dim": self.output_dim, "scale": self.scale}
 
 
 @keras.saving.register_keras_serializable("keras_seq")
