@@ -267,3 +267,14 @@ def built(model, name="model"):
             f"`{name}` must have weights: call it, fit it or load it first. "
             f"Received {name}={model!r}, which is not built."
         )
+
+
+def within_positions(max_length, max_sequence_length):
+    """Raise a ValueError if there are fewer learned positions than tokens."""
+    positive_int(max_length=max_length)
+    if max_length > max_sequence_length:
+        raise ValueError(
+            "`max_length` must be at most `max_sequence_length`, the number of "
+            f"learned positions. Received max_length={max_length}, "
+            f"max_sequence_length={max_sequence_length}."
+        )
