@@ -20,9 +20,9 @@ LESSON = 'tags=["parameters"]'  # only lessons have this cell
 UNTRANSLATED = re.compile(r" {4}|```|</|\|[-|]+$")  # how a block begins
 
 
-def messages(name):
-    """Read the Korean messages of a lesson: dict, English -> Korean."""
-    with open(MESSAGES / f"{name}.po", "rb") as file:
+def messages(name, folder=MESSAGES):
+    """Read the Korean messages of a lesson or page: dict, English -> Korean."""
+    with open(folder / f"{name}.po", "rb") as file:
         return {m.id: m.string for m in read_po(file, locale="ko") if m.id}
 
 
