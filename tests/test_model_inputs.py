@@ -67,18 +67,6 @@ def test_a_called_model_has_a_summary(case):
     assert "Total params" in "".join(lines)
 
 
-@pytest.mark.usefixtures("quick_collection")
-@every_model
-def test_a_quantized_model_loads_with_the_same_outputs(case, tmp_path):
-    model, x = case.make(), case.inputs()
-    model(x)
-    model.quantize("int8")
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    for a, b in zip(*(keras.tree.flatten(m(x)) for m in (model, again))):
-        assert np.array_equal(*map(ops.convert_to_numpy, (a, b)))
-
-
 @every_model
 def test_a_second_positional_input_is_named(case):
     model, x = case.make(), case.inputs()

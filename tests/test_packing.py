@@ -117,5 +117,5 @@ def test_what_cannot_be_packed_is_named(rows):
 
 
 def test_a_dict_without_segment_ids_is_named():
-    with pytest.raises(ValueError, match="'token_ids', 'segment_ids'"):
+    with pytest.raises(ValueError, match='"token_ids" and "segment_ids"'):
         gpt()({"token_ids": np.ones((1, 3), "int32")})

@@ -100,10 +100,9 @@ def next_token_windows(ids, length, stride=None):
 def pack_sequences(sequences, length, pad_id=0):
     """Pack short sequences into full rows for next-token prediction.
 
-    Padding each sequence to the longest wastes computation. Here several
-    sequences share a row: the longest first, each in the first row that has
-    room for it (first-fit decreasing). `segment_ids` keep them apart: GPT
-    gives every token the same logits as if its sequence were alone.
+    Several sequences share a row: the longest first, each in the first row
+    that has room for it (first-fit decreasing). `segment_ids` keep them apart:
+    GPT gives every token the logits that it has if its sequence is alone.
 
     Args:
         sequences: list of N int sequences of two or more tokens, without
@@ -124,16 +123,8 @@ def pack_sequences(sequences, length, pad_id=0):
         >>> x["segment_ids"].tolist()
         [[1, 1, 2, 2], [1, 0, 0, 0]]
     """
-    checks.positive_int(length=length)
     sequences = [np.asarray(row) for row in sequences]
-    for i, row in enumerate(sequences):
-        valid = row.ndim == 1 and row.dtype.kind in "iu"
-        if not valid or not 2 <= len(row) <= length + 1:
-            raise ValueError(
-                "`sequences` must be int (n,) each, 2 <= n <= `length` + 1. "
-                f"Received sequences[{i}] of dtype {row.dtype} and shape "
-                f"{row.shape}, length={length}."
-            )
+    check_sequences(sequences, length)
     rows = first_fit([len(row) - 1 for row in sequences], length)
     shape = (len(rows), length)
     token_ids, labels = (np.full(shape, pad_id, "int32") for _ in range(2))
@@ -147,6 +138,19 @@ def pack_sequences(sequences, length, pad_id=0):
             segment_ids[r, start:end] = number
             start = end
     return {"token_ids": token_ids, "segment_ids": segment_ids}, labels
+
+
+def check_sequences(sequences, length):
+    """Raise a ValueError for what `pack_sequences` cannot pack."""
+    checks.positive_int(length=length)
+    for i, row in enumerate(sequences):
+        valid = row.ndim == 1 and row.dtype.kind in "iu"
+        if not valid or not 2 <= len(row) <= length + 1:
+            raise ValueError(
+                "`sequences` must be int (n,) each, 2 <= n <= `length` + 1. "
+                f"Received sequences[{i}] of dtype {row.dtype} and shape "
+                f"{row.shape}, length={length}."
+            )
 
 
 def first_fit(sizes, room):
