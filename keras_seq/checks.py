@@ -172,7 +172,7 @@ def ids(vocabulary_size, **arguments):
         if outside.size:
             raise ValueError(
                 f"`{name}` must be in [0, {vocabulary_size}), below the "
-                f"vocabulary's size. Received {outside[0]}."
+                f"number of ids. Received {outside[0]}."
             )
 
 

@@ -110,9 +110,8 @@ def pack_sequences(sequences, length, pad_id=0):
         length: int > 0, tokens per row T; a sequence has at most T + 1.
         pad_id: int, id of the padding token. Default 0.
     Returns:
-        `(inputs, labels)`: a dict with `token_ids` and `segment_ids`, int32
-        (R, T) each, segments numbered from 1 and padding 0; and labels, int32
-        (R, T), the next token of the sequence, `pad_id` where there is none.
+        `(inputs, labels)`: a dict of `token_ids` and `segment_ids`, numbered
+        from 1, 0 for padding; and the next tokens; int32 (R, T) each.
     Raises:
         ValueError: if `length` is not an int > 0, or a sequence is not int
             (n,) with 2 <= n <= `length` + 1.
@@ -126,9 +125,8 @@ def pack_sequences(sequences, length, pad_id=0):
     sequences = [np.asarray(row) for row in sequences]
     check_sequences(sequences, length)
     rows = first_fit([len(row) - 1 for row in sequences], length)
-    shape = (len(rows), length)
-    token_ids, labels = (np.full(shape, pad_id, "int32") for _ in range(2))
-    segment_ids = np.zeros(shape, "int32")
+    token_ids, labels = np.full((2, len(rows), length), pad_id, "int32")
+    segment_ids = np.zeros_like(labels)
     for r, members in enumerate(rows):
         start = 0
         for number, i in enumerate(members, 1):
