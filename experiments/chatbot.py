@@ -1,18 +1,20 @@
 # %% [markdown]
-# # 07. A chatbot: answers are translations of questions
+# # A chatbot: answers are translations of questions
 #
-# *The idea* (Vinyals & Le 2015, arXiv:1506.05869): what turns German into
-# English turns a question into an answer, if it is shown enough of them. Here
-# each model of the chapters before becomes a small chatbot: the one with a
-# vector between its two networks (04), the one that looks back (05), and the
-# Transformer.
+# Three models learn to answer (Vinyals & Le 2015, arXiv:1506.05869): Seq2Seq
+# with one context vector, Bahdanau's attention, the Transformer. Measured:
+# perplexity, chrF and exact matches on held-out questions, beside retrieval,
+# the answer to the most similar training question by TF-IDF; the exported
+# chatbot's answers beside those of Python.
 #
-# What a chatbot must beat is no network at all: the answer to the most similar
-# question that is known (TF-IDF). On a few hundred pairs we expect that it
-# does not, and say by how much.
+# Data: `dialogues`, small talk in English and Korean written for this library;
+# `--data chatbot_ko`, 9,443 Korean pairs (not measured yet).
+# Expected: retrieval is not reached (chrF 83); attention (78) and the
+# Transformer (76) come nearest, one context vector has 66; the export gives the
+# same answers.
+# Minutes, on two processor cores: 3.
 #
-# `python tutorials/07_chatbot.py --chat` talks with you in the end, in English
-# and in Korean; `--data chatbot_ko` learns from 9,443 Korean pairs.
+# `--chat` reads questions from the keyboard in the end.
 #
 # Shapes: B batch, S length of the question, T length of the answer.
 
@@ -36,7 +38,7 @@ from keras_seq.training import (
 )
 
 run = Run(
-    "07_chatbot",
+    "chatbot",
     data=("dialogues", "chatbot_ko"),
     epochs={"dialogues": 20, "chatbot_ko": 6},
     arguments={"chat": {"action": "store_true", "help": "talk in the end"}},

@@ -1,14 +1,17 @@
 # %% [markdown]
-# # 03. Gates: what vanishes, and what does not
+# # Gates: what vanishes, and what does not
 #
-# *What failed:* a simple recurrent network forgets. *Why:* on the way back
-# through time its gradient is multiplied by the same matrix at every step.
-# *The idea* (Hochreiter & Schmidhuber 1997; Cho et al. 2014): a state that
-# is added to instead of rewritten, behind gates that open and close.
+# A simple recurrent network, a GRU and an LSTM of equal width learn to add two
+# marked numbers of a sequence. Measured: the squared error over 50, 100 and 200
+# steps; the gradient by lag, before and after training; the gates on single
+# sequences; the loss with and without gradient clipping where the gradient
+# explodes; parameters, and the time of a training step.
 #
-# Expected: the LSTM and the GRU add two numbers that stand somewhere in 100
-# steps (error below 0.01), even in 200; the simple network does no better than
-# the mean (0.167).
+# Data: `adding`, generated; Python's documentation for the picture of the gates
+# on a sentence.
+# Expected: over 100 steps, GRU and LSTM at most 0.01, the simple network above
+# 0.1 (always answering 1, the mean, has 0.167).
+# Minutes, on two processor cores: 3.
 
 # %%
 import keras
@@ -26,7 +29,7 @@ from keras_seq.training import (
     next_token_windows,
 )
 
-run = Run("03_gates", data=("adding",), epochs=4)
+run = Run("gates", data=("adding",), epochs=4)
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 ROWS, UNITS = (1280 if run.quick else 32_000), 64

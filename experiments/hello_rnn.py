@@ -1,16 +1,16 @@
 # %% [markdown]
-# # 01. Hello, recurrent network
+# # Three recurrent cells as language models of characters
 #
-# *What failed:* a feed-forward network sees one letter and cannot know what
-# came before. Both l's of "hello" look the same to it, yet one is followed by
-# another l and the other by an o. *The idea* (Elman 1990): hand the state of
-# the last step to the next one.
+# A simple recurrent network, a GRU and an LSTM of equal width predict the next
+# character of a text, with equal batches and numbers of steps. Measured: nats
+# per character on held-out text, beside counted unigrams and trigrams. Before
+# that: "hell" -> "ello" by a network of eight units, and the loop over the cell
+# written out, compared with the layer.
 #
-#     h_t = tanh(x_t W + h_{t-1} U + b)          p_t = softmax(h_t V + c)
-#
-# Expected: after "hell" the network says "ello", every letter right; and as a
-# model of English prose, at equal width, the gates of the GRU and the LSTM
-# beat the simple network, and all three beat counting three letters.
+# Data: `pydocs`, Python's documentation; `--data tinyshakespeare`.
+# Expected: "ello", every character right. Tiny Shakespeare: LSTM at most 1.65
+# nats per character, GRU about as good, the simple network 1.73, trigrams 2.05.
+# Minutes, on two processor cores: 3.
 
 # %%
 import keras
@@ -31,7 +31,7 @@ from keras_seq.training import (
 )
 
 EPOCHS = {"pydocs": 8, "tinyshakespeare": 2}
-run = Run("01_hello_rnn", data=tuple(EPOCHS), epochs=EPOCHS)
+run = Run("hello_rnn", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 
 # %% [markdown]

@@ -1,21 +1,21 @@
 # %% [markdown]
-# # 04. Seq2Seq: one network reads, another one writes
+# # Seq2Seq: an encoder, one context vector, a decoder
 #
-# *What failed:* the networks of chapter 02 write one label for each step, or
-# answers of one fixed length. *The idea* (Sutskever, Vinyals & Le 2014; Cho
-# et al. 2014): an *encoder* reads the whole source into its last state; a
-# *decoder*, a language model, begins at that state and writes until it says
-# the end.
+# The encoder (Sutskever, Vinyals & Le 2014; Cho et al. 2014) reads a date into
+# its last state; the decoder starts from that state and writes the same date in
+# ISO format until it predicts the end token.
 #
 #     "Sonntag, 5. März 1950"  ->  encoder  ->  c  ->  decoder  ->  "1950-03-05"
 #
-# Whatever the source, c is one vector of fixed width. The lectures call it a
-# *bottleneck*, say that long sources suffer from it, and that it listens most
-# to what was read last. Here all three become numbers, and not all of them
-# need come out as the lectures say.
+# The textbook says: c has a fixed width and is a *bottleneck*, long sources
+# suffer from it, and it depends most on what was read last. Measured: exact
+# matches by the width of c and by the length of the source; the gradient of c
+# by the position of the letter; scheduled sampling beside teacher forcing.
 #
-# Expected: of unseen dates 0.98 are right through 128 numbers, about a third
-# through 64, next to none through 32; long dates are no worse than short ones.
+# Data: `dates` in ten languages; no date of the test set was used in training.
+# Expected: 0.98 of the dates right through 128 numbers, about a third through
+# 64, almost no date through 32; long dates no worse than short ones.
+# Minutes, on two processor cores: 2.
 #
 # Shapes: B batch, S source length, T target length, V letters, U units.
 
@@ -37,7 +37,7 @@ from keras_seq.training import (
     teacher_forcing,
 )
 
-run = Run("04_seq2seq", data=("dates",), epochs=4)
+run = Run("seq2seq", data=("dates",), epochs=4)
 COUNT, UNSEEN = (320, 100) if run.quick else (20_000, 1500)
 WIDTHS = (32, 64, 128)
 metrics, baselines = {}, {}
@@ -49,7 +49,8 @@ metrics, baselines = {}, {}
 # is wanted first, "März" becomes "03", the weekday is to be passed over:
 # few letters of the answer stand where they stood in the source. No date of
 # the test was seen in training, so the answer to the nearest known text is
-# always wrong. Chapters 05 and 06 share this task, with half as many dates.
+# always wrong. The experiments `attention` and `transformer` share this task,
+# with half as many dates.
 
 # %%
 texts, answers, _ = data.dates(COUNT, seed=run.seed)
@@ -149,7 +150,7 @@ baselines |= dict.fromkeys(metrics, nearest)
 # ## The bottleneck: narrow, or long?
 #
 # *Narrow?* The same model with half the width gets the same number of steps.
-# *Long* is another matter. The lecture's rule is about sentences, where a
+# *Long* is another matter. The textbooks' rule is about sentences, where a
 # longer one says more. A date says three numbers, however many letters it
 # takes, so we do not expect the longest third of the texts to do much worse
 # than the shortest. The picture shows the test dates in tenths.

@@ -1,19 +1,24 @@
 # %% [markdown]
-# # 06. The Transformer: the whole sequence at once
+# # The Transformer: the whole sequence at once
 #
-# *What failed:* chapter 05's decoder looks back at will, but both networks
-# still read word after word: 60 letters are 60 steps, one waiting for the
-# other. *The idea* (Vaswani et al. 2017): if attention reaches everything
-# anyway, drop the recurrence. All positions are computed in one step.
+# Self-attention instead of recurrence (Vaswani et al. 2017): all positions are
+# computed in one step.
 #
-#     recurrent   x1 -> h1 -> h2 -> h3 -> h4         S steps, one after another
-#     attention   every x looks at every x           1 step, S * S scores
+#     recurrent   x1 -> h1 -> h2 -> h3 -> h4       S steps, one after another
+#     attention   every x is compared with every x      1 step, S * S scores
 #
-# Expected: the dates of 04 and 05, at least 0.99 exact; little without
-# positions; on long texts a quicker training step than the LSTM's; and
-# speaking, which stays one word after the other, made cheap by a cache.
+# Measured: exact matches with and without positional encoding; the loss with
+# normalization before or after the residual connection, with and without warmup
+# and averaged weights; the time of a training step beside an LSTM's and a
+# GRU's, by length; the speed of decoding with and without the key-value cache;
+# attention computed by hand beside the layer.
 #
-# `--data multi30k` translates German.
+# Data: `dates`, as in the experiment `attention`; `--data multi30k`, German to
+# English (not measured yet).
+# Expected: 0.99 of the dates right, few without positions; from 16 letters on a
+# faster step than the LSTM's, at 512 over three times as fast; the cache over
+# ten times as fast for 200 letters.
+# Minutes, on two processor cores: 3.
 #
 # Shapes: B batch, S source length, T target length, D width, H heads, K head
 # width.
@@ -47,7 +52,7 @@ from keras_seq.training import (
 )
 
 run = Run(
-    "06_transformer",
+    "transformer",
     data=("dates", "multi30k"),
     epochs={"dates": 5, "multi30k": 8},
 )
@@ -76,10 +81,11 @@ metrics["core_difference"] = np.abs(by_hand - y).max()
 print(f"by hand and by the layer: {metrics['core_difference']:.1e} apart")
 
 # %% [markdown]
-# ## The task of 04 and 05
+# ## The task of `seq2seq` and `attention`
 #
-# The data of 05, for more epochs of smaller batches: a Transformer's step is
-# quicker, and it needs more of them. Adam's rate is warmed up and then falls.
+# The data of the experiment `attention`, for more epochs of smaller batches: a
+# Transformer's step is faster, and it needs more of them. Adam's learning rate
+# is warmed up and then falls.
 
 # %%
 if run.data == "dates":
@@ -318,7 +324,7 @@ metrics[f"cache_speedup_{long}"] = median_ratio(
 )
 
 # %% [markdown]
-# ## The lecture's table, in numbers
+# ## Seq2Seq beside the Transformer, in numbers
 #
 # *Input*: the same number of letters in the longest rows instead of the
 # shortest, by how much longer a step takes. *Dependencies*: the gradient of the
