@@ -125,6 +125,9 @@ models = {
         normalize_first=True,
     ),
 }
+if run.quick:  # two of three, and no XLA, which compiles for too long
+    del models["recurrent"]
+    models["transformer"].supports_jit = False
 curves = {}
 greetings = ["Are you free tomorrow?", "내일 시간 있어?"]
 

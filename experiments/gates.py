@@ -33,7 +33,7 @@ run = Run("gates", data=("adding",), epochs=4)
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 ROWS, UNITS = (1280 if run.quick else 32_000), 64
-LENGTHS = (50, 100, 200)
+LENGTHS, LAG = ((50,), 20) if run.quick else ((50, 100, 200), 100)
 metrics, baselines, adders = {}, {}, {}
 
 # %% [markdown]
@@ -62,7 +62,8 @@ def learn_to_add(name, layer, length):
     validation = data.adding(500, length, seed=run.seed + 1)
     options = {"epochs": run.epochs, "batch_size": 128, "verbose": 2}
     model.fit(x, y, validation_data=validation, callbacks=callbacks, **options)
-    x, y = data.adding(2000, length, seed=run.seed + 2)  # held out
+    rows = 200 if run.quick else 2000
+    x, y = data.adding(rows, length, seed=run.seed + 2)  # held out
     metrics[f"adding_mse_{name}"] = model.evaluate(x, y, verbose=0)
     baselines[f"adding_mse_{name}"] = np.mean((y - 1) ** 2)
     adders[name] = model
@@ -73,29 +74,28 @@ def open_lstm(steps):
     return LSTM(UNITS, bias_initializer=bias, unit_forget_bias=False)
 
 
-for length in LENGTHS[:1] if run.quick else LENGTHS:
+for length in LENGTHS:
     learn_to_add(f"rnn_{length}", SimpleRNN(UNITS), length)
     learn_to_add(f"gru_{length}", GRU(UNITS), length)
     learn_to_add(f"lstm_{length}", open_lstm(length), length)
-if not run.quick:
-    scores = {
-        NAMES[cell]: [metrics[f"adding_mse_{cell}_{n}"] for n in LENGTHS]
-        for cell in CELLS
-    }
-    figure = plots.curves(
-        scores,
-        x=LENGTHS,
-        xlabel="length of the adding problem (steps)",
-        ylabel="squared error, held out",
-        baselines={"always 1": 1 / 6},
-        log=True,
-    )
-    run.save(figure, "adding")
+scores = {
+    NAMES[cell]: [metrics[f"adding_mse_{cell}_{n}"] for n in LENGTHS]
+    for cell in CELLS
+}
+figure = plots.curves(
+    scores,
+    x=LENGTHS,
+    xlabel="length of the adding problem (steps)",
+    ylabel="squared error, held out",
+    baselines={"always 1": 1 / 6},
+    log=True,
+)
+run.save(figure, "adding")
 
 # %% [markdown]
 # ## How far back does the gradient reach?
 #
-#     ratio = |d h_T / d x_{T-100}| / |d h_T / d x_T|
+#     ratio = |d h_T / d x_{T-LAG}| / |d h_T / d x_T|        LAG = 100
 #
 # Untrained, the simple network is not the worst: its recurrent matrix is
 # drawn orthogonal, which neither stretches nor shrinks. The GRU's gates stand
@@ -103,7 +103,7 @@ if not run.quick:
 # *the simple network* closes the way, while the gates learn to hold it open.
 
 # %%
-x, _ = data.adding(64, 150, seed=run.seed + 3)
+x, _ = data.adding(64, LAG + 50, seed=run.seed + 3)
 length = 50 if run.quick else 100
 starts = {"rnn": SimpleRNN(UNITS), "gru": GRU(UNITS), "lstm": open_lstm(length)}
 lags = {"LSTM, usual, untrained": gradient_by_lag(LSTM(UNITS), x)}
@@ -112,8 +112,8 @@ for cell, untrained in starts.items():
     before, after = gradient_by_lag(untrained, x), gradient_by_lag(trained, x)
     lags[f"{NAMES[cell]}, untrained"] = before
     lags[f"{NAMES[cell]}, trained"] = after
-    metrics[f"gradient_ratio_{cell}"] = after[100] / after[0]
-    baselines[f"gradient_ratio_{cell}"] = before[100] / before[0]
+    metrics[f"gradient_ratio_{cell}"] = after[LAG] / after[0]
+    baselines[f"gradient_ratio_{cell}"] = before[LAG] / before[0]
 run.save(plots.gradient_by_lag(lags), "gradient_by_lag")
 
 # %% [markdown]
@@ -181,8 +181,9 @@ for name, clip in (("unclipped", None), ("clipped", 1.0)):
     )
     optimizer = keras.optimizers.SGD(0.03, clipnorm=clip)
     model.compile(optimizer, "mse", jit_compile=run.jit_compile)
-    calls = run.callbacks(name)
-    model.fit(x, y, batch_size=32, epochs=10, verbose=0, callbacks=calls)
+    epochs = 2 if run.quick else 10
+    calls = run.callbacks(name, every=epochs)
+    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, callbacks=calls)
     curves[name] = run.history(name)["loss"]
     # A loss that has left the range of float32 counts as its largest number.
     worst = np.nan_to_num(curves[name], nan=3.4e38, posinf=3.4e38).max()

@@ -53,10 +53,13 @@ hello = keras.Sequential(
         keras.layers.Dense(len(vocabulary)),
     ]
 )
-hello.compile(keras.optimizers.Adam(0.1), TokenCrossEntropy(pad_id=None))
-hello.fit(
-    source, target, epochs=30, verbose=0, callbacks=run.callbacks("hello")
+hello.compile(
+    keras.optimizers.Adam(0.1),
+    TokenCrossEntropy(pad_id=None),
+    jit_compile=False if run.quick else "auto",
 )
+callbacks = run.callbacks("hello", every=30)
+hello.fit(source, target, epochs=30, verbose=0, callbacks=callbacks)
 
 logits = keras.ops.cast(hello(source), "float32")
 logits = keras.ops.convert_to_numpy(logits)
@@ -110,9 +113,11 @@ for name, n in (("unigram", 1), ("trigram", 3)):
 
 # %%
 prompt = test[:20].split("\n")[0]
+CELLS = ("lstm",) if run.quick else ("rnn", "gru", "lstm")
+TEMPERATURES, WRITTEN = ((0.7,), 60) if run.quick else ((0.3, 0.7, 1.2), 200)
 
 
-def speak(model, temperature, length=200):
+def speak(model, temperature, length=WRITTEN):
     sampler = Sampling(temperature=temperature, seed=run.seed)
     ids = generate(
         model, tokenizer.tokenize([prompt]), sampler, max_length=length
@@ -122,7 +127,7 @@ def speak(model, temperature, length=200):
 
 curves, models = {}, {}
 kept = np.arange(len(x)) % 20 == 0
-for cell in ("rnn", "gru", "lstm"):
+for cell in CELLS:
     model = RecurrentLM(V, 256, cell=cell, embedding_dim=64, pad_id=None)
     steps = run.epochs * -(-np.sum(~kept) // 32)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -164,7 +169,7 @@ run.save(plots.curves(curves, baselines=lines), "curves")
 # above 1 the unlikely ones get their chance, and the words fall apart.
 
 # %%
-for temperature in (0.3, 0.7, 1.2):
+for temperature in TEMPERATURES:
     print(f"\ntemperature {temperature}: {speak(models['lstm'], temperature)}")
 
 # %%

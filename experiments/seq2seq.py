@@ -39,7 +39,7 @@ from keras_seq.training import (
 
 run = Run("seq2seq", data=("dates",), epochs=4)
 COUNT, UNSEEN = (320, 100) if run.quick else (20_000, 1500)
-WIDTHS = (32, 64, 128)
+WIDTHS = (128,) if run.quick else (32, 64, 128)
 metrics, baselines = {}, {}
 
 # %% [markdown]

@@ -119,6 +119,8 @@ def make(kind, **options):
 
 def compiled(model):
     """Prepare a model for as many trainings as are wanted."""
+    if run.quick:
+        model.supports_jit = False  # XLA compiles for longer than it trains
     model.compile(
         keras.optimizers.AdamW(RATE, weight_decay=0.05, clipnorm=1.0),
         keras.losses.CategoricalCrossentropy(True, label_smoothing=0.1),
@@ -270,12 +272,13 @@ metrics["vit_accuracy_permuted"] = accuracy(vit, puzzle)
 baselines["vit_accuracy_permuted"] = accuracy(vit, test_x)
 others = {}
 mixing = "not_mixed" if PHOTOS else "mixed"
-for name, options, mixed in (
+variants = (
     ("no_positions", {"position_encoding": "none"}, PHOTOS),
     (OTHER, {"position_encoding": OTHER}, PHOTOS),
     ("mean", {"pooling": "mean"}, PHOTOS),
     (mixing, {}, not PHOTOS),
-):
+)
+for name, options, mixed in variants[:1] if run.quick else variants:
     keras.utils.set_random_seed(run.seed)
     others[name] = compiled(make("vit", **options))
     metrics[f"vit_accuracy_{name}"] = train(
@@ -312,6 +315,7 @@ run.save(plots.position_similarity(learned, GRID), "positions")
 served = ViT.from_config({**vit.get_config(), "dtype": "float32"})
 served.build()
 served.set_weights(vit.get_weights())
+served.supports_jit = not run.quick
 large = keras.ops.image.resize(test_x[:500] * STD + MEAN, (37, 41))
 asked = np.round(255 * keras.ops.convert_to_numpy(large)).astype("uint8")
 seen = keras.ops.image.resize(asked / np.float32(255), vit.config["image_size"])
@@ -322,6 +326,8 @@ files = {
     "onnx": "vit.onnx",
     "litert": "vit.tflite",
 }
+if run.quick:
+    files = {"tf_saved_model": "saved_model"}
 if keras.backend.backend() != "tensorflow":
     print("No export: the three are written on TensorFlow.")
     files = {}

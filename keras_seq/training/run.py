@@ -61,8 +61,9 @@ class Run:
         out: Path, output folder, created. Default runs/NAME.
         dtype: str, "float32" or "mixed_bfloat16", set as Keras's policy.
         jit_compile: value for `compile`: True, with which small recurrent
-            networks train faster once compiled; "auto" on PyTorch and with
-            --quick.
+            networks train faster once compiled; "auto" on PyTorch. With
+            --quick, "auto", and False on TensorFlow: XLA would compile for
+            longer than a trial run trains.
     Raises:
         ValueError: if --resume finds another run in the folder, --devices is
             given on another backend than JAX, or `data`, `epochs` or
@@ -102,8 +103,7 @@ class Run:
         self.dtype, self.devices = options.dtype, options.devices
         self.distribution = make_distribution(self.devices)
         self.out = options.out
-        torch = keras.backend.backend() == "torch"
-        self.jit_compile = "auto" if torch or self.quick else True
+        self.jit_compile = self.choose_jit_compile()
         self.out.mkdir(parents=True, exist_ok=True)
         same = self.fixed_options(arguments)
         self.progress = Progress(self.out / "resume", same, self.resume)
@@ -112,6 +112,13 @@ class Run:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # "?", not a crash
+
+    def choose_jit_compile(self):
+        """Return the value of `jit_compile`: bool or "auto"."""
+        backend = keras.backend.backend()
+        if self.quick:
+            return False if backend == "tensorflow" else "auto"
+        return "auto" if backend == "torch" else True
 
     def fixed_options(self, arguments):
         """Return the options that all parts of a run must share: dict.
