@@ -69,9 +69,10 @@ else:
 # %% [markdown]
 # ## Documents
 #
-# A document is a list of sentences: one of Python's own documents, or what a
-# function of the installed packages says of itself. Functions copy sentences
-# from each other: who has one of the training documents is not tested on.
+# A document is a list of sentences: a page of Python's documentation, or a
+# docstring of the installed packages. Docstrings copy sentences from each
+# other: a document that shares a sentence with the training documents is not
+# used for testing.
 
 
 # %%
@@ -111,9 +112,9 @@ else:
     reader = tokenizer.sampling(0.5, seed=run.seed + done)
 
 # %% [markdown]
-# ## What it is asked
+# ## Inputs and labels
 #
-# In each epoch other texts are put together, and other words hidden.
+# In each epoch other texts are put together, and other words masked.
 
 # %%
 packer, pack = (
@@ -168,8 +169,8 @@ questions, answers = held_out
 # %% [markdown]
 # ## The plain baselines
 #
-# Of the hidden words: always the commonest one. Of what follows: a coin; and
-# one that knows nothing of order or meaning, that texts with words in common
+# For masked words, always the most frequent one. For next sentence prediction,
+# a coin; and a model without order or meaning: texts with words in common
 # belong together.
 
 # %%
@@ -189,9 +190,9 @@ if PAIRS:
 # %% [markdown]
 # ## Pretrain
 #
-# Two heads, two losses, one `fit`. The loss of the words counts the hidden
-# places alone: label 0 is no question. Nothing is dropped: what is asked
-# changes from epoch to epoch, and cannot be learned by heart.
+# Two heads, two losses, one `fit`. The loss of the words counts the masked
+# positions alone: label 0 is ignored. There is no dropout: the inputs change
+# from epoch to epoch, and cannot be memorized.
 
 # %%
 bert = BERT(
@@ -266,8 +267,8 @@ for name, output, plain in (
 # %% [markdown]
 # ## What [MASK] is filled with
 #
-# Held-out texts: what stood there, and the three likeliest guesses of the
-# network before it learned, and after.
+# Held-out texts: the true word, and the model's three most probable ones before
+# and after training.
 
 # %%
 after, _ = model.fill_mask(shown, tokenizer.mask_id, top=3)
@@ -280,14 +281,12 @@ for ids in shown["token_ids"]:
         print(f"    {tokenizer.tokens(right[None])[0]}: {was}  ->  {now}")
 
 # %% [markdown]
-# ## What the heads look at
+# ## What the heads attend to
 #
-# A row for each layer. Whoever wants to know whether two texts belong together,
-# or which word is hidden, had better look at where the same words stand: how
-# much of a head's attention goes to the same word elsewhere, of the words that
-# stand there more than once? One half of the rows tells which head looks there
-# most, the other how much. The plain figure is that of a head that looks
-# everywhere alike.
+# A row of pictures for each layer. The number: of the words that occur more
+# than once in a row, how much of a head's attention goes to the same word
+# elsewhere? One half of the rows chooses the best head, the other half measures
+# it. The baseline is a head with even weights.
 
 # %%
 rows = {name: whole[name][:200] for name in ("token_ids", "segment_ids")}
@@ -318,9 +317,9 @@ seen = [w[row][:, : size[row], : size[row]] for w in weights]
 run.save(plots.attention_heads(seen, pieces, pieces), "heads")
 
 # %% [markdown]
-# ## What the segments tell
+# ## NSP without segment ids
 #
-# The same pairs, all of each called the first text.
+# The same pairs, with the segment id of the first text everywhere.
 
 # %%
 if PAIRS:

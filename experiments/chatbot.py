@@ -48,11 +48,11 @@ metrics, baselines = {}, {}
 # %% [markdown]
 # ## Questions and answers
 #
-# `dialogues` was written for this library: small talk, 79 intents in Korean
-# and in English, each asked in several ways. One question in five is held
-# out, always another wording of an intent that is trained. One network learns
-# both languages. SentencePiece finds the pieces of both scripts in the text,
-# and spells what it has never seen, an emoji say, in bytes.
+# `dialogues` was written for this library: small talk, 79 intents in Korean and
+# in English, each asked in several ways. One question in five is held out,
+# always another wording of an intent that is trained. One network learns both
+# languages. SentencePiece finds the subwords of both scripts in the text, and
+# encodes what is not in the training text, such as an emoji, in bytes.
 
 # %%
 if run.data == "dialogues":
@@ -90,10 +90,9 @@ for question, answer in zip(test[0][:4], test[1]):
 # %% [markdown]
 # ## The plain baselines
 #
-# Retrieval: the answer to the nearest question. chrF counts shared runs of
-# letters, and so is fair to Korean, where words are hard to cut. Perplexity
-# is among how many pieces the model wavers; the plain one knows only how
-# often each is said.
+# Retrieval: the answer to the most similar question. chrF counts shared runs of
+# characters, and so is fair to Korean, where words are hard to separate. The
+# perplexity is that of subwords; its baseline is a unigram model.
 
 # %%
 nearest = nearest_answer(*train, test[0])
@@ -183,16 +182,16 @@ figure = plots.curves(
 run.save(figure, "curves")
 
 # %% [markdown]
-# ## What it says
+# ## Held-out questions
 #
-# Held-out questions: the answer that was written, and the Transformer's.
+# The written answer, and the Transformer's.
 
 # %%
 for question, true, answer in list(zip(*test, said))[::20]:
     print(f"{question}\n    written: {true}\n    said:    {answer}")
 
 # %% [markdown]
-# ## Where it looks
+# ## Attention weights of one answer
 
 # %%
 source = pieces.tokenize(greetings[-1:], end=True)
@@ -207,11 +206,11 @@ run.save(
 )
 
 # %% [markdown]
-# ## Ship it
+# ## Export
 #
-# The exported chatbot takes a sentence and gives one, in a process that knows
-# nothing of this library: the same as here, to nothing at all, to a line of
-# 200 words and to a script it has never seen, too.
+# The exported chatbot takes a sentence and returns one, in a process without
+# this library. Its answers are compared with those of Python, also to an empty
+# line, to a line of 200 words and to a script that is not in the training text.
 
 # %%
 if keras.backend.backend() == "torch":

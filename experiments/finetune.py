@@ -152,14 +152,15 @@ def fit(
 # %% [markdown]
 # ## A class for a text
 #
-# Which package is a docstring from? Or: did this person like the film? The
-# same labels for three networks, and for the plain baseline, TF-IDF of runs of
-# one to four letters with a logistic regression.
+# Which package is a docstring from? Or: is this film review good or bad? The
+# same labels for three networks, and for the plain baseline, TF-IDF of one to
+# four letters with a logistic regression.
 #
-# A review is read twice in each batch: in its best pieces, and in others, drawn
-# anew in each epoch, of which `MaskedLMMaskGenerator` hides or exchanges some.
-# Both have its label, and `TwoViewCrossEntropy` asks that the network say the
-# same of both: so it cannot learn reviews by heart, piece by piece.
+# A review is in each batch twice: as its most probable subwords, and as other
+# ones, drawn anew in each epoch, of which `MaskedLMMaskGenerator` masks or
+# exchanges some. Both have its label, and `TwoViewCrossEntropy` adds a term for
+# the difference of the two predictions: so the network cannot memorize reviews
+# by their subwords.
 
 
 # %%
@@ -284,10 +285,10 @@ figure = plots.curves(
 run.save(figure, "accuracy")
 
 # %% [markdown]
-# A network that has read each review in other pieces every time may read a new
-# one so, too: half of what it says of the best cut, half of the mean of sixteen
-# draws (the probabilities; by the network that was pretrained and had the most
-# labels).
+# A network that was trained on other subwords of a review each time can also
+# average over them: one half of the prediction is that of the most probable
+# subwords, the other the mean of sixteen draws (of probabilities, with the
+# pretrained network that had the most labels).
 
 # %%
 if run.data == "nsmc":
@@ -301,9 +302,9 @@ if run.data == "nsmc":
 # %% [markdown]
 # ## A tag for each token
 #
-# Where in a sentence, English or Korean, are the year, the month and the day
-# of a date that is written in one of ten languages? The plain baseline gives
-# each token the tag that it mostly has.
+# Where in a sentence, English or Korean, are the year, the month and the day of
+# a date in one of ten languages? The plain baseline gives each token its most
+# frequent tag.
 
 # %%
 TAGS, NONE = ["other", "year", "month", "day"], -100
@@ -332,8 +333,9 @@ if run.data == "pydocs":
 # ## The answer in a text
 #
 # Four facts about two functions, and a question; one in ten has no answer
-# there. The plain baseline is the first fact of the kind that is asked for.
-# To beat it, BERT must look the name up, and is told of many to learn that.
+# there. The plain baseline is the first fact of the right kind. To be better,
+# BERT must find the function's name in the text, which takes many examples to
+# learn.
 
 
 # %%
@@ -370,10 +372,10 @@ if run.data == "pydocs":
         print(f"{text}\n    {question}  ->  {found or '(no answer)'}")
 
 # %% [markdown]
-# ## Ship them: text in; label, tags, answer out
+# ## Export: text in; label, tags, answer out
 #
-# Each in a process that knows nothing of this library, on what was held out,
-# on nothing at all, in Korean, and on a text that is far too long.
+# Each in a process without this library, on held-out texts, an empty one, a
+# Korean one, and one that is far too long.
 
 # %%
 ODD = ["", "회의는 2031년 8월 26일에 열립니다. 🙂", "returns a list " * 60]

@@ -39,10 +39,10 @@ metrics, baselines, adders = {}, {}, {}
 # %% [markdown]
 # ## The adding problem
 #
-# At each step the input is a random number and a mark. Two numbers are
-# marked; after the last step the network has to say their sum. Whoever always
-# says 1 has a squared error of 1/6 = 0.167. To do better, a number has to
-# survive for up to T - 1 steps.
+# At each step the input is a random number and a mark. Two numbers are marked;
+# the output after the last step is to be their sum. Always answering 1 has a
+# squared error of 1/6 = 0.167. To do better, a number has to be kept for up to
+# T - 1 steps.
 #
 # All three cells get the same width, the same optimizer and at most the same
 # 1,000 steps. The LSTM starts with its forget gates open for 1 to T steps

@@ -104,9 +104,9 @@ metrics["loss"] = scores["nats_per_token"]
 # %% [markdown]
 # ## A batch larger than the memory
 #
-# A large model's large batch may not fit. The gradients of several small ones
-# are collected, and the weights moved once: four batches of 3 do what one of 12
-# does.
+# A large batch of a large model may not fit into memory. The gradients of
+# several small ones are added up before the weights change: four batches of 3
+# do what one of 12 does.
 
 # %%
 moved = {}
@@ -131,9 +131,9 @@ for parts in (1, 4):
 metrics["accumulation_difference"] = np.abs(moved[1] - moved[4]).max()
 
 # %% [markdown]
-# ## One prompt, five ways to go on
+# ## One prompt, five samplers
 #
-# The same odds, and five ways to choose by them.
+# The same probabilities, and five ways to choose the next token.
 
 # %%
 prompt = next(line for line in test.split("\n") if len(line) >= 16)[:16]
@@ -141,8 +141,8 @@ SAMPLERS = {
     "greedy": Greedy(),
     "no 4 letters twice": Greedy(no_repeat_ngram_size=4),
     "temperature 0.7": Sampling(temperature=0.7, seed=run.seed),
-    "the 5 likeliest": Sampling(top_k=5, seed=run.seed),
-    "0.9 of the odds": Sampling(top_p=0.9, seed=run.seed),
+    "top-k, 5": Sampling(top_k=5, seed=run.seed),
+    "top-p, 0.9": Sampling(top_p=0.9, seed=run.seed),
 }
 for name, sampler in list(SAMPLERS.items())[-1 if run.quick else 0 :]:
     asked = tokenizer.tokenize([prompt])
@@ -151,9 +151,10 @@ for name, sampler in list(SAMPLERS.items())[-1 if run.quick else 0 :]:
     print(f"{name:>20}: {prompt}|{written}")
 
 # %% [markdown]
-# ## What the heads look at
+# ## Attention weights
 #
-# A row for each layer: which earlier letters each letter looks at.
+# A row of pictures for each layer: the weights of the earlier letters, for each
+# letter.
 
 # %%
 shown = tokenizer.tokenize([test[:24]])
@@ -167,13 +168,13 @@ run.save(
 )
 
 # %% [markdown]
-# ## A task without a formula: sorting
+# ## Sorting digits
 #
-# minGPT's own trial, made harder: eight digits from 0 to 9 in, the same digits
-# sorted out. Every third row has three different digits at most: the rare rows
-# are those that repeat themselves. The loss counts the answer alone. 5,000 rows
-# that were never seen (though many in another order) are sorted greedily, and a
-# row counts if all of it is right.
+# minGPT's own test, made harder: eight digits from 0 to 9 in, the same digits
+# sorted out. Every third row has at most three different digits, because rows
+# that repeat themselves would be rare. The loss counts the answer alone. 5,000
+# rows that were not used in training (though many in another order) are sorted
+# greedily; a row counts if all of it is right.
 
 # %%
 DIGITS = 6 if run.quick else 8
@@ -203,10 +204,10 @@ metrics["sort_accuracy"] = (said == unseen[:, DIGITS:]).all(axis=1).mean()
 baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
 
 # %% [markdown]
-# ## What the cache is worth
+# ## The speed of the key-value cache
 #
-# 200 tokens after a prompt of 8, for 4 rows: with the keys and values of what
-# was read kept, and with the whole buffer read again at each step.
+# 200 tokens after a prompt of 8, for 4 rows: with keys and values cached, and
+# with the whole prefix computed again at each step.
 
 # %%
 long = 20 if run.quick else 200
@@ -225,7 +226,7 @@ for name, seconds in time_interleaved(says, rounds=2, warmup=1).items():
 baselines["tokens_per_second_cached"] = metrics["tokens_per_second_uncached"]
 
 # %% [markdown]
-# ## Ship it: text in, text out
+# ## Export: text in, text out
 
 # %%
 if keras.backend.backend() == "torch":

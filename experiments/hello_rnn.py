@@ -165,8 +165,9 @@ run.save(plots.curves(curves, baselines=lines), "curves")
 # %% [markdown]
 # ## Three temperatures
 #
-# Below 1 the likeliest letters win more often, and the text repeats itself;
-# above 1 the unlikely ones get their chance, and the words fall apart.
+# Below 1 the most probable letters are chosen more often, and the text repeats
+# itself; above 1 improbable ones are chosen more often, and the words fall
+# apart.
 
 # %%
 for temperature in TEMPERATURES:

@@ -62,11 +62,11 @@ chosen = [run.options["rung"]] if run.options["rung"] else usual
 metrics, baselines = {}, {}
 
 # %% [markdown]
-# ## Sentences in pieces
+# ## Sentences as subwords
 #
-# Captions in lower case, as in the published figures we compare with. The
-# pieces of words are learned from the training text alone. The plain baseline
-# is the translation of the nearest training caption.
+# Captions in lower case, as in the published numbers we compare with. The
+# subwords are learned from the training text alone. The plain baseline is the
+# translation of the nearest training caption.
 
 # %%
 if run.data == "multi30k":
@@ -108,19 +108,20 @@ nearest = nearest if name == "exact_match" else nearest.score
 print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 
 # %% [markdown]
-# ## A recipe for each rung
+# ## A recipe for each model
 #
-# Adam, its step warmed up, then falling along a cosine to zero; gradients
-# clipped; dropout. The networks without attention are wider. The LSTM reads its
-# source backwards, as in its paper, the others from both ends. The GRU reads
-# its context at every step and for every word, as in its paper; it drops more,
-# and learns half as long again. Luong's products are scaled: without that they
-# grew so large that each word looked at one place alone. The Transformer gets
-# larger batches, for large products are what it is quick at, and learns longer
-# too. It and the GRU get smoothed labels. Luong alone searches with a beam.
-# Recipes are chosen by the validation captions, whose figure is printed beside
-# that of the test, and the Transformer's by the half hour that it may take; but
-# the GRU and Luong were changed after a first run, when both were known.
+# Adam, its learning rate warmed up, then falling along a cosine to zero;
+# gradient clipping; dropout. The networks without attention are wider. The LSTM
+# reads its source backwards, as in its paper; the GRU and the two with
+# attention are bidirectional. The GRU reads its context at every step and for
+# every word, as in its paper; it has more dropout, and half as many epochs
+# again. Luong's products are scaled: without that they grew so large that each
+# word attended to one position alone. The Transformer gets larger batches,
+# because large products are what it computes fast, and more epochs too. It and
+# the GRU have label smoothing. Luong's alone uses beam search. Recipes were
+# chosen by the validation captions, whose score is printed beside that of the
+# test, and the Transformer's by the half hour that it may take; but the GRU and
+# Luong's were changed after a first run, when both were known.
 
 # %%
 sizes = (read.vocabulary_size(), write.vocabulary_size())
@@ -211,7 +212,7 @@ for rung in chosen:
 baselines |= {f"{name}_{rung}": nearest for rung in chosen}
 
 # %% [markdown]
-# ## The last rung, in text
+# ## Translations of the last model
 
 # %%
 for text, answered in zip(texts_test[:5], said):

@@ -43,14 +43,14 @@ WIDTHS = (128,) if run.quick else (32, 64, 128)
 metrics, baselines = {}, {}
 
 # %% [markdown]
-# ## Dates, as people write them
+# ## Dates in ten languages
 #
-# Ten languages, 110 formats, one right answer. The year often stands last and
-# is wanted first, "März" becomes "03", the weekday is to be passed over:
-# few letters of the answer stand where they stood in the source. No date of
-# the test was seen in training, so the answer to the nearest known text is
-# always wrong. The experiments `attention` and `transformer` share this task,
-# with half as many dates.
+# Ten languages, 110 formats, one right answer. The year often comes last and is
+# needed first, "März" becomes "03", the weekday is not needed: few letters of
+# the answer are where they were in the source. No date of the test set was used
+# in training, so the answer to the nearest known text is always wrong. The
+# experiments `attention` and `transformer` share this task, with half as many
+# dates.
 
 # %%
 texts, answers, _ = data.dates(COUNT, seed=run.seed)
@@ -132,11 +132,11 @@ metrics["exact_match"] = metrics.pop("exact_match_128_units")
 # %% [markdown]
 # ## Exposure bias, and scheduled sampling
 #
-# In training the decoder has only ever read right letters; let loose, it reads
-# its own, mistakes included. Scheduled sampling (Bengio et al. 2015) feeds it
-# its own letter now and then, the oftener the longer it has trained: the
-# share of true letters falls in a line from 1 to 0.5. It need not help: an
-# ISO date has few letters, and each can be read off the context alone.
+# In training the decoder reads right letters only; in generation it reads its
+# own, mistakes included. Scheduled sampling (Bengio et al. 2015) feeds it its
+# own letter with a probability that grows during training: the share of true
+# letters falls linearly from 1 to 0.5. It need not help: an ISO date has few
+# letters, and each depends on the context alone.
 
 # %%
 slope = 0.5 / (run.epochs * len(batches()))
@@ -151,7 +151,7 @@ baselines |= dict.fromkeys(metrics, nearest)
 #
 # *Narrow?* The same model with half the width gets the same number of steps.
 # *Long* is another matter. The textbooks' rule is about sentences, where a
-# longer one says more. A date says three numbers, however many letters it
+# longer one has more content. A date is three numbers, however many letters it
 # takes, so we do not expect the longest third of the texts to do much worse
 # than the shortest. The picture shows the test dates in tenths.
 
@@ -173,13 +173,13 @@ figure = plots.curves(
 run.save(figure, "by_length")
 
 # %% [markdown]
-# ## Recency: to which letter does the context listen?
+# ## Recency: which letter changes the context most?
 #
-# The gradient of the context with respect to each letter's embedding says how
-# much that letter moves it. Below 1: less than the average letter of the same
-# text. An untrained GRU forgets: the last letter moves it most, the first
-# hardly. Training may change that, because what counts in a date may stand
-# anywhere.
+# The norm of the gradient of the context with respect to each letter's
+# embedding, divided by the mean over the letters: below 1, the letter changes
+# the context less than the average one. In an untrained GRU the last letter has
+# the most influence, the first hardly any. Training may change that, because
+# what counts in a date may be anywhere.
 
 
 # %%

@@ -200,8 +200,8 @@ for trio in zip(texts_test[:5], said):
 # %% [markdown]
 # ## Without positions
 #
-# To attention a sentence is a bag: "05.03." and "03.05." are the same letters.
-# About half as many epochs.
+# Attention alone does not depend on the order: "05.03." and "03.05." are the
+# same letters. About half as many epochs.
 
 # %%
 blind = make(normalize_first=True, position_encoding="none")
@@ -210,9 +210,10 @@ metrics[f"{metric}_no_positions"] = score(answers_test, answer(blind))
 baselines[f"{metric}_no_positions"] = baselines[metric]
 
 # %% [markdown]
-# ## What the heads look at
+# ## Attention weights
 #
-# The decoder's looks at the source: a row of pictures for each layer.
+# Cross-attention of the decoder, and self-attention of the encoder: a row of
+# pictures for each layer.
 
 # %%
 korean = (i for i, text in enumerate(texts_test) if "년" in text)
@@ -234,13 +235,13 @@ for side, names in (
     run.save(plots.attention_heads(looks, *names), f"heads_{side}")
 
 # %% [markdown]
-# ## Where the norm stands, the warm-up, and the average
+# ## Post-norm and pre-norm, warmup, averaged weights
 #
-# Post-norm, as in the paper, or pre-norm; with the rate warmed up or at once.
-# The paper also averages the weights of its last checkpoints; Keras's
-# optimizers do so at every step. (In a training as short as this one, the
-# average lags behind and is worse.) Two blocks on each side, half the data
-# once: nats per letter of the test answers.
+# Post-norm, as in the paper, or pre-norm; with or without warmup of the
+# learning rate. The paper also averages the weights of its last checkpoints;
+# Keras's optimizers do so at every step. (In a training as short as this one,
+# the average is behind the weights, and worse.) Two blocks on each side, half
+# the data once: nats per letter of the test answers.
 
 # %%
 trials = (
@@ -310,9 +311,10 @@ figure = plots.curves(
 run.save(figure, "step_time")
 
 # %% [markdown]
-# ## Speaking, with and without the cache
+# ## Generation with and without the cache
 #
-# Keys and values of what was said are kept, so that a step costs one letter.
+# With the keys and values of earlier letters cached, a step computes one
+# letter.
 
 # %%
 long, deep = (20, 1) if run.quick else (200, 4)

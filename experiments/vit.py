@@ -82,13 +82,13 @@ run.save(plots.patches(*pictures), "patches")
 # %% [markdown]
 # ## Two networks of one size, trained alike
 #
-# In each epoch the images stand a little elsewhere; photographs are mirrored,
-# too, and a piece of each is cut out and put into another, as is its share of
-# the label (Yun et al. 2019). Where a patch of a digit stands, the ViT learns,
-# as in the paper; of a photograph, waves in both directions tell it. The other
-# ways are measured below. To spare time, of a photograph the ViT reads half of
-# the patches, other ones each time (Liu et al. 2022), and the ResNet begins
-# with every second pixel.
+# In each epoch the images are shifted a little; photographs are also mirrored,
+# and a piece of one is put into another, with its share of the label (CutMix,
+# Yun et al. 2019). The positions of the digits' patches are learned, as in the
+# paper; those of the photographs' are sinusoidal in two dimensions. The other
+# way is measured below. To save time, the ViT reads half of the patches of a
+# photograph, other ones each time (Liu et al. 2022), and the ResNet every
+# second pixel at first.
 
 # %%
 PHOTOS = run.data != "digits"
@@ -179,7 +179,7 @@ def accuracy(model, images):
 
 
 # %% [markdown]
-# ## How much must it see?
+# ## Accuracy by the number of images
 #
 # The plain baseline: a logistic regression on the pixels.
 
@@ -223,10 +223,10 @@ for percent in (PERCENTS[0], last):
     metrics[f"gap_{percent}"] = cnn_is - vit_is
 
 # %% [markdown]
-# ## Or how long?
+# ## Accuracy by the length of training
 #
-# Who must find out by itself what a neighbour is may need more time, not more
-# images. So let the ViT see all digits eight times as often.
+# A network that has to learn what neighbors are may need more time, not more
+# images: the ViT with all digits, for eight times the epochs.
 
 # %%
 if run.data == "digits":
@@ -238,9 +238,9 @@ if run.data == "digits":
     baselines["vit_accuracy_longer"] = found["ViT"][0][-1]  # of this seed
 
 # %% [markdown]
-# ## What it looks at
+# ## Attention rollout
 #
-# The weights of its layers, multiplied (Abnar & Zuidema 2020).
+# The attention weights of its layers, multiplied (Abnar & Zuidema 2020).
 
 # %%
 shown = test_x[:16]
@@ -252,14 +252,14 @@ figure = plots.attention_maps(pictures, looked, [NAMES[n] for n in said])
 run.save(figure, "looks")
 
 # %% [markdown]
-# ## Does it need to know where? And what if it were made otherwise?
+# ## Without positions, and with other choices
 #
-# The patches of each test image in another order: to the network that knows
-# places it is another image; without places it is the same one.
+# The patches of each test image in another order: without positions the
+# network's answer is the same.
 #
-# And if it learns of places in the other way? If the answer is the mean of all
-# patches instead of a token that gathers it? If two digits are mixed, or two
-# photographs are not? (Photographs: a quarter of them.)
+# Other choices: the other kind of positions; the mean of all patches instead of
+# a class token; CutMix for digits, or none for photographs. (Photographs: a
+# quarter of them.)
 
 # %%
 percent = last if run.data == "digits" else PERCENTS[1]
@@ -294,9 +294,10 @@ metrics["vit_accuracy_no_positions_permuted"] = accuracy(
 )
 
 # %% [markdown]
-# ## What it learns of places
+# ## Learned positions
 #
-# No one told the ViT that learns them which patches are neighbours.
+# How similar the learned positions of two patches are: is it higher for
+# neighbors?
 
 # %%
 learner = others.get("learned", vit)
@@ -305,11 +306,11 @@ learned = keras.ops.convert_to_numpy(table)[1:]
 run.save(plots.position_similarity(learned, GRID), "positions")
 
 # %% [markdown]
-# ## Ship it: pixels in, a label out
+# ## Export: pixels in, a label out
 #
-# Three formats, each asked in a process that knows nothing of this library:
-# up to 500 test images, made larger first, as a camera might give them. (All
-# three are of a model in float32.)
+# Three formats, each run in a process without this library: up to 500 test
+# images, enlarged before, as a camera might return them. (All three are of a
+# model in float32.)
 
 # %%
 served = ViT.from_config({**vit.get_config(), "dtype": "float32"})
