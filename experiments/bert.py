@@ -57,6 +57,7 @@ EPOCHS = {"pydocs": 5, "wikitext-2": 10, "nsmc": 20}
 run = Run("bert", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 PAIRS = run.data != "nsmc"
+PACKAGES = ("matplotlib", "numpy") if run.quick else data.DOCSTRING_PACKAGES
 if PAIRS:
     LENGTH, BATCH, RATE, VOCABULARY, HIDDEN = 64, 64, 2e-3, 4000, 0.15
     BUCKETS, SHOWN = None, 4  # of the held-out texts, one in so many
@@ -83,7 +84,7 @@ def documents(split):
         found = [text.split("\n") for text in data.wikitext2(split)]
     else:
         found = map(data.paragraphs, data.pydocs(split).values())
-        bodies, summaries = data.docstrings(split, max_body=4000)
+        bodies, summaries = data.docstrings(split, 4000, packages=PACKAGES)
         found = [*found, *zip(summaries, bodies)]
     return [
         [s for paragraph in paragraphs for s in data.split_sentences(paragraph)]

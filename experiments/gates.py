@@ -144,12 +144,12 @@ metrics["cell_step_marked_over_unmarked"] = (
 # sentence it has never seen.
 
 # %%
-tokenizer = CharTokenizer.train(data.pydocs_text("train"))
-ids = tokenizer.tokenize(data.pydocs_text("train"))
+text = data.pydocs_text("train")[: 9000 if run.quick else None]
+tokenizer = CharTokenizer.train(text)
 reader = RecurrentLM(tokenizer.vocabulary_size(), 128, embedding_dim=32)
 optimizer = keras.optimizers.Adam(4e-3, clipnorm=1.0)
 reader.compile(optimizer, TokenCrossEntropy())
-x, y = next_token_windows(ids[: 9000 if run.quick else None], 64)
+x, y = next_token_windows(tokenizer.tokenize(text), 64)
 reader(x[:1])
 epochs = 1 if run.quick else 3
 reader.fit(x, y, 32, epochs, verbose=2, callbacks=run.callbacks("reader"))
