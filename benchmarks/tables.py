@@ -7,7 +7,8 @@ import json
 import pathlib
 import statistics
 
-RESULTS = pathlib.Path(__file__).parent.parent / "results"
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "results" / "benchmarks"
 
 
 def speeds():
@@ -95,7 +96,7 @@ def pictures():
             name = f"scaling-{backend}-{axis}.png"
             if (RESULTS / name).exists():
                 text = f"Milliseconds of a training step by {axis}, {backend}"
-                lines += ["", f"![{text}](../results/{name})"]
+                lines += ["", f"![{text}](../results/benchmarks/{name})"]
     return lines
 
 

@@ -16,7 +16,6 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "docs" / "locale" / "ko" / "LC_MESSAGES" / "tutorials"
-LESSON = 'tags=["parameters"]'  # only lessons have this cell
 UNTRANSLATED = re.compile(r" {4}|```|</|\|[-|]+$")  # how a block begins
 
 
@@ -61,8 +60,6 @@ def make_notebooks(folder):
     import jupytext
 
     for path in sorted((ROOT / "tutorials").glob("*.py")):
-        if LESSON not in path.read_text("utf-8"):
-            continue
         for language in ("en", "ko"):
             target = folder / language / f"{path.stem}.ipynb"
             docs = os.path.relpath(ROOT / "docs", target.parent)

@@ -20,7 +20,7 @@ import keras
 import pytest
 
 TESTS_RUN = itertools.count(1)
-TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
+TENSORFLOW_ONLY = ("tensorflow_only", "tutorial", "experiment")
 # What XLA compiles here runs once or twice: compiling is all of its time, and
 # its older loops compile in half of it.
 COMPILE_FAST = (

@@ -383,12 +383,12 @@ def test_results_of_vit_become_lines_of_the_page(monkeypatch):
 
 def test_the_figure_of_a_kept_run_is_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    run = {"tutorial": "11_vit", "data": "digits", "seed": 0, "quick": False}
+    run = {"experiment": "vit", "data": "digits", "seed": 0, "quick": False}
     (tmp_path / "results.json").write_text(json.dumps(run))
     (tmp_path / "accuracy.png").write_bytes(b"curve")
     path = results.keep(tmp_path)
     assert json.loads(path.read_text("utf-8"))["data"] == "digits"
-    picture = path.with_name("11_vit-digits-accuracy.png")
+    picture = path.with_name("vit-digits-accuracy.png")
     assert picture.read_bytes() == b"curve"
 
 

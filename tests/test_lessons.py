@@ -14,12 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 TUTORIALS = ROOT / "tutorials"
 NOTEBOOKS = runpy.run_path(str(ROOT / "docs" / "notebooks.py"))
 blocks, messages = NOTEBOOKS["blocks"], NOTEBOOKS["messages"]
-PARAMETERS = '# %% tags=["parameters"]\n'
-LESSONS = [
-    path.stem
-    for path in sorted(TUTORIALS.glob("*.py"))
-    if PARAMETERS in path.read_text("utf-8")
-]
+LESSONS = [path.stem for path in sorted(TUTORIALS.glob("*.py"))]
 PARTS = [
     *("Question", "What failed", "Diagram", "A worked example"),
     *("The equation", "Code", "Picture", "The number beside a baseline"),
@@ -131,6 +126,12 @@ def graded(number, check, variables):
 def test_parts_are_in_order(name):
     headings = re.findall(r"^## (.*)$", markdown(name), re.MULTILINE)
     assert headings == PARTS
+
+
+@every_lesson
+def test_lesson_has_its_line_in_the_index(name):
+    index = (TUTORIALS / "README.md").read_text("utf-8")
+    assert f"| [`{name}`]({name}.py) |" in index
 
 
 @every_lesson
