@@ -24,7 +24,10 @@ PARTS = [
 SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
-    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "02_gates": {
+        **{"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+        "JIT": False,
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -101,10 +104,8 @@ def shortened(name, code):
     return code
 
 
-@pytest.fixture(scope="module", params=LESSONS)
-def executed(request, tmp_path_factory):
-    """Execute a short lesson: its name, its variables, its folder."""
-    name, folder = request.param, tmp_path_factory.mktemp("lesson")
+def execute(name, folder):
+    """Execute a short lesson as a script in a folder; return its variables."""
     variables = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -114,7 +115,7 @@ def executed(request, tmp_path_factory):
                 if "parameters" in tags:
                     code = shortened(name, code)
                 exec(compile(code, name, "exec"), variables)
-    return name, variables, folder / "runs" / name
+    return variables
 
 
 def graded(number, check, variables):
@@ -192,32 +193,25 @@ def test_korean_has_each_message_with_its_links_code_and_numbers(name):
 
 
 @pytest.mark.tutorial
-def test_stubs_fail_their_checks_and_do_not_stop_the_lesson(executed):
-    name, variables, _ = executed
-    numbers = [number for number, _, _ in exercises(name)]
-    assert variables["lesson"].solved == dict.fromkeys(numbers, False)
-
-
-@pytest.mark.tutorial
-def test_answers_pass_their_checks(executed):
-    name, variables, _ = executed
-    for number, check, answer in exercises(name):
+@every_lesson
+def test_short_lesson_fails_stubs_passes_answers_and_shows_figures(
+    name, tmp_path
+):
+    variables = execute(name, tmp_path)
+    lesson, tasks = variables["lesson"], exercises(name)
+    assert lesson.solved == {number: False for number, _, _ in tasks}
+    for number, check, answer in tasks:
         assert not graded(number, check, variables)
         exec(answer, variables)
         assert graded(number, check, variables)
-
-
-@pytest.mark.tutorial
-def test_figures_are_in_the_report_with_a_caption(executed):
-    _, variables, folder = executed
-    captions = variables["lesson"].captions
-    assert len(captions) >= 2
+    assert len(lesson.captions) >= 2
+    folder = tmp_path / "runs" / name
     report = (folder / "index.html").read_text("utf-8")
-    for figure, caption in captions.items():
+    for figure, caption in lesson.captions.items():
         assert len(caption.split()) >= 8
         assert matplotlib.image.imread(folder / f"{figure}.png").size
         assert f'<img src="{figure}.png" alt="{caption}">' in report
-    assert len(variables["lesson"].numbers) >= 1
+    assert len(lesson.numbers) >= 1
     assert "<script" not in report and "http" not in report
 
 
