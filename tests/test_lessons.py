@@ -32,7 +32,7 @@ SHORT = {
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
     "05_attention": {
         **{"DATES": 640, "TESTS": 64, "UNITS": 16},
-        **{"EPOCHS": 1, "LONGER_EPOCHS": 1},
+        **{"EPOCHS": 1, "LONGER_EPOCHS": 2},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
