@@ -5,9 +5,9 @@
 # from that vector alone. A human translator does not work like that, but looks
 # back at the source for each word. In this lesson the model can do the same.
 # You compute one step by hand, with four tokens and four numbers each, train
-# two models on the same dates, and see which characters of the source the
-# better one uses. You need lessons 00 to 04. Running everything takes two to
-# three minutes on two processor cores.
+# models with and without attention on the same dates, and see which characters
+# of the source each digit comes from. You need lessons 00 to 04. Running
+# everything takes two to three minutes on two processor cores.
 
 # %%
 import os
@@ -361,10 +361,10 @@ _, _, written_fed = train(Seq2Seq, EPOCHS, "20 seconds", **fed)
 _, _, written_longer = train(Seq2Seq, LONGER_EPOCHS, "40 seconds", **fed)
 
 # %% [markdown]
-# ### The model outside Python
+# ### The model without Keras
 #
 # A server needs no Keras. The export contains tokenizer, network and decoding
-# loop in one graph of TensorFlow. The program below is run in the folder of that
+# loop in one graph of TensorFlow. The program below runs in the folder of that
 # graph, and texts come in line by line. Its second line makes every import of
 # Keras an error. One operation of the graph, which brings Unicode into a normal
 # form, is from TensorFlow Text; it is loaded as a library, because
