@@ -453,9 +453,9 @@ for row, name in (20, "English"), (25, "Korean"):
 lengths = np.array([len(text) for text in texts_test])
 order = np.argsort(lengths, kind="stable")
 systems = {
-    f"one vector, read once, {EPOCHS} epochs": written_plain,
-    f"one vector, read at every step, {EPOCHS} epochs": written_fed,
-    f"the same, {LONGER_EPOCHS} epochs": written_longer,
+    f"read once, {EPOCHS} epochs": written_plain,
+    f"at every step, {EPOCHS} epochs": written_fed,
+    f"at every step, {LONGER_EPOCHS} epochs": written_longer,
     f"attention, {EPOCHS} epochs": written,
 }
 right = {
@@ -471,8 +471,12 @@ figure = plots.curves(
     xlabel="length of the source (characters)",
     ylabel="held-out dates right (share)",
 )
-caption = "Share of held-out dates written without an error, by length of text."
-lesson.show(figure, "by_length", caption)
+lesson.show(
+    figure,
+    "by_length",
+    "Share of held-out dates written without an error, by length of text: one "
+    "vector, read once or at every step of the decoder, and attention.",
+)
 
 # %% [markdown]
 # **What you should see.** Begin with the English date, in the four uppermost
@@ -550,11 +554,12 @@ for name, r in right.items():
 # is cited above, but read only once).
 #
 # Nor is the textbook's other claim borne out here, that one vector fails on
-# *long* texts above all. XXX Long dates are not harder:
-# they spell out the month and add a weekday, and the answer always has ten
-# characters. The effect of length needs sources that contain more when they are
-# longer, such as sentences. Finally, a date has one right answer and few words:
-# an exact match near 1.00 says nothing about translation.
+# *long* texts above all. Read at every step, after 2 epochs, it gives about
+# 0.78 of the shortest third right and about 0.87 of the longest. Long dates are
+# not harder: they spell out the month and add a weekday, and the answer always
+# has ten characters. The effect of length needs sources that contain more when
+# they are longer, such as sentences. Finally, a date has one right answer and
+# few words: an exact match near 1.00 says nothing about translation.
 
 # %% [markdown]
 # ## Pitfalls
