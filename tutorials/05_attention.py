@@ -462,6 +462,8 @@ right = {
     name: (np.array(said) == np.array(answers_test))[order]
     for name, said in systems.items()
 }
+
+# %%
 figure = plots.curves(
     {
         name: [tenth.mean() for tenth in np.array_split(r, 10)]
