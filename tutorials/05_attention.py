@@ -120,7 +120,8 @@ BUCKETS = (12, 16, 20, 24, 28, 32, 40, 64)  # lengths to which we pad
 
 
 def train(kind, epochs, duration, **options):
-    print(f"Training {kind.__name__}, {epochs} epochs: about {duration}.")
+    name = " ".join([kind.__name__, *options])
+    print(f"Training {name}, {epochs} epochs: about {duration}.")
     keras.utils.set_random_seed(SEED)
     model = kind(*sizes, UNITS, bidirectional=True, **options)
     batches = BatchByLength(*pairs, 64, buckets=BUCKETS, seed=SEED)
@@ -134,7 +135,7 @@ def train(kind, epochs, duration, **options):
     found = generate(model, source_test, max_length=11)
     written = write.detokenize(found.ids)
     right = exact_match(answers_test, written)
-    print(f"{kind.__name__}, held-out dates right: {right:.3f}")
+    print(f"{name}, held-out dates right: {right:.3f}")
     return model, found, written
 
 
