@@ -71,9 +71,9 @@ SEED = 0
 # after 2 epochs on 10,000 dates: about **0.10** by the model of lesson 04 and
 # about **1.00** by the model of this lesson. The
 # [baseline](glossary.md#baseline), the answer to the most similar training
-# date, gets 0. But only a part of that gap is due to attention: with one more
-# change to the older model, which you will make, it gets about 0.8, and in the
-# same time instead of the same steps about 0.99. The second number answers the
+# date, gets 0. But only a part of that gap is due to attention: with one change
+# to the older model, which you will make, it gets about 0.8, and in the same
+# time instead of the same steps about 0.99. The second number answers the
 # question itself: more than **0.9** of the model's attention is on the field
 # that the digit comes from; spread evenly, it would be 0.18.
 
@@ -352,7 +352,10 @@ _, _, written_fed = train(Seq2Seq, EPOCHS, "20 seconds", **fed)
 # About 0.8, after the same steps. So most of the gap was not a matter of
 # attention, but of how the vector reaches the decoder. What is left between 0.8
 # and 1.00 is attention, together with the weights that it needs (compare the
-# printed numbers of weights).
+# printed numbers of weights). Part of that rest depends on the learning rate,
+# which is one for all models and tuned for none: a rate twice as high brings
+# this model closer to 1.00, half the rate leaves it further behind. Attention
+# is less sensitive: half the rate hardly harms it.
 #
 # And one more thing: a step with attention takes about twice as long (compare
 # the ms/step of the progress bars). In the same time a model without it can
@@ -732,9 +735,8 @@ with lesson.exercise(3):
 # rest. Then import `LuongSeq2Seq`, run
 # `train(LuongSeq2Seq, EPOCHS, "40 seconds")`, and compare: in
 # `experiments/attention.py`, with the same steps, it got 0.992 of the dates
-# right, with 0.957 of the attention on the right field. (The second number
-# differs much from run to run.) Why may the one be lower and the other higher
-# than Bahdanau's?
+# right, with 0.957 of the attention on the right field. (Both differ much from
+# seed to seed.) Why may the one be lower and the other higher than Bahdanau's?
 
 
 # %% tags=["exercise"]
@@ -777,7 +779,9 @@ with lesson.exercise(4):
 #
 # A model can attend to exactly the right field and still predict a wrong digit,
 # and a model that also uses the neighbours of a field can be right without a
-# clean map. One seed each: do not build a theory on the third decimal.
+# clean map. And one seed each is not enough: with another seed, after so few
+# steps, this model can be far behind. Train it with two more before you build a
+# theory.
 #
 # </details>
 
