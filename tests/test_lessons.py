@@ -28,6 +28,10 @@ SHORT = {
         **{"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
         "JIT": False,
     },
+    "05_attention": {
+        **{"DATES": 640, "TESTS": 64, "UNITS": 16},
+        **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -48,6 +52,12 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "05_attention": [
+        *("held-out", "baseline", "encoder", "context-vector", "decoder"),
+        *("bottleneck", "teacher-forcing", "query", "key", "value"),
+        *("cross-attention", "attention-score", "attention-weights"),
+        *("attention-map", "alignment"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
