@@ -30,6 +30,12 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "03_five_settings": {
+        "EPOCHS": 1,
+        "LANGUAGES": ("en", "ko"),
+        "SUMS": 256,
+        "CLIPS": 64,
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -50,6 +56,10 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "03_five_settings": [
+        *("padding-mask", "dropout", "end-token", "bidirectional"),
+        *("encoder", "decoder"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

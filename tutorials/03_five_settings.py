@@ -97,7 +97,9 @@ wide = keras.initializers.RandomNormal(stddev=1.0, seed=SEED)
 def read_problem():
     """Return the layers from the ids (B, 7) to the last state (B, 128)."""
     size = characters.vocabulary_size()
-    embedding = TokenEmbedding(size, 32, embeddings_initializer=wide)
+    embedding = TokenEmbedding(
+        size, 32, pad_id=None, embeddings_initializer=wide
+    )
     return [keras.Input((7,), dtype="int32"), embedding, LSTM(128)]
 
 
@@ -120,7 +122,7 @@ print(f"exactly right: {number_right:.3f}, half are within {distance:.1f}")
 # many to many after reading everything, and one output for each
 # input.](../docs/diagrams/five_settings.en.svg)
 #
-# Below, x is an input, h a state, y an output. Compare any two of the five
+# Here x is an input, h a state, y an output. Compare any two of the five
 # drawings: the blue row is the same recurrence, and only the number of arrows
 # into it and out of it changes. "One" means one vector without an axis of time,
 # "many" means a sequence. The two settings on the right both have a sequence on
@@ -140,11 +142,11 @@ print(f"exactly right: {number_right:.3f}, half are within {distance:.1f}")
 # %% [markdown]
 # ## A worked example
 #
-# A network of two units listens to a rhythm. Its input is 1 when there is a tap
-# and 0 when there is none. It has to know whether the present moment is *on the
-# beat* or *between two beats*. W = (1, 0): a tap enters unit 1. U exchanges the
-# two units: what was in unit 1 moves to unit 2, and the other way round. The
-# bias is zero, and the output is y = unit 1 − unit 2, positive on the beat,
+# A network of two units reads a rhythm. Its input is 1 when there is a tap and
+# 0 when there is none. Its output is to say whether the present moment is *on
+# the beat* or *between two beats*. W = (1, 0): a tap enters unit 1. U exchanges
+# the two units: what was in unit 1 moves to unit 2, and the other way round.
+# The bias is zero, and the output is y = unit 1 − unit 2, positive on the beat,
 # negative between beats. Here are a tap, a pause and another tap (tanh 1 =
 # 0.762, tanh 0.762 = 0.642, tanh 1.642 = 0.928):
 #
@@ -163,15 +165,16 @@ print(f"exactly right: {number_right:.3f}, half are within {distance:.1f}")
 # *feed-forward network*, which has no state.
 #
 # **One to many.** Feed one tap and then zeros, read every step: 0.762, −0.642,
-# 0.566. The network goes on counting by itself. Each output is a little weaker,
-# because nothing new comes in.
+# 0.566. The network continues the beat by itself. Each output is a little
+# weaker, because nothing new comes in.
 #
 # **Many to one.** Feed tap, pause, tap, read the last step only: 0.928. The
-# sign says "on the beat". The size says that it is surer than after one tap.
+# sign means "on the beat". The size is larger than after one tap, because both
+# taps point to the same answer.
 #
 # **Many to many.** Feed the three inputs, then zeros, and read what comes
-# *after* the last input: −0.730, 0.623. It has understood the rhythm and
-# continues it.
+# *after* the last input: −0.730, 0.623. Here the state is all that the output
+# steps have of the input.
 #
 # **Synchronous.** Feed three inputs, read all three steps: 0.762, −0.642,
 # 0.928.
@@ -280,11 +283,11 @@ assert np.allclose(with_mask[1], by_hand["one to many"][1], atol=1e-6)
 # | many to many | `(B, T, D)` | after the last input | `(B, L, V)` | `(B, L)` |
 # | synchronous | `(B, T, D)` | all | `(B, T, C)` | `(B, T)` |
 #
-# Where padding can occur, somebody must be told:
+# Where padding can occur, a part of the model must be told:
 #
-# | setting | padding stands | who must know |
+# | setting | padding stands | what needs the mask |
 # |---|---|---|
-# | one to one | nowhere | nobody |
+# | one to one | nowhere | nothing |
 # | one to many | after short outputs | the loss |
 # | many to one | after short inputs | the recurrent layer |
 # | many to many | after both | the layer that reads, and the loss |
@@ -306,11 +309,11 @@ print(inspect.getsource(TokenCrossEntropy.call))
 # `(B, 8, 8, 1)` → `(B, 10)`. The images are of 8 × 8 pixels. There is no time,
 # so there is no recurrent layer: a small convolutional network turns an image
 # into 128 numbers, and a `Dense` layer into 10 logits. (A convolution looks for
-# the same small pattern everywhere in the image.
-# [Dropout](glossary.md#dropout) sets a part of the numbers to zero at random,
-# in training only, so that the network cannot rely on a few of them.) There is
-# no padding, so `pad_id=None`: every label counts, also the label 0. The
-# baseline is a `Dense` layer on the 64 pixels, trained in the same way.
+# the same small pattern everywhere in the image. [Dropout](glossary.md#dropout)
+# sets a part of the numbers to zero at random, in training only, so that the
+# network cannot rely on a few of them.) There is no padding, so `pad_id=None`:
+# every label counts, also the label 0. The baseline is a `Dense` layer on the
+# 64 pixels, trained in the same way.
 
 
 # %%
@@ -410,20 +413,22 @@ print("names that do not exist:", invented)
 # labels a GRU gets 0.847 right and counted character groups 0.852, so that
 # setting alone wins nothing.)
 #
-# Names have 1 to 36 characters here, so most of the batch is padding, and the
-# mask of the embedding is indispensable. One thing is new. The last state of a
-# recurrent layer is nearest to the last letters, but the beginning of a name
-# matters as much. [Bidirectional](glossary.md#bidirectional) layers run one
-# layer forward and another backward, and put the two results side by side. So
-# two last states come out: that after the last letter, and that after the first
-# one, of a reader that began at the end. With the mask, the backward layer
-# skips the padding, which it meets first, and begins at the last real letter.
+# A name has 13 characters on average, and we read at most 36, so two thirds of
+# a batch are padding, and the mask of the embedding is indispensable. One thing
+# is new. The last state of a recurrent layer is nearest to the last letters,
+# but the beginning of a name matters as much.
+# [Bidirectional](glossary.md#bidirectional) layers run one layer forward and
+# another backward, and put the two results side by side. So two last states
+# come out: that after the last letter, and that after the first one, of a
+# reader that began at the end. With the mask, the backward layer skips the
+# padding, which it meets first, and begins at the last real letter.
 
 # %%
 texts, language = data.names("train", LANGUAGES)
 texts_test, language_test = data.names("test", LANGUAGES)
 alphabet = CharTokenizer.train(texts)
-print([f"{texts[i]} ({LANGUAGES[language[i]]})" for i in (0, 9, -1)])
+for i in range(500, len(texts), 1300):
+    print(f"{LANGUAGES[language[i]]}: {texts[i]}")
 
 
 def name_ids(texts):
@@ -449,7 +454,7 @@ train(many_to_one, name_ids(texts), language, all_count)
 guessed = answers(many_to_one, name_ids(texts_test))
 values["many to one"] = np.mean(guessed == language_test)
 baselines["many to one"] = tfidf_accuracy(
-    *(texts, language, texts_test, language_test)
+    texts, language, texts_test, language_test
 )
 print(f"GRU in both directions: {values['many to one']:.3f}")
 print(f"counted groups of 1 to 4 letters: {baselines['many to one']:.3f}")
