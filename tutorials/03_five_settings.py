@@ -374,8 +374,8 @@ print(f"logistic regression: {baselines['one to one']:.3f}")
 # 0, and here the loss has `pad_id=0`: what the network predicts after the end
 # does not matter. `RepeatVector` copies the 128 numbers of the image to all L
 # steps. (In the worked example, the steps after the first got zeros. Repeating
-# is easier to learn, because the GRU need not keep the image in its state.)
-# Every step gets the same input, so that only the state tells the steps apart.
+# spares the GRU from keeping the image in its state.) Every step gets the same
+# input, so that only the state tells the steps apart.
 
 
 # %%
