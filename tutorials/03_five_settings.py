@@ -1,13 +1,13 @@
 # %% [markdown]
 # # 03. Five settings: which steps get an input, and which are read
 #
-# A recurrent layer computes a state at every step. Nobody says that every step
-# must get an input, or that every state must be used. Deciding both gives five
-# settings, and nearly every task with sequences is one of them. In this lesson
-# you work through all five on paper with one network of two units, then train a
-# small model for each: images of digits, their names in English and Korean,
-# names in ten languages, sums, and video clips. You need lesson `02_gates`.
-# Running everything takes about three minutes on two processor cores.
+# A recurrent layer computes a state at every step. But not every step needs an
+# input, and not every state has to be used. Choosing both gives five settings,
+# and nearly every task with sequences is one of them. In this lesson you work
+# through all five on paper with one network of two units, then train a small
+# model for each: images of digits, their names in English and Korean, names in
+# ten languages, sums, and video clips. You need lesson `02_gates`. Running
+# everything takes about three minutes on two processor cores.
 
 # %%
 import os
@@ -269,15 +269,15 @@ assert np.allclose(with_mask[1], by_hand["one to many"][1], atol=1e-6)
 # %% [markdown]
 # ## The equation
 #
-#     h_t = f(x_t, h_(t-1))                     the state; f is any cell
-#     z_t = h_t A + c                           logits, where a state is read
-#     L   = - sum of m_t log softmax(z_t)[y_t] / sum of m_t
+#     h_t  = f(x_t, h_(t-1))            the state; f is any cell
+#     z_t  = h_t A + c                  logits, where a state is read
+#     loss = - sum of m_t log softmax(z_t)[y_t] / sum of m_t
 #
 # x_t is the input of step t, or a vector of zeros, or one vector repeated at
 # all steps. f is the cell: that of a `SimpleRNN`, an LSTM or a GRU. A and c are
 # the weights of a `Dense` layer, the same at every step. y_t is the label of
-# step t, and m_t is 1 where there is one that counts, 0 elsewhere. L is the
-# cross entropy of lesson `00_before_you_start`. Its sums run over the steps
+# step t, and m_t is 1 where there is one that counts, 0 elsewhere. The loss is
+# the cross entropy of lesson `00_before_you_start`. Its sums run over the steps
 # that are read, for every sequence of the batch. So one loss serves for all
 # five settings; what changes is the shape. B is the size of the batch, T the
 # length of the input, L that of the output, D a width, C the number of classes
@@ -420,9 +420,9 @@ print("names that do not exist:", invented)
 # `(B, T)` → `(B, C)`. "Espagne", "İspanya", "스페인": the names of countries,
 # languages, currencies and months, in ten languages. This is the setting of
 # *sentiment*, where the input is a review and the output is "good" or "bad".
-# (For Korean film reviews, `experiments/finetune.py` measures it: with 40,000
-# labels a GRU gets 0.847 right and counted character groups 0.852, so that
-# setting alone wins nothing.)
+# (For Korean film reviews, `experiments/finetune.py` measures it: trained on
+# 40,000 reviews, a recurrent network gets 0.847 right and counted groups of
+# characters 0.852. The right setting alone wins nothing.)
 #
 # A name has 13 characters on average, and we read at most 36, so two thirds of
 # a batch are padding, and the mask of the embedding is indispensable. One thing
