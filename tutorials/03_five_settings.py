@@ -7,7 +7,7 @@
 # through all five on paper with one network of two units, then train a small
 # model for each: images of digits, their names in English and Korean, names in
 # ten languages, sums, and video clips. You need lesson `02_gates`. Running
-# everything takes about three minutes on two processor cores.
+# everything takes about four minutes on two processor cores.
 
 # %%
 import os
@@ -47,15 +47,16 @@ SEED = 0
 # loss?**
 #
 # At the end there will be one picture with five pairs of bars, each a share of
-# right answers on held-out data beside a plain baseline:
+# right answers on held-out data beside a plain baseline (another seed changes
+# the last digit):
 #
 # | setting | task | model | baseline |
 # |---|---|---|---|
-# | one to one | image of a digit: which one? | 0.98 | 0.97 |
-# | one to many | image of a digit: its name in two languages | 0.98 | 0.97 |
-# | many to one | a name: which of ten languages? | 0.84 | 0.82 |
+# | one to one | image of a digit: which one? | 0.99 | 0.97 |
+# | one to many | image of a digit: its name in two languages | 0.99 | 0.97 |
+# | many to one | a name: which of ten languages? | 0.85 | 0.83 |
 # | many to many | "535+61": "596" | 0.98 | 0.36 |
-# | synchronous | a video clip: which digit in each frame? | 0.89 | 0.70 |
+# | synchronous | a video clip: which digit in each frame? | 0.94 | 0.73 |
 
 # %% [markdown]
 # ## What failed
@@ -357,12 +358,17 @@ one_to_one = keras.Sequential([*see(), layers.Dense(10)])
 train(one_to_one, images, digits, all_count)
 right = answers(one_to_one, images_test) == digits_test
 values["one to one"] = right.mean()
+print(
+    f"{np.sum(~right)} mistakes in {len(right)} images: {right.mean():.3f} right"
+)
 
 pixels, pixels_test = (x.reshape(len(x), 64) for x in (images, images_test))
 plain = LogisticRegression(max_iter=1000).fit(pixels, digits)
-baselines["one to one"] = plain.score(pixels_test, digits_test)
-print(f"convolutions:        {values['one to one']:.3f} right, held out")
-print(f"logistic regression: {baselines['one to one']:.3f}")
+right = plain.predict(pixels_test) == digits_test
+baselines["one to one"] = right.mean()
+print(
+    f"logistic regression: {np.sum(~right)} mistakes: {right.mean():.3f} right"
+)
 
 # %% [markdown]
 # ### One to many: what is this digit called?
@@ -410,7 +416,7 @@ spoken = np.array(letters.detokenize(answers(one_to_many, images_test)))
 named = spoken == np.array(called_test)
 values["one to many"] = named.mean()
 baselines["one to many"] = baselines["one to one"]
-print(f"{named.mean():.3f} of the names right in every character")
+print(f"{np.sum(~named)} mistakes: {named.mean():.3f} right in every character")
 invented = sorted(set(spoken.tolist()) - set(called))
 print("names that do not exist:", invented)
 
@@ -438,6 +444,7 @@ print("names that do not exist:", invented)
 texts, language = data.names("train", LANGUAGES)
 texts_test, language_test = data.names("test", LANGUAGES)
 alphabet = CharTokenizer.train(texts)
+print(f"{len(texts)} names for training, {len(texts_test)} held out")
 for i in range(500, len(texts), 1300):
     print(f"{LANGUAGES[language[i]]}: {texts[i]}")
 
@@ -627,15 +634,14 @@ lesson.show(
 
 # %% [markdown]
 # **What you should see.** First picture: the mistakes. Some are the name of
-# another digit. Others are no name at all, or the English name of one digit
-# with the Korean name of another: the network was undecided between two digits,
-# and each step chose for itself. Second picture: a dark diagonal, and beside it
-# the languages that are related. Spanish is taken for Italian and the other way
-# round, Dutch for German. Korean is never mistaken: one letter is enough. Third
-# and fourth picture: look at the frames of noise. Alone, such a frame is a
-# guess. The LSTM repeats what it saw before, and it changes its answer when
-# another digit appears. Last picture: compare the two bars of each pair. Only
-# two of the five gaps are large.
+# another digit. Others are no name at all, such as `tight`: the network was
+# undecided, and each step chose a character for itself. Second picture: a dark
+# diagonal, and beside it the languages that are related. Spanish is taken for
+# Italian and the other way round, Dutch for German. Korean is never mistaken:
+# one letter is enough. Third and fourth picture: look at the frames of noise.
+# Alone, such a frame is a guess. The LSTM repeats what it saw before, and it
+# changes its answer when another digit appears. Last picture: compare the two
+# bars of each pair. Only two of the five gaps are large.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -659,7 +665,26 @@ both_ways_right = frames_right["both ways"].mean()
 lesson.compare(metric, both_ways_right, "LSTM", values["synchronous"])
 
 # %% [markdown]
-# XXX-NUMBERS
+# The two large gaps are where the baseline lacks what the task needs. Without
+# the carry, only 36 of 100 sums can be right. Without memory, a hidden frame is
+# a guess, right in about 1 of 10 cases; the LSTM is right in 0.94 of the hidden
+# frames, as often as in the visible ones. And of the two networks that read the
+# same sums, one gets 0.976 and the other 0.079. They differ in their output
+# only (which gives the better one a second LSTM and so more weights).
+#
+# The other three gaps are small, and so are the test sets. For 355 images,
+# 0.997 and 0.966 are 1 mistake and 12 mistakes; spelling the names makes 5. The
+# 1,655 held-out names give a standard error of about 0.009, so 0.848 beside
+# 0.833 is not much: the language of a short name shows in its groups of
+# letters, and to count them needs no recurrent network.
+#
+# Textbooks recommend bidirectional layers wherever the whole sequence is known.
+# Here that is not borne out: with about as many weights, reading both ways gets
+# 0.946 of the frames and the LSTM 0.943, too close to tell. The reason is the
+# task. The digit behind the noise is always one that was shown *before*, so the
+# past is enough. Reading backward helps where the answer depends on what comes
+# later: whether a "5" at the beginning of a date is a day or a month, for
+# example. All numbers are those of one seed.
 
 # %% [markdown]
 # ## Pitfalls
