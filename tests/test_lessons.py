@@ -35,6 +35,7 @@ SHORT = {
         "LANGUAGES": ("en", "ko"),
         "SUMS": 256,
         "CLIPS": 64,
+        "JIT": False,
     },
 }
 # Of each lesson, the terms of the glossary that it explains.

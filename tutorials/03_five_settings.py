@@ -36,6 +36,7 @@ LANGUAGES = data.LANGUAGES
 SUMS = 19_200
 CLIPS = 3200
 SEED = 0
+JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 
 # %% [markdown]
 # ## Question
@@ -69,10 +70,8 @@ SEED = 0
 # `train` will train all models of this lesson in the same way: Adam, with a
 # learning rate that falls to zero along a cosine.
 
+
 # %%
-JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
-
-
 def train(model, x, y, loss, batch_size=64, epochs=EPOCHS):
     steps = epochs * -(-len(x) // batch_size)
     falling = keras.optimizers.schedules.CosineDecay(4e-3, steps)
@@ -358,9 +357,8 @@ one_to_one = keras.Sequential([*see(), layers.Dense(10)])
 train(one_to_one, images, digits, all_count)
 right = answers(one_to_one, images_test) == digits_test
 values["one to one"] = right.mean()
-print(
-    f"{np.sum(~right)} mistakes in {len(right)} images: {right.mean():.3f} right"
-)
+count = f"{np.sum(~right)} mistakes in {len(right)} images"
+print(f"convolutions: {count}: {right.mean():.3f} right")
 
 pixels, pixels_test = (x.reshape(len(x), 64) for x in (images, images_test))
 plain = LogisticRegression(max_iter=1000).fit(pixels, digits)
