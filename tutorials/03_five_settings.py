@@ -66,9 +66,10 @@ JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 # that are *written*? The inputs are now the characters of "535+61", and there
 # are 1,999 possible sums. As on paper, it is easier from the right, because the
 # carry goes to the left. So we write every problem backwards: "16+535". The
-# LSTM and the `Dense` layer with one output are those of the last lesson.
-# `train` will train all models of this lesson in the same way: Adam, with a
-# learning rate that falls to zero along a cosine.
+# model is like that of the last lesson, an LSTM and a `Dense` layer with one
+# output, behind an embedding of the characters. `train` will train all models
+# of this lesson in the same way: Adam, with a learning rate that falls to zero
+# along a cosine.
 
 
 # %%
