@@ -32,6 +32,14 @@ SHORT = {
         **{"DATES": 640, "TESTS": 64, "UNITS": 16},
         **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
     },
+    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "03_five_settings": {
+        "EPOCHS": 1,
+        "LANGUAGES": ("en", "ko"),
+        "SUMS": 256,
+        "CLIPS": 64,
+        "JIT": False,
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -58,6 +66,9 @@ EXPLAINED = {
         *("bottleneck", "teacher-forcing", "query", "key", "value"),
         *("cross-attention", "attention-score", "attention-weights"),
         *("attention-map", "alignment"),
+    "03_five_settings": [
+        *("padding-mask", "dropout", "end-token", "bidirectional"),
+        *("encoder", "decoder"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
