@@ -58,6 +58,7 @@ lesson = Lesson("04_seq2seq", following="05_attention")
 DATES = 20_000
 TESTS = 1_500
 WIDTHS = (32, 64, 128)
+NARROW = (8, 32)
 EPOCHS = 4
 SEED = 0
 
@@ -151,11 +152,11 @@ for name, found in shares.items():
 # **Encoder.** Unit 2 takes the new letter, unit 1 collects what both units held
 # before:
 #
-# | reads | unit 1 = tanh(unit 1 + unit 2) | unit 2 = tanh(letter) |
+# | reads | unit 1: unit 1 + unit 2 → tanh | unit 2: letter → tanh |
 # |---|---|---|
-# | `5` | tanh(0 + 0) = 0 | tanh(1) = 0.762 |
-# | `.` | tanh(0 + 0.762) = 0.642 | tanh(0) = 0 |
-# | `3` | tanh(0.642 + 0) = 0.566 | tanh(−1) = −0.762 |
+# | `5` | 0 + 0 → 0 | 1 → 0.762 |
+# | `.` | 0 + 0.762 → 0.642 | 0 → 0 |
+# | `3` | 0.642 + 0 → 0.566 | −1 → −0.762 |
 #
 # The context vector is (0.566, −0.762). The sign of unit 1 is the day, the sign
 # of unit 2 is the month. Note the sizes: the month, just read, is larger than
@@ -169,16 +170,18 @@ U_read = np.array([[1, 0], [1, 0]], "float32")
 
 
 def encode(letters):
-    """Read the letters; return the last state."""
-    h = np.zeros(2)
+    """Return the state after each letter."""
+    states = [np.zeros(2)]
     for letter in letters:
         x = E_read[1 + source_tokens.index(letter)]
-        h = np.tanh(x @ W_read + h @ U_read)
-        print(f"reads {letter}: {h}")
-    return h
+        states.append(np.tanh(x @ W_read + states[-1] @ U_read))
+    return states[1:]
 
 
-context = encode("5.3")
+states = encode("5.3")
+context = states[-1]
+for letter, h in zip("5.3", states):
+    print(f"reads {letter}: {h}")
 
 # %% [markdown]
 # **Decoder.** Unit 1 is what is written next, unit 2 is what is still to come.
@@ -186,11 +189,11 @@ context = encode("5.3")
 # is subtracted from the number that is moved to unit 2: what has been written
 # is crossed off.
 #
-# | reads | unit 1 = tanh(unit 2) | unit 2 = tanh(unit 1 − 0.6 · token) | predicts |
+# | reads | unit 1: unit 2 → tanh | unit 2: unit 1 − 0.6 · token → tanh | predicts |
 # |---|---|---|---|
-# | `<sos>` | tanh(−0.762) = −0.642 | tanh(0.566) = 0.513 | `3` |
-# | `3` | tanh(0.513) = 0.472 | tanh(−0.642 + 0.6) = −0.042 | `5` |
-# | `5` | tanh(−0.042) = −0.042 | tanh(0.472 − 0.6) = −0.127 | `<eos>` |
+# | `<sos>` | −0.762 → −0.642 | 0.566 → 0.513 | `3` |
+# | `3` | 0.513 → 0.472 | −0.642 + 0.6 → −0.042 | `5` |
+# | `5` | −0.042 → −0.042 | 0.472 − 0.6 → −0.127 | `<eos>` |
 #
 # The logit of `5` is 8 times unit 1, that of `3` is −8 times unit 1, and that
 # of `<eos>` is always 2. So the end is predicted when unit 1 is near zero, that
@@ -213,13 +216,16 @@ def decode_step(token, h):
     return powers / powers.sum(), h
 
 
-h, by_hand, true = context, [], ["<sos>", "3", "5", "<eos>"]
+h, by_hand, nats = context, [], []
+true = ["<sos>", "3", "5", "<eos>"]
 for token, label in zip(true, true[1:]):
     p, h = decode_step(token, h)
     by_hand.append(p)
-    nats = -np.log(p[target_tokens.index(label)])
-    print(f"reads {token:5} state {h}  p({label}) = {np.exp(-nats):.3f}", end="")
-    print(f"  loss {nats:.3f}")
+    right = p[target_tokens.index(label)]
+    nats.append(-np.log(right))
+    print(f"reads {token:5} state {h}  ", end="")
+    print(f"p({label}) = {right:.3f}  loss {nats[-1]:.3f}")
+print(f"mean loss: {np.mean(nats):.3f}")
 
 # %% [markdown]
 # The inputs of this loop were the true tokens: that was teacher forcing, and
@@ -250,17 +256,20 @@ print("written:", " ".join(written))
 
 # %%
 toy = Seq2Seq(4, 5, 2, cell="rnn", embedding_dim=1, start_id=1, end_id=2)
-inputs = {"source": np.array([[3, 1, 2]]), "target": np.array([[1, 3, 4]])}
-toy(inputs)  # creates the weights
+inputs_toy = {
+    "source": np.array([[3, 1, 2]]),
+    "target": np.array([[1, 3, 4]]),
+}
+toy(inputs_toy)  # creates the weights
 b = np.zeros(2)
 reading, writing = [E_read, W_read, U_read, b], [E_write, W_write, U_write, b]
 toy.set_weights([*reading, *writing, A, d])
-c = ops.convert_to_numpy(toy.encode(inputs["source"]))
-p = ops.convert_to_numpy(ops.softmax(toy(inputs)))
+c = ops.convert_to_numpy(toy.encode(inputs_toy["source"]))
+p = ops.convert_to_numpy(ops.softmax(toy(inputs_toy)))
 print("context vector:", c[0])
 assert np.allclose(c[0], context, atol=1e-6)
 assert np.allclose(p[0], by_hand, atol=1e-6)
-written = generate(toy, inputs["source"], max_length=5).ids[0]
+written = generate(toy, inputs_toy["source"], max_length=5).ids[0]
 print("5.3 ->", [target_tokens[i] for i in written])
 
 # %% [markdown]
@@ -323,7 +332,7 @@ def train(make):
 
 
 models = {n: train(lambda n=n: Seq2Seq(*sizes, n)) for n in WIDTHS}
-narrow, *_, middle, wide = *WIDTHS[:1], *WIDTHS[-2:]
+middle, wide = WIDTHS[-2:]
 model = models[wide]
 for ids in source_test[:2], source_test[:2, :10]:
     print(f"source {ids.shape}, context vectors {model.encode(ids).shape}")
@@ -371,4 +380,579 @@ for n, model in models.items():
     exact[n] = report(model)
 
 # %% [markdown]
-# TODO text
+# TODO-TF
+#
+# *Scheduled sampling* ([link](glossary.md#scheduled-sampling)) TODO
+
+# %%
+fall = 0.5 / (EPOCHS * -(-DATES // 64))  # from 1 to 0.5 while it trains
+schedule = ScheduledSampling("linear", 1.0, slope=fall, floor=0.5)
+sampled = train(lambda: Seq2Seq(*sizes, middle, scheduled_sampling=schedule))
+print(middle, "units, scheduled sampling:")
+exact_sampled = report(sampled)
+
+# %% [markdown]
+# ## Picture
+#
+# ### Long sources
+#
+# TODO
+
+# %%
+lengths = np.array([len(text) for text in texts_test])
+order = np.argsort(lengths, kind="stable")
+tenths = np.array_split(order, 10)
+lesson.show(
+    plots.curves(
+        {f"{n} units": [r[t].mean() for t in tenths] for n, r in exact.items()},
+        x=[lengths[t].mean().round() for t in tenths],
+        xlabel="length of the source (characters), in tenths of the test set",
+        ylabel="dates right, held out (share)",
+    ),
+    "by_length",
+    "TODO Share of held-out dates that are right, by the length of the source, "
+    "for context vectors of three widths.",
+)
+thirds = np.array_split(order, 3)
+numeric = [len(re.findall("[0-9]+", text)) == 3 for text in texts_test]
+for name, rows in ("shortest", thirds[0]), ("longest", thirds[2]):
+    print(f"{name} third: {exact[wide][rows].mean():.3f} right, ", end="")
+    print(f"{np.array(numeric)[rows].mean():.0%} have a number for the month")
+
+# %% [markdown]
+# ### Narrow vectors
+#
+# TODO
+
+
+# %%
+def narrowed(width):
+    """Build two networks of full width with a narrow vector between them."""
+    x = keras.Input((None,), dtype="int32", name="source")
+    y = keras.Input((None,), dtype="int32", name="target")
+    encoder = Seq2SeqEncoder(sizes[0], wide, return_state=True)
+    _, ((h,),) = encoder(x)
+    c = keras.layers.Dense(width, name="context")(h)
+    start = keras.layers.Dense(wide)(c)
+    logits = Seq2SeqDecoder(sizes[1], wide)(y, [[start]])
+    return keras.Model({"source": x, "target": y}, logits)
+
+
+for width in NARROW:
+    squeezed = train(lambda width=width: narrowed(width))
+    share = right_with_true_inputs(squeezed).all(axis=1).mean()
+    print(f"{width} numbers between two networks of {wide}: {share:.3f} right")
+
+
+# %% [markdown]
+# TODO components
+
+
+# %%
+def contexts(model, ids):
+    parts = np.split(ids, range(1000, len(ids), 1000))
+    return np.concatenate(
+        [ops.convert_to_numpy(model.encode(part)) for part in parts]
+    )
+
+
+def write_from(c):
+    """Run the decoder free from given context vectors."""
+    ids, written = np.full(len(c), model.start_id), []
+    state = {"cells": [[c]], "source": {"context": c}}
+    for _ in range(11):
+        logits, state = model.step(ids, state)
+        ids = ops.convert_to_numpy(ops.argmax(logits, axis=-1))
+        written.append(ids)
+    return np.stack(written, axis=1)
+
+
+c, c_test = contexts(model, source), contexts(model, source_test)
+assert (write_from(c_test) == labels_test).all(axis=1).mean() == exact[
+    wide
+].mean()
+
+# %%
+center = c.mean(axis=0)
+_, _, directions = np.linalg.svd(c - center, full_matrices=False)
+kept = [k for k in (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128) if k <= wide]
+short, long = lengths <= 15, lengths >= 23
+shares = {"at most 15 characters": [], "at least 23 characters": []}
+for k in kept:
+    axes = directions[:k]
+    projected = center + (c_test - center) @ axes.T @ axes
+    right = (write_from(projected) == labels_test).all(axis=1)
+    for name, rows in zip(shares, (short, long)):
+        shares[name].append(right[rows].mean())
+lesson.show(
+    plots.curves(
+        shares,
+        x=kept,
+        xlabel="directions of the context vector that are kept",
+        ylabel="dates right, held out (share)",
+    ),
+    "directions",
+    "TODO",
+)
+
+# %% [markdown]
+# ### What is in the vector?
+#
+# TODO [linear probe]
+
+
+# %%
+def probe(x, y, x_test, y_test):
+    """Fit a linear model by least squares; return the share it gets right."""
+    classes, y = np.unique(y, return_inverse=True)
+    x, x_test = (np.c_[v, np.ones(len(v))] for v in (x, x_test))
+    square = x.T @ x + np.eye(x.shape[1])  # (a little ridge)
+    weights = np.linalg.solve(square, x.T @ np.eye(len(classes))[y])
+    found = classes[(x_test @ weights).argmax(axis=1)]
+    return np.mean(found == y_test)
+
+
+def compare_probes(function, rows, rows_test):
+    """Probe trained and untrained vectors; also always answer one class."""
+    y = np.array([function(*pair) for pair in zip(texts, answers)])[rows]
+    pairs = zip(texts_test, answers_test)
+    y_test = np.array([function(*pair) for pair in pairs])[rows_test]
+    shares = [
+        probe(before[rows], y, before_test[rows_test], y_test),
+        probe(c[rows], y, c_test[rows_test], y_test),
+    ]
+    most_common = Counter(y.tolist()).most_common(1)[0][0]
+    return [*shares, np.mean(y_test == most_common)]
+
+
+keras.utils.set_random_seed(SEED)
+untrained = Seq2Seq(*sizes, wide)
+untrained(inputs_toy)
+before, before_test = (
+    contexts(untrained, source),
+    contexts(untrained, source_test),
+)
+
+# %%
+every, every_test = np.ones(DATES, bool), np.ones(TESTS, bool)
+for name, function in {
+    "decade": lambda text, answer: answer[2],
+    "last digit of the year": lambda text, answer: answer[3],
+    "month": lambda text, answer: answer[5:7],
+    "day": lambda text, answer: answer[8:],
+    "first letter of the source": lambda text, answer: text[0],
+    "last letter of the source": lambda text, answer: text[-1],
+    "in Korean": lambda text, answer: bool(re.search("[가-힣]", text)),
+}.items():
+    found = compare_probes(function, every, every_test)
+    print(f"{name:28}", *(f"{share:.2f}" for share in found))
+
+# %% [markdown]
+# ### Does it know the last letters best?
+#
+# TODO
+
+# %%
+LAST = 16
+rows = np.array([len(text) >= LAST for text in texts])
+rows_test = lengths >= LAST
+readable = np.array(
+    [
+        compare_probes(lambda text, _, k=k: text[-1 - k], rows, rows_test)
+        for k in range(LAST)
+    ]
+)
+labels_of_lines = ("untrained", "trained", "most common character")
+lesson.show(
+    plots.curves(
+        dict(zip(labels_of_lines, readable.T)),
+        x=range(LAST),
+        xlabel="distance of the character from the end of the source",
+        ylabel="read off the context vector, held out (share)",
+    ),
+    "readable",
+    "TODO",
+)
+
+# %%
+length = int(np.median(lengths))
+alike = source_test[lengths == length, :length]  # no padding
+
+
+def influence(model):
+    """Norm of the gradient of c by each character, divided by the mean."""
+    layer = model.encoder.recurrent_layers[0]
+    x = model.encoder.token_embedding(alike)
+    norms = gradient_by_lag(lambda x: layer(x)[0][:, -1], x)[::-1]
+    return norms / norms.mean()
+
+
+moved = {"untrained": influence(untrained), "trained": influence(model)}
+lesson.show(
+    plots.curves(
+        moved,
+        xlabel=f"position of the character in a source of {length}",
+        ylabel="gradient of the context vector, mean 1",
+        baselines={"all equal": 1.0},
+    ),
+    "recency",
+    "TODO",
+)
+for name, norms in moved.items():
+    print(f"{name:9} first {norms[0]:.3f}, last {norms[-1]:.2f}")
+
+# %% [markdown]
+# ### How far back does the decoder look?
+#
+# TODO
+
+# %%
+few = slice(0, 300)
+start = c_test[few]
+layer = model.decoder.recurrent_layers[0]
+x = model.decoder.token_embedding(inputs_test["target"][few])
+x = ops.convert_to_numpy(x)
+v = np.random.default_rng(SEED).normal(size=start.shape).astype("float32")
+v /= np.linalg.norm(v, axis=1, keepdims=True)
+
+
+def state_along_v(x, c):
+    return ops.sum(v * layer(x, initial_state=[c])[:, -1])
+
+
+def size(gradient):
+    return np.sqrt(np.mean(np.sum(gradient**2, axis=-1), axis=0))
+
+
+by_token = size(input_gradient(lambda x: state_along_v(x, start), x))[::-1]
+by_context = [
+    size(input_gradient(lambda c, t=t: state_along_v(x[:, :t], c), start))
+    for t in range(1, 12)
+]
+lesson.show(
+    plots.curves(
+        {"the token read": by_token, "the context vector": by_context},
+        x=range(1, 12),
+        xlabel="steps before the state",
+        ylabel="gradient of the state of the decoder",
+        log=True,
+    ),
+    "reach",
+    "TODO",
+)
+
+# %% [markdown]
+# **What you should see.** TODO
+
+# %% [markdown]
+# ## The number beside a baseline
+
+
+# %%
+def copied(text):
+    """Copy the numbers of the source; a month that is a word is July."""
+    numbers = re.findall("[0-9]+", text)
+    year = max(numbers, key=len)
+    rest = [number for number in numbers if number != year]
+    if len(rest) == 1:
+        rest = ["7", *rest]
+    elif numbers[0] != year:
+        rest = rest[::-1]
+    month, day = rest
+    return f"{year}-{month:0>2}-{day:0>2}"
+
+
+common = Counter(answers).most_common(1)[0][0]
+baselines = {
+    "most common answer": [common] * TESTS,
+    "answer to the nearest text": nearest_answer(texts, answers, texts_test),
+    "numbers copied, July": [copied(text) for text in texts_test],
+}
+for name, found in baselines.items():
+    share = exact_match(answers_test, found)
+    print(f"{name:28} {share:.3f}")
+    for n, right in exact.items():
+        lesson.compare(f"dates right, {n} units", right.mean(), name, share)
+
+# %% [markdown]
+# TODO
+
+# %% [markdown]
+# ## Pitfalls
+#
+# **Target not shifted.** *Symptom:* the loss is nearly zero after a few
+# batches, and the model running free repeats one token. Input and label of the
+# decoder were the same sequence, so it learned to copy the token it reads.
+#
+# **No end token in the labels.** *Symptom:* the answer is right and then goes
+# on until `max_length`. The model was never told that a text can be over.
+#
+# **The state after the padding.** *Symptom:* the translation of a text depends
+# on the other texts in its batch. The last state must be the one after the last
+# *real* letter; here the mask made from `pad_id` takes care of it.
+#
+# **Only measured with true inputs.** *Symptom:* a small loss, and answers that
+# are wrong. A whole answer is right only if all of its tokens are. Report what
+# the model writes running free.
+#
+# **States of different width.** *Symptom:* an error about `initial_state`. The
+# last state of a bidirectional encoder is twice as wide as the state of the
+# decoder; a `Dense` layer between them makes it fit. `Seq2Seq` adds it with
+# `bidirectional=True`.
+#
+# **One tokenizer for two languages by accident.** *Symptom:* no error, and much
+# of the answer is `[UNK]`. Source and target have vocabularies of their own;
+# train each tokenizer on its own side.
+
+# %% [markdown]
+# ## Exercises
+#
+# As before: a task, a cell for your code, a check that never stops the lesson,
+# and a folded answer.
+
+# %% [markdown]
+# ### Exercise 1 (5 minutes): shift a target
+#
+# Given the ids of a target without special tokens, return the input of the
+# decoder and its labels, two lists of equal length.
+
+
+# %% tags=["exercise"]
+def shift(target, start_id, end_id):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(1):
+    x, y = (list(ids) for ids in shift([7, 8, 9], start_id=2, end_id=3))
+    assert len(x) == len(y), f"{len(x)} inputs but {len(y)} labels"
+    assert x == [2, 7, 8, 9], f"the input is {x}"
+    assert y == [7, 8, 9, 3], f"the labels are {y}"
+    x, y = (list(ids) for ids in shift([], start_id=2, end_id=3))
+    assert (x, y) == ([2], [3]), "an empty target still has an end"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def shift(target, start_id, end_id):
+#     return [start_id, *target], [*target, end_id]
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 (15 minutes): run free
+#
+# Translate a text like `5.3` with `encode` and `decode_step` from the worked
+# example. Return a string without `<sos>` and `<eos>`. Stop after five tokens
+# even if no end token comes: a model that you did not choose the weights of may
+# never predict one.
+
+
+# %% tags=["exercise"]
+def translate(letters):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(2):
+    for text, right in (
+        ("5.3", "35"),
+        ("3.5", "53"),
+        ("5.5", "55"),
+        ("3.3", "33"),
+    ):
+        found = translate(text)
+        assert found == right, f"{text} gives {found!r}, not {right!r}"
+    found = translate("...")
+    assert found == "", f"nothing was read, but {found!r} is written"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def translate(letters):
+#     h, token, written = encode(letters)[-1], "<sos>", ""
+#     for _ in range(5):
+#         p, h = decode_step(token, h)
+#         token = target_tokens[p.argmax()]
+#         if token == "<eos>":
+#             break
+#         written += token
+#     return written
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 (30 minutes): keep the order
+#
+# Choose other weights for the decoder so that `5.3` becomes `53`: the day
+# first, then the month. The encoder, U and d stay as they are. Return W of shape
+# (1, 2) and A of shape (2, 5). Hint: write from the other unit. Which unit must
+# then be crossed off?
+
+
+# %% tags=["exercise"]
+def keep_order():
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(3):
+    W_new, A_new = (np.array(array, float) for array in keep_order())
+    shapes = W_new.shape, A_new.shape
+    assert shapes == ((1, 2), (2, 5)), f"wrong shapes: {shapes}"
+    for text in "5.3", "3.5", "5.5", "3.3":
+        h, i, found = encode(text)[-1], 1, ""
+        while i != 2 and len(found) < 5:
+            h = np.tanh(E_write[i] @ W_new + h @ U_write)
+            i = int((h @ A_new + d).argmax())
+            found += "" if i == 2 else target_tokens[i]
+        right = text.replace(".", "")
+        assert found == right, f"{text} gives {found!r}, not {right!r}"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def keep_order():
+#     return [[-0.6, 0]], [[0, 0, 0, 0, 0], [0, 0, 0, -8, 8]]
+# ```
+#
+# After the first swap the day is in unit 2. Written from there, it is in unit 1
+# one step later, and that is where it must be crossed off. The context vector
+# has no order of its own: the decoder decides in which order to read it out.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 (30 minutes): a date in one number
+#
+# How many numbers does a date need? Write `pack`, from "1950-03-05" to one
+# number between −1 and 1, and `unpack`, back to the string. In between the
+# check rounds the number to 32 bits, as in a context vector, and tries all
+# 73,049 dates from 1900 to 2099. Hint: `datetime.date` has `fromisoformat` and
+# `toordinal`. Why do the eight digits, read as one number, not work?
+
+
+# %% tags=["exercise"]
+def pack(iso):
+    raise NotImplementedError
+
+
+def unpack(number):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(4):
+    first, last = np.datetime64("1900-01-01"), np.datetime64("2099-12-31")
+    every = [str(day) for day in np.arange(first, last + 1)]
+    numbers = np.array([pack(iso) for iso in every], "float32")
+    assert np.abs(numbers).max() <= 1, "the numbers must be from -1 to 1"
+    message = f"only {len(set(numbers))} of {len(every)} numbers are different"
+    assert len(set(numbers)) == len(every), message
+    for iso, number in zip(every, numbers):
+        found = unpack(float(number))
+        assert found == iso, f"{iso} comes back as {found}"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# import datetime
+#
+# first_day = datetime.date(1900, 1, 1).toordinal()
+#
+#
+# def pack(iso):
+#     day = datetime.date.fromisoformat(iso).toordinal() - first_day
+#     return 2 * day / 73_048 - 1
+#
+#
+# def unpack(number):
+#     day = round((number + 1) / 2 * 73_048)
+#     return datetime.date.fromordinal(day + first_day).isoformat()
+# ```
+#
+# A number of 32 bits has 24 binary digits of precision, about 16.8 million
+# different steps. 73,049 dates need 17 binary digits; the eight decimal digits
+# go up to 20,991,231, which is too many. So even a vector of width 1 is not too
+# narrow to *hold* a date. But neighbouring dates then differ by 0.00003, and
+# the decoder would have to take them apart with a few matrix products and tanh.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 5 (an evening): the gradient that the encoder receives
+#
+# Return the gradient of the mean loss with respect to the context vector c, of
+# shape (U,). The decoder is a simple recurrent network, h_t = tanh(E[y] W + h U
+# + b), with logits h_t A + d; `ids` are its inputs and `labels` its labels. Go
+# forward and keep the states and probabilities, then go back, as in the last
+# exercise of lesson `01_rnn`. The gradient of the loss with respect to logits is
+# p minus the one-hot label. The check compares with Keras.
+
+
+# %% tags=["exercise"]
+def context_gradient(c, ids, labels, E, W, U, b, A, d):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(5):
+    keras.utils.set_random_seed(5)
+    random_decoder = Seq2SeqDecoder(7, 3, cell="rnn")
+    random_decoder(np.array([[2]]))
+    x_toy, y_toy = inputs_toy["target"][0], np.array([3, 4, 2])
+    x_random, y_random = np.array([2, 5, 6, 5]), np.array([5, 6, 5, 3])
+    for decoder, c, x, y in (
+        (toy.decoder, context, x_toy, y_toy),
+        (random_decoder, np.array([0.5, -0.2, 0.1]), x_random, y_random),
+    ):
+        right = input_gradient(
+            lambda c, f=decoder, x=x, y=y: TokenCrossEntropy()(
+                y[None], f(x[None], [[c[None]]])
+            ),
+            c.astype("float32"),
+        )
+        found = context_gradient(c, x, y, *decoder.get_weights())
+        assert np.shape(found) == c.shape, f"the shape must be {c.shape}"
+        message = f"{np.array(found)} instead of {right}"
+        assert np.allclose(found, right, atol=1e-5), message
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def context_gradient(c, ids, labels, E, W, U, b, A, d):
+#     states, errors = [c], []
+#     for i, y in zip(ids, labels):
+#         states.append(np.tanh(E[i] @ W + states[-1] @ U + b))
+#         p = np.exp(states[-1] @ A + d)
+#         p /= p.sum()
+#         p[y] -= 1
+#         errors.append(p / len(ids))
+#     dh = np.zeros(len(c))
+#     for h, error in zip(states[:0:-1], errors[::-1]):
+#         dh = ((dh + error @ A.T) * (1 - h**2)) @ U.T
+#     return dh
+# ```
+#
+# All that the encoder ever learns of the target passes through this one vector,
+# in the other direction: the bottleneck is one for the gradient as well.
+#
+# </details>
+
+# %% [markdown]
+# ## Next
+#
+# The decoder sees the source once, through one vector, before it writes its
+# first character. But the encoder had computed a state for *every* letter, and
+# all of them except the last were thrown away. The next lesson, `05_attention`,
+# keeps them, and lets the decoder choose at each step which of them to read.
+
+# %%
+lesson.finish()
