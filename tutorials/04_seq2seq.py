@@ -21,6 +21,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # keeps TensorFlow's log quiet
 import inspect
 import re
 from collections import Counter
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -218,7 +219,7 @@ def decode_step(token, h):
 
 h, by_hand, nats = context, [], []
 true = ["<sos>", "3", "5", "<eos>"]
-for token, label in zip(true[:-1], true[1:]):
+for token, label in pairwise(true):
     p, h = decode_step(token, h)
     by_hand.append(p)
     right = p[target_tokens.index(label)]
@@ -362,6 +363,7 @@ def right_running_free(model):
     return written == labels_test
 
 
+# %%
 def report(model):
     loss = model.evaluate(inputs_test, labels_test, verbose=0, batch_size=500)
     true, free = right_with_true_inputs(model), right_running_free(model)
