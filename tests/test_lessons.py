@@ -30,6 +30,10 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "04_seq2seq": {
+        **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
+        **{"WIDTHS": (4, 8), "NARROW": (2,)},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -50,6 +54,11 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "04_seq2seq": [
+        *("encoder", "decoder", "held-out", "context-vector", "start-token"),
+        *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
+        *("scheduled-sampling", "linear-probe"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
