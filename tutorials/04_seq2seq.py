@@ -154,7 +154,7 @@ for name, found in shares.items():
 # **Encoder.** Unit 2 takes the new letter, unit 1 collects what both units held
 # before:
 #
-# | reads | unit 1: unit 1 + unit 2 → tanh | unit 2: letter → tanh |
+# | reads | unit 1: old unit 1 + old unit 2 → tanh | unit 2: letter → tanh |
 # |---|---|---|
 # | `5` | 0 + 0 → 0 | 1 → 0.762 |
 # | `.` | 0 + 0.762 → 0.642 | 0 → 0 |
@@ -189,9 +189,9 @@ for letter, h in zip("5.3", states):
 # **Decoder.** Unit 1 is what is written next, unit 2 is what is still to come.
 # At each step the two change places, and 0.6 times the token that was just read
 # is subtracted from the number that is moved to unit 2: what has been written
-# is crossed off.
+# is crossed off. (The arrow is tanh again.)
 #
-# | reads | unit 1: unit 2 → tanh | unit 2: unit 1 − 0.6 read → tanh | writes |
+# | reads | unit 1: old unit 2 | unit 2: old unit 1 − 0.6 · token | writes |
 # |---|---|---|---|
 # | `<sos>` | −0.762 → −0.642 | 0.566 → 0.513 | `3` |
 # | `3` | 0.513 → 0.472 | −0.642 + 0.6 → −0.042 | `5` |
@@ -790,8 +790,8 @@ for k in 1, 6, 11:
 # **What you should see.** *Length:* three lines, one above the other, and none
 # of them falls to the right. *Width:* the line of the vector alone lies far to
 # the left of the other. *Directions:* both lines rise steeply between 16 and 32
-# and stay together. *Letters:* follow the lines to the right, away from the end.
-# The trained encoder stays above 0.8 for five letters (the year, in most
+# and stay together. *Letters:* follow the lines to the right, away from the
+# end. The trained encoder stays above 0.8 for five letters (the year, in most
 # formats, and the space before it), then falls to about 0.4; the untrained one
 # lies above it for ten letters. The lowest line jumps up at distance 4, where a
 # space is often the right guess. *Gradient:* the untrained line is flat and
@@ -1042,7 +1042,7 @@ with lesson.exercise(4):
 #     return datetime.date.fromordinal(day + first_day).isoformat()
 # ```
 #
-# A number of 32 bits has 24 binary digits of precision, about 16.8 million
+# A number of 32 bits has 24 binary digits of precision, about 17 million
 # different steps. 73,049 dates need 17 binary digits; the eight decimal digits
 # go up to 20,991,231, which is too many. So even a vector of width 1 is not too
 # narrow to *hold* a date. But neighbouring dates then differ by 0.00003, and
