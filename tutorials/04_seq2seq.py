@@ -81,7 +81,7 @@ SEED = 0
 # ## What failed
 #
 # The networks of lesson `03_five_settings` had one output for each input, or
-# one output at the end. Could they do it? First the data, then three counts.
+# one output at the end. Could they do it? First the data, then four counts.
 # `data.dates` draws a date, a language and one of its formats; it also returns
 # the part of the source that each character of the answer comes from.
 
