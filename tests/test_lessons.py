@@ -39,6 +39,9 @@ SHORT = {
         "SUMS": 256,
         "CLIPS": 64,
         "JIT": False,
+    "04_seq2seq": {
+        **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
+        **{"WIDTHS": (4, 8), "NARROW": (2,)},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -69,6 +72,10 @@ EXPLAINED = {
     "03_five_settings": [
         *("padding-mask", "dropout", "end-token", "bidirectional"),
         *("encoder", "decoder"),
+    "04_seq2seq": [
+        *("encoder", "decoder", "held-out", "context-vector", "start-token"),
+        *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
+        *("scheduled-sampling", "linear-probe"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
