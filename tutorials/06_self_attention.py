@@ -22,6 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
+# %%
 from keras_seq import data, plots
 from keras_seq.evaluation import gradient_by_lag, time_interleaved
 from keras_seq.layers import (
@@ -86,6 +87,7 @@ for row, digit in zip(x_test[:3], y_test):
     print("".join(data.RECALL_VOCABULARY[i] for i in row), "->", digit)
 
 
+# %%
 def normal():
     return keras.initializers.RandomNormal(stddev=0.5)
 
@@ -96,9 +98,9 @@ def embed(ids):
     return TokenEmbedding(size, WIDTH, **options)(ids)
 
 
-def lstm_model(with_attention):
+def lstm_model(units, with_attention):
     ids = keras.Input((None,), dtype="int32")
-    states = LSTM(WIDTH, return_sequences=True)(embed(ids))
+    states = LSTM(units, return_sequences=True)(embed(ids))
     last = states[:, -1:]
     if with_attention:  # [context; state], as in lesson 05
         context = LuongAttention("general")(last, states)
@@ -129,9 +131,9 @@ def learn(name, model):
     right[name] = histories[name][-1]
 
 
-for name, with_attention in ("LSTM", False), ("LSTM with attention", True):
+for name, units in ("LSTM", 88), ("LSTM with attention", 80):
     keras.utils.set_random_seed(SEED)
-    learn(name, lstm_model(with_attention))
+    learn(name, lstm_model(units, with_attention=units == 80))
 
 # %% [markdown]
 # LSTMRESULT
@@ -149,7 +151,7 @@ for name, with_attention in ("LSTM", False), ("LSTM with attention", True):
 # from the same sequence. Each token has a vector x, and three matrices turn it
 # into three others. The query describes what the token looks for, the key what
 # it can be found by, and the value is what it passes on. The diagram follows
-# one token, `drank`. For all other tokens the same is computed at the same
+# one token, "drank". For all other tokens the same is computed at the same
 # time.
 #
 # ![Three heads side by side: one attends to the word before, one to the
@@ -169,7 +171,7 @@ for name, with_attention in ("LSTM", False), ("LSTM with attention", True):
 # the subject, the second is 1 for a word that can be the object. The verb
 # `drank` needs both and has −1 in both places.
 #
-# | word | x | query | key | value |
+# | word | vector x | query | key | value |
 # |---|---|---|---|---|
 # | `cat` | (1, 0) | (−2, 0) | (1, 0) | (10, 0) |
 # | `drank` | (−1, −1) | (2, 0) | (−1, −1) | (−10, −10) |
@@ -181,7 +183,7 @@ for name, with_attention in ("LSTM", False), ("LSTM with attention", True):
 #
 # Follow `drank`. Its query (2, 0) is compared with each key by a dot product.
 # The scores are divided by the square root of 2, since query and key have two
-# numbers (why, comes below). Then softmax:
+# numbers (the reason comes below). Then softmax:
 #
 # | key of | score | divided by √2 | e to that | divided by the sum 5.36 |
 # |---|---|---|---|---|
@@ -226,7 +228,7 @@ print("The layer agrees. Weights (B, H, T, S):", found_weights.shape)
 # %% [markdown]
 # Look at the other rows. `cat`, too, finds its partner: 0.768 for `drank`. The
 # query of `milk` is zero, all its scores are zero, and its weights are one
-# third each. This head has nothing to say about `milk`.
+# third each. In this head, `milk` selects nothing.
 #
 # ### Two heads
 #
@@ -368,7 +370,7 @@ p = np.arange(3)
 positions = np.stack([np.sin(p), np.cos(p)], axis=1).astype("float32")
 layer = SinePositionEncoding()
 assert np.allclose(layer(words[None])[0], positions, atol=1e-6)
-backwards = words[::-1]  # milk drank cat
+backwards = words[[2, 1, 0]]  # milk drank cat
 print("drank, without positions:", call(words)[1], call(backwards)[1])
 with_positions = call(words + positions)[1], call(backwards + positions)[1]
 print("drank, with positions:   ", *with_positions)
@@ -377,21 +379,21 @@ assert not np.allclose(*with_positions, atol=0.1)
 # %% [markdown]
 # ## The equation
 #
-#     Q = X W_Q,   K = X W_K,   V = X W_V        for each head
-#     E = Q K^T / sqrt(K)                        scores, (T, T)
-#     A = softmax(E)                             weights, each row has sum 1
-#     C = A V                                    outputs of the head
-#     Y = [C_1 ; ... ; C_H] W_O                  the heads together
+#     q = x W_Q,   k = x W_K,   v = x W_V        for each head
+#     e = q k^T / sqrt(K)                        scores
+#     a = softmax(e)                             weights, each row has sum 1
+#     c = a v                                    output of the head
+#     y = [c_1 ; ... ; c_H] W_O                  the heads together
 #
-# X has a row for each of the T tokens and D columns. Q, K and V have a row for
-# each token too; under the root, K is their width in one head. H is the number
-# of heads; usually H times the width of a head is D, so that eight heads cost
-# about as much as one. W_O has H times the width of a head as rows and D
-# columns. A mask sets entries of E to minus a billion. With X twice, as here,
-# this is self-attention; with Q from one sequence and K, V from another one it
-# is the [cross-attention](glossary.md#cross-attention) of lesson 05. In the
-# library `project` is the first line, and `weighted_context` calls `attend`,
-# the same function as in lesson 05:
+# x has a row for each of the T tokens and D columns. q, k and v have T rows and
+# K columns, where K is the width of a head. e and a have the shape (T, T), a
+# row for each query and a column for each key. H is the number of heads;
+# usually H times K is D, so that eight heads cost about as much as one. W_O has
+# the shape (H · K, D), so y is as large as x. A mask replaces entries of e by
+# minus a billion. If k and v are computed from another sequence than q, the
+# same equations are the [cross-attention](glossary.md#cross-attention) of
+# lesson 05. In the library `project` is the first line, and `weighted_context`
+# the next three; its `attend` is the function that you met in lesson 05:
 
 # %%
 print(inspect.getsource(MultiHeadAttention.project))
@@ -516,6 +518,8 @@ for name, layer in zip(milliseconds, makers):
     sequence = keras.Input((None, WIDTH))
     passes[name] = keras.Model(sequence, layer(sequence))
     passes[name].compile(jit_compile=JIT)
+
+# %%
 for length in LENGTHS:
     z = np.zeros((1, length, WIDTH), "float32")
     steps = {
