@@ -30,6 +30,7 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -50,6 +51,11 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "06_self_attention": [
+        *("query", "key", "value", "self-attention", "multi-head-attention"),
+        *("padding-mask", "causal-mask", "positional-encoding"),
+        "cross-attention",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
