@@ -44,8 +44,8 @@ lesson = Lesson("06_self_attention", following="07_transformer")
 
 # %% tags=["parameters"]
 PAIRS = 8
-ROWS = 64_000
-EPOCHS = 8
+ROWS = 32_000
+EPOCHS = 6
 RATE = 3e-3
 LENGTHS = (128, 256, 512, 1024, 2048)
 SEED = 0
@@ -79,7 +79,7 @@ SEED = 0
 # state.
 
 # %%
-WIDTH, HEADS = 64, 4
+WIDTH, HEADS = 64, 2
 JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 x, y = data.recall(ROWS, PAIRS, seed=SEED)
 x_test, y_test = data.recall(2000, PAIRS, seed=SEED + 1)
@@ -443,16 +443,19 @@ for name, options in (
 # ## Picture
 
 # %%
-any_digit = 1 / PAIRS + (1 - 1 / PAIRS) / 10
+counts = (x_test[:, :, None] == np.arange(1, 11)).sum(axis=1)  # of 0 to 9
+most_frequent = np.mean(counts.argmax(axis=1) == y_test)
 figure = plots.curves(
     histories,
     ylabel="share of right answers, held out",
-    baselines={"any digit": any_digit},
+    baselines={"most frequent digit": most_frequent},
 )
 lesson.show(
     figure,
     "recall",
-    "CAPTION",
+    "Share of right answers by epoch. Two layers of self-attention with "
+    "positions and the LSTM with attention reach 1. The other three models "
+    "stay near the line of the most frequent digit.",
 )
 
 # %% [markdown]
@@ -467,7 +470,9 @@ symbols = [data.RECALL_VOCABULARY[i] for i in x_test[0]]
 lesson.show(
     plots.attention_heads([w[0] for w in weights], symbols, symbols),
     "recall_heads",
-    "CAPTION",
+    "Attention weights of two layers, two heads each, on one sequence. In "
+    "layer 1, digits attend to the letter before them; in layer 2, the last "
+    "row attends to the digit that is the answer.",
 )
 digits = np.arange(1, 2 * PAIRS, 2)
 before = weights[0][:, :, digits, digits - 1].mean(axis=(0, 2))
@@ -496,7 +501,9 @@ lags = {name: gradient_by_lag(f, inputs) for name, f in untrained.items()}
 lesson.show(
     plots.gradient_by_lag(lags),
     "gradient",
-    "CAPTION",
+    "Gradient of the last output by the lag of the input, four untrained "
+    "layers, logarithmic. The lines of the recurrent layers fall; the line of "
+    "self-attention stays level.",
 )
 for name, norms in lags.items():
     shares = "".join(f"{norms[k] / norms[1]:10.1e}" for k in (10, 50, 149))
@@ -539,7 +546,12 @@ figure = plots.curves(
 )
 figure.axes[0].set_xscale("log", base=2)
 figure.axes[0].set_xticks(LENGTHS, LENGTHS)
-lesson.show(figure, "cost", "CAPTION")
+lesson.show(
+    figure,
+    "cost",
+    "Time of one layer by length, both axes logarithmic. Self-attention is "
+    "the faster one for short sequences, and its line is steeper.",
+)
 
 # %% [markdown]
 # **What you should see.** SEE
@@ -549,7 +561,9 @@ lesson.show(figure, "cost", "CAPTION")
 
 # %%
 for name, share in right.items():
-    lesson.compare(f"recall, held out, {name}", share, "any digit", any_digit)
+    metric = f"recall, held out, {name}"
+    lesson.compare(metric, share, "most frequent digit", most_frequent)
+print(f"any digit of the sequence: {1 / PAIRS + (1 - 1 / PAIRS) / 10:.3f}")
 
 
 # %% [markdown]
