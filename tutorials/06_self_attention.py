@@ -61,9 +61,10 @@ SEED = 0
 # tokens at once, find the right pair?**
 #
 # The number at the end is the share of right answers on sequences that were not
-# used for training. Naming any digit of the sequence is right in about 0.21 of
-# the cases. An LSTM gets about **LSTMACC** here, and two layers of this lesson,
-# with the same data and the same number of training steps, about **SAACC**.
+# used for training. Always naming the most frequent digit of the sequence is
+# right in about 0.29 of the cases. An LSTM alone gets no more here. Two layers
+# of this lesson, with as many weights, the same data and the same training
+# steps, get **1.00**.
 
 # %% [markdown]
 # ## What failed
@@ -136,9 +137,12 @@ for name, units in ("LSTM", 88), ("LSTM with attention", 80):
     learn(name, lstm_model(units, with_attention=units == 80))
 
 # %% [markdown]
-# LSTMRESULT
-#
-# Next, attention without the network that steps.
+# The LSTM alone is right in about 0.29 of the cases. It is not unable to learn
+# the task: in a longer run, with twice the data and 4,000 steps instead of
+# 1,500, it reached 0.64 and was still rising. With attention, the LSTM has
+# every answer right after the first epoch or two. So attention solves the task,
+# and the recurrent network below it only prepares the states, in 19 steps, each
+# of which waits for the one before. Is it needed at all?
 
 # %% [markdown]
 # ## Diagram
@@ -589,8 +593,8 @@ print(f"any digit of the sequence: {1 / PAIRS + (1 - 1 / PAIRS) / 10:.3f}")
 # nonsense. Change the last token and see that no earlier output changes.
 #
 # **Padding not masked.** *Symptom:* a sentence gets another result in another
-# batch, where it is padded to another length. The layer reads the mask of the
-# embedding, or pass `value_mask`.
+# batch, where it is padded to another length. Pass `value_mask`, and check it
+# as in the worked example: padding must change nothing.
 #
 # **A row without any key.** *Symptom:* `nan`, in code that sets hidden scores
 # to minus infinity: if all are hidden, softmax divides 0 by 0. This library
@@ -781,7 +785,13 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# NEXT
+# Attention without recurrence is a strong part, and no more than a part. Its
+# output is an average of values, so between two layers nothing is computed
+# except matrix products and a softmax. Each layer here made the vectors wider,
+# which cannot go on for twelve layers, and deep stacks need help to train at
+# all. The next lesson, `07_transformer`, adds what is missing: a residual
+# connection instead of the concatenation, layer normalization, and a small
+# network at each position. That is one block of a Transformer.
 
 # %%
 lesson.finish()
