@@ -352,9 +352,10 @@ lesson.show(
 )
 
 # %% [markdown]
-# For this Korean sentence that is welcome. In English it is a serious fault:
-# only the order tells "dog bites man" from "man bites dog", and our layer
-# returns the same vectors for both.
+# For this Korean sentence that is welcome: `우유를 고양이가 마셨다`, with the
+# object first, means the same. In English it is a serious fault: only the order
+# tells "dog bites man" from "man bites dog", and our layer returns the same
+# vectors for both.
 #
 # ![Left, the same words in two orders become different vectors once the vector
 # of the position is added. Right, the sines and cosines of each
@@ -748,12 +749,12 @@ def recall_by_hand(tokens, positions, attention):
 
 
 # %%
-def attention_by_hand(query, key, value):
-    dots = query @ np.swapaxes(key, -1, -2)
-    return softmax(dots / np.sqrt(query.shape[-1])) @ value
-
-
 with lesson.exercise(4):
+
+    def attention_by_hand(query, key, value):
+        dots = query @ np.swapaxes(key, -1, -2)
+        return softmax(dots / np.sqrt(query.shape[-1])) @ value
+
     for pairs in (2, 26):
         ids, digit = data.recall(200, pairs, seed=4)
         one_hot = np.eye(len(data.RECALL_VOCABULARY))[ids], np.eye(ids.shape[1])
