@@ -43,6 +43,7 @@ SHORT = {
         **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
         **{"WIDTHS": (4, 8), "NARROW": (2,)},
     },
+    "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -76,6 +77,10 @@ EXPLAINED = {
         *("encoder", "decoder", "held-out", "context-vector", "start-token"),
         *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
         *("scheduled-sampling", "linear-probe"),
+    "06_self_attention": [
+        *("query", "key", "value", "self-attention", "multi-head-attention"),
+        *("padding-mask", "causal-mask", "positional-encoding"),
+        "cross-attention",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
