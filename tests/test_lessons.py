@@ -30,6 +30,10 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "07_transformer": {
+        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
+        **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -50,6 +54,12 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "07_transformer": [
+        *("positional-encoding", "position-wise-feed-forward-network"),
+        *("residual-connection", "layer-normalization", "cross-attention"),
+        *("teacher-forcing", "causal-mask", "inductive-bias"),
+        "key-value-cache",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
