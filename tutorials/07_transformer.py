@@ -2,13 +2,13 @@
 # # 07. The Transformer: all positions at once
 #
 # Lesson `06_self_attention` built one operation: every token of a text attends
-# to every other. In this lesson the operation becomes a model. You add
-# positions, a residual connection, layer normalization and a small dense
-# network, compute the resulting block by hand on two tokens, stack blocks to an
-# encoder and a decoder, and train them on the dates of lessons 04 and 05. Then
-# you take the parts away again, one at a time, and see which of them matter.
-# You need lessons 00 to 06. Everything runs in about four minutes on two
-# processor cores.
+# to every other. In this lesson the operation becomes a model. You add the
+# order of the tokens, two measures that let many layers be stacked, and a small
+# dense network, compute the resulting block by hand on two tokens, stack blocks
+# to an encoder and a decoder, and train them on the dates of lessons 04 and 05.
+# Then you take the parts away again, one at a time, and see which of them
+# matter. You need lessons 00 to 06. Everything runs in about four minutes on
+# two processor cores.
 
 # %%
 import os
