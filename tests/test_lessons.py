@@ -44,6 +44,10 @@ SHORT = {
         **{"WIDTHS": (4, 8), "NARROW": (2,)},
     },
     "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
+    "07_transformer": {
+        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
+        **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -81,6 +85,11 @@ EXPLAINED = {
         *("query", "key", "value", "self-attention", "multi-head-attention"),
         *("padding-mask", "causal-mask", "positional-encoding"),
         "cross-attention",
+    "07_transformer": [
+        *("positional-encoding", "position-wise-feed-forward-network"),
+        *("residual-connection", "layer-normalization", "cross-attention"),
+        *("teacher-forcing", "causal-mask", "inductive-bias"),
+        "key-value-cache",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
