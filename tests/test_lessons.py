@@ -30,6 +30,10 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "08_gpt": {
+        **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
+        **{"KOREAN_EPOCHS": 1, "ROUNDS": 1, "LENGTHS": (10, 20)},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -50,6 +54,11 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "08_gpt": [
+        *("token", "self-attention", "causal-mask", "key-value-cache"),
+        *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
+        *("beam-search", "autoregressive"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

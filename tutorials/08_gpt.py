@@ -21,6 +21,7 @@ import inspect
 import itertools
 import time
 
+# %%
 import keras
 import numpy as np
 from keras import ops
@@ -303,6 +304,7 @@ def draw_cuts(cuts, labels):
     return figure
 
 
+# %%
 cuts = {"temperature 1": p} | {name: q for name, (q, _) in METHODS.items()}
 lines = [label.replace(" ", "\n") for label in TOKENS]
 lesson.show(
@@ -374,6 +376,7 @@ class Table(keras.Model):
         return ops.take(self.logits, ids, axis=0), state
 
 
+# %%
 names = ["<sos>", *(word for row in FOLLOWS.values() for word in row)]
 table = np.full((len(names), len(names)), -1e4, "float32")  # log of nearly 0
 for first, row in FOLLOWS.items():
@@ -496,6 +499,7 @@ SAMPLERS = {
 }
 
 
+# %%
 def write(model, ids, sampler, rounds):
     keras.utils.set_random_seed(SEED)
     for _ in range(rounds):
@@ -571,6 +575,7 @@ def loss_by_position(model):
 
 
 by_position = {"RNN": loss_by_position(rnn), "GPT": loss_by_position(model)}
+# %%
 groups = [slice(0, 1), slice(1, 2), slice(2, 4), slice(4, 8)]
 groups += [slice(8, 16), slice(16, 32), slice(32, 64)]
 grouped = {k: [v[g].mean() for g in groups] for k, v in by_position.items()}
@@ -594,10 +599,10 @@ lesson.show(
 
 # %% [markdown]
 # Third, the attention of some heads. For each head we measure on 64 held-out
-# windows how much of its weight lies on the character itself, on the one
-# before, and how far back it looks on average. Then we draw the head that looks
-# at the previous character most, the one that looks farthest, and the one that
-# puts the most weight on spaces.
+# windows how much of its weight lies on the previous character, how far back it
+# looks on average, and how much of its weight lies on spaces. Then we draw the
+# head that looks at the previous character most, the one that looks farthest,
+# and the one that puts the most weight on spaces.
 
 # %%
 _, weights = model(x_test[:64], return_attention_scores=True)
@@ -651,6 +656,7 @@ def distinct_pairs(text):
     return len(set(pairs)) / max(1, len(pairs))
 
 
+# %%
 real = test_ids[begin[:, None] + 32 + np.arange(32 * ROUNDS)]
 texts["the real text"] = tokenizer.detokenize(real)
 distinct = {
