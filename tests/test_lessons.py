@@ -32,7 +32,7 @@ SHORT = {
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
-        **{"KOREAN_EPOCHS": 1, "ROUNDS": 1, "LENGTHS": (10, 20)},
+        **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -58,7 +58,7 @@ EXPLAINED = {
     "08_gpt": [
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
-        *("beam-search", "autoregressive"),
+        *("beam-search", "autoregressive", "overfitting"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
