@@ -199,8 +199,9 @@ print("The layer computes the same, all rows at once.")
 # ![Generating four tokens without a cache computes 1 + 2 + 3 + 4 = 10 tokens,
 # with a key-value cache 4.](../docs/diagrams/kv_cache.en.svg)
 #
-# Keys and values are kept, in every block and head. Queries are not: each is
-# used once, for the output of its own position.
+# Keys and values are kept, in every block and head: 2 · 128 numbers for each
+# token in each of the three blocks of the model below, 768 together. Queries
+# are not kept: each is used once, for the output of its own position.
 #
 # ### Five ways to pick a token
 #
@@ -320,6 +321,10 @@ lesson.show(
 )
 
 # %% [markdown]
+# Grey is what the model predicts, blue is what is drawn from. Look at the right
+# end of each panel. Greedy decoding, top-k and top-p leave nothing to ink. A
+# temperature of 0.5 leaves it a trace, and 2 makes it more probable than before.
+#
 # ### The fifth way: beam search
 #
 # The other four decide token by token. [Beam
