@@ -169,7 +169,7 @@ print(f"{len(x):,} windows hold {y.size:,} examples", x.shape)
 # two tokens are those of the rows above, and because of the mask no later token
 # can ever change them. So when a text is generated token by token, they are
 # kept: this is the [key-value cache](glossary.md#key-value-cache). The code
-# below computes all rows at once, then each row alone with what was kept.
+# below computes row by row with what was kept, and the layer all rows at once.
 
 # %%
 vectors = np.array([[0, 1], [1, 0], [0, 1]], "float32")
@@ -264,8 +264,8 @@ def top_p(p, enough):
 
 
 # %% [markdown]
-# Each function returns a new distribution. `pick` lays it on the ruler. Beside
-# it stands the choice of the library, from the same p and the same r.
+# Each function returns a new distribution. `pick` lays it on the ruler. The
+# library gets the same p, and for each of 100 numbers r it must choose the same.
 
 # %%
 METHODS = {
@@ -323,7 +323,7 @@ lesson.show(
 # %% [markdown]
 # Grey is what the model predicts, blue is what is drawn from. Look at the right
 # end of each panel. Greedy decoding, top-k and top-p leave nothing to ink. A
-# temperature of 0.5 leaves it a trace, and 2 makes it more probable than before.
+# temperature of 0.5 leaves it a trace, and 2 makes it more probable.
 #
 # ### The fifth way: beam search
 #
