@@ -265,7 +265,7 @@ def top_p(p, enough):
 
 # %% [markdown]
 # Each function returns a new distribution. `pick` lays it on the ruler. The
-# library gets the same p, and for each of 100 numbers r it must choose the same.
+# library gets the same p and must choose the same for each of 100 numbers r.
 
 # %%
 METHODS = {
@@ -393,7 +393,8 @@ for first, row in FOLLOWS.items():
         table[names.index(first), names.index(second)] = np.log(q)
 for sampler in Greedy(), BeamSearch(2, length_penalty=0.0):
     found = generate(Table(table), np.array([[0]]), sampler, max_length=2)
-    print([names[i] for i in found.ids[0]], np.exp(found.scores[0]))
+    probability = np.exp(found.scores[0])
+    print([names[i] for i in found.ids[0]], f"{probability:.2f}")
 best = max(beams, key=beams.get)
 assert best[1:] == tuple(names[i] for i in found.ids[0])
 
