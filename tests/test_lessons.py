@@ -47,6 +47,9 @@ SHORT = {
     "07_transformer": {
         **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
         **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
+    "08_gpt": {
+        **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
+        **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -90,6 +93,10 @@ EXPLAINED = {
         *("residual-connection", "layer-normalization", "cross-attention"),
         *("teacher-forcing", "causal-mask", "inductive-bias"),
         "key-value-cache",
+    "08_gpt": [
+        *("token", "self-attention", "causal-mask", "key-value-cache"),
+        *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
+        *("beam-search", "autoregressive", "overfitting"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
