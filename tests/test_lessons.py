@@ -28,25 +28,23 @@ SHORT = {
         **{"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
         "JIT": False,
     },
-    "05_attention": {
-        **{"DATES": 640, "TESTS": 64, "UNITS": 16},
-        **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
-    },
-    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
     "03_five_settings": {
-        "EPOCHS": 1,
-        "LANGUAGES": ("en", "ko"),
-        "SUMS": 256,
-        "CLIPS": 64,
+        **{"EPOCHS": 1, "LANGUAGES": ("en", "ko"), "SUMS": 256, "CLIPS": 64},
         "JIT": False,
+    },
     "04_seq2seq": {
         **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
         **{"WIDTHS": (4, 8), "NARROW": (2,)},
+    },
+    "05_attention": {
+        **{"DATES": 640, "TESTS": 64, "UNITS": 16},
+        **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
     },
     "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
     "07_transformer": {
         **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
         **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
+    },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
@@ -59,7 +57,7 @@ EXPLAINED = {
         *("baseline", "batch", "time-step", "one-hot-encoding", "embedding"),
         *("logits", "softmax", "cross-entropy", "perplexity", "padding-mask"),
         *("attention-weights", "causal-mask", "epoch"),
-        *("tensor", "nat", "gradient"),  # not in the glossary of models
+        *("tensor", "nat", "gradient"),
     ],
     "01_rnn": [
         *("recurrent-neural-network", "sequence", "hidden-state"),
@@ -72,27 +70,32 @@ EXPLAINED = {
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
     ],
+    "03_five_settings": [
+        *("padding-mask", "dropout", "end-token", "bidirectional"),
+        *("encoder", "decoder"),
+    ],
+    "04_seq2seq": [
+        *("encoder", "decoder", "held-out", "context-vector", "start-token"),
+        *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
+        *("scheduled-sampling", "linear-probe"),
+    ],
     "05_attention": [
         *("held-out", "baseline", "encoder", "context-vector", "decoder"),
         *("bottleneck", "teacher-forcing", "query", "key", "value"),
         *("cross-attention", "attention-score", "attention-weights"),
         *("attention-map", "alignment"),
-    "03_five_settings": [
-        *("padding-mask", "dropout", "end-token", "bidirectional"),
-        *("encoder", "decoder"),
-    "04_seq2seq": [
-        *("encoder", "decoder", "held-out", "context-vector", "start-token"),
-        *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
-        *("scheduled-sampling", "linear-probe"),
+    ],
     "06_self_attention": [
         *("query", "key", "value", "self-attention", "multi-head-attention"),
         *("padding-mask", "causal-mask", "positional-encoding"),
         "cross-attention",
+    ],
     "07_transformer": [
         *("positional-encoding", "position-wise-feed-forward-network"),
         *("residual-connection", "layer-normalization", "cross-attention"),
         *("teacher-forcing", "causal-mask", "inductive-bias"),
         "key-value-cache",
+    ],
     "08_gpt": [
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
