@@ -392,7 +392,7 @@ else:
     same["classifier"] = exact_match(
         [NAMES[n] for n in logits.argmax(1)], there
     )
-if same and run.data == "pydocs":
+if same and run.data == "pydocs" and not run.quick:
     path, asked_for = run.out / "tagger", [*sentences[:50], *ODD]
     export.export_bert_tagger(tagger, path, packer=DATES, labels=TAGS)
     there = export.run_alone(path, asked_for, output="tags")

@@ -238,7 +238,10 @@ else:
         model, path, source_tokenizer=tokenizer, max_length=longest
     )
     asked = [prompt, "안녕", prompt[:8]]
-    there = export.run_alone(path, asked)
+    if run.quick:  # not in a new process
+        there = [row["text"] for row in export.run(path, asked)]
+    else:
+        there = export.run_alone(path, asked)
     here = generate(model, tokenizer.tokenize(asked), max_length=longest)
     here = tokenizer.detokenize(here.ids)
     same = np.mean([a == b for a, b in zip(here, there)])

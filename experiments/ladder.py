@@ -57,7 +57,7 @@ run = Run(
     epochs={"dates": 3, "multi30k": 8},
     arguments={"rung": {"choices": RUNGS}},
 )
-usual = ("lstm", "luong", "transformer") if run.quick else RUNGS
+usual = ("luong", "transformer") if run.quick else RUNGS
 chosen = [run.options["rung"]] if run.options["rung"] else usual
 metrics, baselines = {}, {}
 

@@ -278,6 +278,8 @@ readers = {
         64, 148, num_layers=blocks, max_sequence_length=512, dropout=0.0
     ),
 }
+if run.quick:
+    del readers["GRU"]
 for reader in readers.values():
     jit_compile = False if run.quick else "auto"
     reader.compile("adam", TokenCrossEntropy(), jit_compile=jit_compile)
@@ -297,7 +299,7 @@ for length in lengths:
 metrics[f"step_time_ratio_lstm_{lengths[-1]}"] = median_ratio(
     seconds["LSTM"], seconds["Transformer"]
 )
-for name in ("LSTM", "GRU"):
+for name in [name for name in readers if name != "Transformer"]:
     both = zip(lengths, milliseconds[name], milliseconds["Transformer"])
     quicker = [length for length, theirs, ours in both if ours < theirs]
     if quicker:
