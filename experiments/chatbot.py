@@ -124,9 +124,9 @@ models = {
         normalize_first=True,
     ),
 }
-if run.quick:  # two of three, and no XLA, which compiles for too long
+if run.quick:
     del models["recurrent"]
-    models["transformer"].supports_jit = False
+models["transformer"].supports_jit = bool(run.jit_compile)
 curves = {}
 greetings = ["Are you free tomorrow?", "내일 시간 있어?"]
 

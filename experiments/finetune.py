@@ -122,8 +122,8 @@ def fit(
     """
     if not model.built:
         model.build()
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
     total = epochs * (steps or -(-len(keras.tree.flatten(x)[0]) // 32))
     loss = loss or TokenCrossEntropy(no_label)

@@ -133,8 +133,8 @@ def make(**options):
         **{**sizes, **options},
     )
     model(batches(texts[:64], answers[:64])[0][0])  # makes the weights
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     return model
 
 
@@ -281,7 +281,7 @@ readers = {
 if run.quick:
     del readers["GRU"]
 for reader in readers.values():
-    jit_compile = False if run.quick else "auto"
+    jit_compile = run.jit_compile and "auto"
     reader.compile("adam", TokenCrossEntropy(), jit_compile=jit_compile)
 milliseconds = {name: [] for name in readers}
 for length in lengths:
@@ -323,7 +323,7 @@ long, deep = (20, 1) if run.quick else (200, 4)
 speaker = GPT(64, 128, num_layers=deep, max_sequence_length=8 + long)
 prompt = rows[:4, :8]
 speaker(prompt)
-speaker.supports_jit = not run.quick
+speaker.supports_jit = bool(run.jit_compile)
 says = {
     name: functools.partial(generate, m, prompt, max_length=long)
     for name, m in (("cached", speaker), ("uncached", WithoutCache(speaker)))
