@@ -433,7 +433,7 @@ lesson.show(
     ),
     "by_length",
     "Share of held-out dates that are right, by the length of the source, for "
-    "networks of three widths. None of the three lines falls with the length.",
+    "networks of three widths. None of the three lines ends lower than it began.",
 )
 thirds = np.array_split(order, 3)
 for name, rows in ("shortest", thirds[0]), ("longest", thirds[2]):
@@ -556,7 +556,7 @@ def contexts(model, ids):
 
 
 def write_from(c):
-    """Run the decoder free from given context vectors."""
+    """Let the decoder run free from given context vectors."""
     ids, written = np.full(len(c), model.start_id), []
     state = {"cells": [[c]], "source": {"context": c}}
     for _ in range(11):
@@ -777,8 +777,8 @@ lesson.show(
         log=True,
     ),
     "reach",
-    "Gradient of the decoder's state, logarithmic. The influence of a token "
-    "that it read falls within eleven steps to a hundredth, that of the "
+    "Gradient of the state of the decoder, logarithmic. The influence of a "
+    "token that it read falls within eleven steps to a hundredth, that of the "
     "context vector does not fall.",
 )
 
@@ -788,7 +788,7 @@ for k in 1, 6, 11:
 
 # %% [markdown]
 # **What you should see.** *Length:* three lines, one above the other, and none
-# of them falls to the right. *Width:* the line of the vector alone lies far to
+# of them ends lower than it began. *Width:* the line of the vector alone lies far to
 # the left of the other. *Directions:* both lines rise steeply between 16 and 32
 # and stay together. *Letters:* follow the lines to the right, away from the
 # end. The trained encoder stays above 0.8 for five letters (the year, in most
