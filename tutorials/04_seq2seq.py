@@ -433,7 +433,7 @@ lesson.show(
     ),
     "by_length",
     "Share of held-out dates that are right, by the length of the source, for "
-    "networks of three widths. None of the three lines ends lower than it began.",
+    "networks of three widths. No line ends lower than it began.",
 )
 thirds = np.array_split(order, 3)
 for name, rows in ("shortest", thirds[0]), ("longest", thirds[2]):
@@ -788,18 +788,18 @@ for k in 1, 6, 11:
 
 # %% [markdown]
 # **What you should see.** *Length:* three lines, one above the other, and none
-# of them ends lower than it began. *Width:* the line of the vector alone lies far to
-# the left of the other. *Directions:* both lines rise steeply between 16 and 32
-# and stay together. *Letters:* follow the lines to the right, away from the
-# end. The trained encoder stays above 0.8 for five letters (the year, in most
-# formats, and the space before it), then falls to about 0.4; the untrained one
-# lies above it for ten letters. The lowest line jumps up at distance 4, where a
-# space is often the right guess. *Gradient:* the untrained line is flat and
-# then shoots up to 8; the trained one begins at a third of the mean and ends at
-# three times the mean. *Decoder:* the lower line ends at 0.003. So the window
-# through which the decoder sees its own output is short indeed. But the upper
-# line stays between 0.6 and 1: the gates carry the context vector to the last
-# step.
+# of them ends lower than it began. *Width:* the line of the vector alone lies
+# far to the left of the other. *Directions:* both lines rise steeply between 16
+# and 32 and stay together. *Letters:* follow the lines to the right, away from
+# the end. The trained encoder stays above 0.8 for five letters (the year, in
+# most formats, and the space before it), then falls to about 0.4; the untrained
+# one lies above it for ten letters. The lowest line jumps up at distance 4,
+# where a space is often the right guess. *Gradient:* the untrained line is flat
+# and then shoots up to 8; the trained one begins at a third of the mean and
+# ends at three times the mean. *Decoder:* the lower line ends at 0.003. So the
+# window through which the decoder sees its own output is short indeed. But the
+# upper line stays between 0.6 and 1: the gates carry the context vector to the
+# last step.
 
 # %% [markdown]
 # ## The number beside a baseline
