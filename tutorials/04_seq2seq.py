@@ -433,7 +433,7 @@ lesson.show(
     ),
     "by_length",
     "Share of held-out dates that are right, by the length of the source, for "
-    "networks of three widths. None of the three lines falls with the length.",
+    "networks of three widths. No line ends lower than it began.",
 )
 thirds = np.array_split(order, 3)
 for name, rows in ("shortest", thirds[0]), ("longest", thirds[2]):
@@ -556,7 +556,7 @@ def contexts(model, ids):
 
 
 def write_from(c):
-    """Run the decoder free from given context vectors."""
+    """Let the decoder run free from given context vectors."""
     ids, written = np.full(len(c), model.start_id), []
     state = {"cells": [[c]], "source": {"context": c}}
     for _ in range(11):
@@ -658,12 +658,13 @@ for name, function in {
 
 # %% [markdown]
 # The untrained encoder can tell the last letter without an error, hence
-# something of the year, which mostly stands there; of the day and the month it
-# has kept nothing. Training has changed that: the decade and the last digit of
-# the year, then the month, then the day, in this order. (The decoder, which is
-# not linear, reads more than the probe.) Of the first letter, usually that of a
-# weekday, little is left: the answer does not need it. That the date was Korean
-# is still in there. That had to be known for the order of the fields.
+# something of the year, which often stands there; of the day and the month it
+# has kept almost nothing. Training has changed that: the decade and the last
+# digit of the year, then the month, then the day, in this order. (The decoder,
+# which is not linear, reads more than the probe.) Of the first letter, often
+# that of a weekday, less is left: the answer does not need it. That the date
+# was Korean is still in there. That had to be known for the order of the
+# fields.
 #
 # ### Does it know the last letters best?
 #
@@ -730,8 +731,8 @@ for name, norms in moved.items():
 
 # %% [markdown]
 # For the letters, the claim is borne out, before training even more than after.
-# For the *content* it is so only in part. In most formats the day is read first
-# and the year last, and the probe finds the year best and the day worst: that
+# For the *content* it is so only in part. In most formats the day is read
+# before the year, and the probe finds the year best and the day worst: that
 # fits. But Korean dates end with the day, and there, too, the day is wrong most
 # often, and the year, read first, hardly ever. What the answer needs, and what
 # was frequent in training, counts as much as what came last.
@@ -777,8 +778,8 @@ lesson.show(
         log=True,
     ),
     "reach",
-    "Gradient of the decoder's state, logarithmic. The influence of a token "
-    "that it read falls within eleven steps to a hundredth, that of the "
+    "Gradient of the state of the decoder, logarithmic. The influence of a "
+    "token that it read falls within eleven steps to a hundredth, that of the "
     "context vector does not fall.",
 )
 
@@ -788,18 +789,18 @@ for k in 1, 6, 11:
 
 # %% [markdown]
 # **What you should see.** *Length:* three lines, one above the other, and none
-# of them falls to the right. *Width:* the line of the vector alone lies far to
-# the left of the other. *Directions:* both lines rise steeply between 16 and 32
-# and stay together. *Letters:* follow the lines to the right, away from the
-# end. The trained encoder stays above 0.8 for five letters (the year, in most
-# formats, and the space before it), then falls to about 0.4; the untrained one
-# lies above it for ten letters. The lowest line jumps up at distance 4, where a
-# space is often the right guess. *Gradient:* the untrained line is flat and
-# then shoots up to 8; the trained one begins at a third of the mean and ends at
-# three times the mean. *Decoder:* the lower line ends at 0.003. So the window
-# through which the decoder sees its own output is short indeed. But the upper
-# line stays between 0.6 and 1: the gates carry the context vector to the last
-# step.
+# of them ends lower than it began. *Width:* the line of the vector alone lies
+# far to the left of the other. *Directions:* both lines rise steeply between 16
+# and 32 and stay together. *Letters:* follow the lines to the right, away from
+# the end. The trained encoder stays above 0.8 for five letters (in nearly half
+# of the sources the year and the space before it), then falls to about 0.4; the
+# untrained one lies above it for ten letters. The lowest line jumps up at
+# distance 4, where a space is often the right guess. *Gradient:* the untrained
+# line is flat and then shoots up to 8; the trained one begins at a third of the
+# mean and ends at three times the mean. *Decoder:* the lower line ends at
+# 0.003. So the window through which the decoder sees its own output is short
+# indeed. But the upper line stays between 0.6 and 1: the gates carry the
+# context vector to the last step.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -834,7 +835,7 @@ for name, found in baselines.items():
 # %% [markdown]
 # The first two baselines are 0 by construction: no held-out date occurs in
 # training. That makes them weak opponents. The third one is a few lines of
-# Python, and 64 units hardly beat it. 128 units do: they have learned month
+# Python, and 64 units are not much better. 128 units are: they know the month
 # names in ten languages, and in which order each of them writes a date. What
 # the number does *not* show: that the model knows the calendar (it was never
 # asked for the 30th of February), that it could read a format that was not in
