@@ -578,8 +578,8 @@ lesson.show(
 # each digit to the letter before it. The trained layer does the opposite: a
 # digit gives that letter almost no weight (0.002 and 0.018, where even
 # spreading would give 0.053) and averages *other* letters. What is missing from
-# an average marks a digit, too. Exercise 4 builds the solution of the textbook;
-# training is free to find another one.
+# an average can mark a digit, too. Exercise 4 builds the solution of the
+# textbook; training is free to find another one.
 #
 # Third picture: the line of self-attention is level. The first of 150 inputs is
 # as near as any other. The three recurrent layers lose between 15 and 32 powers
@@ -603,11 +603,11 @@ print(f"any digit of the sequence: {1 / PAIRS + (1 - 1 / PAIRS) / 10:.3f}")
 # On this task, attention replaces recurrence: two layers get more than 0.99,
 # with no state that is handed from step to step. What does that not show? That
 # self-attention is *better* here. The LSTM with attention learned the task in
-# fewer epochs, since its states bring order and neighbors along for free, and
-# self-attention first has to learn from the positions what belongs together.
-# The LSTM alone rose late and was not at its end; more steps would help it. One
-# layer has fewer weights than the others, but that is not why it fails, as
-# exercise 4 shows. And it is one seed of one artificial task.
+# fewer epochs, probably because its states contain order and neighbors anyway,
+# and self-attention first has to learn from the positions what belongs
+# together. The LSTM alone rose late and was not at its end; more steps would
+# help it. One layer has fewer weights than the others, but that is not why it
+# fails, as exercise 4 shows. And it is one seed of one artificial task.
 #
 # "Every pair is one step apart" is borne out: the gradient reaches all 150
 # inputs alike. It is also spread over all of them, so none gets much; training
