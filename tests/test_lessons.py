@@ -41,10 +41,6 @@ SHORT = {
         **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
     },
     "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
-    "07_transformer": {
-        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
-        **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
-    },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
@@ -89,12 +85,6 @@ EXPLAINED = {
         *("query", "key", "value", "self-attention", "multi-head-attention"),
         *("padding-mask", "causal-mask", "positional-encoding"),
         "cross-attention",
-    ],
-    "07_transformer": [
-        *("positional-encoding", "position-wise-feed-forward-network"),
-        *("residual-connection", "layer-normalization", "cross-attention"),
-        *("teacher-forcing", "causal-mask", "inductive-bias"),
-        "key-value-cache",
     ],
     "08_gpt": [
         *("token", "self-attention", "causal-mask", "key-value-cache"),
