@@ -743,9 +743,10 @@ lesson.show(
 # In the last picture, a token takes about 2 ms with the cache, however long the
 # text is; without, about 3 ms in a text of 50 tokens and 7 ms in one of 200. In
 # the experiment with four texts at once and four layers it is thirteen times as
-# fast with the cache (`results/experiments/gpt-pydocs.json`). One thing flatters the cache
-# here: `WithoutCache` computes a buffer of the final length at each step, and
-# the growing prefix of the diagram would be about half as much.
+# fast with the cache (`results/experiments/gpt-pydocs.json`). One thing
+# flatters the cache here: `WithoutCache` computes a buffer of the final length
+# at each step, and the growing prefix of the diagram would be about half as
+# much.
 
 
 # %% [markdown]
@@ -797,12 +798,13 @@ for name, value in nats.items():
 #
 # What do more steps bring? With four layers and 2,000 steps of 12 windows each,
 # which begin anywhere in the text, `experiments/gpt.py` gets 1.35 on this text
-# (`results/experiments/gpt-pydocs.json`). On Tiny Shakespeare, four times as much text, it
-# gets 1.82 (`results/experiments/gpt-tinyshakespeare.json`); there a simple recurrent
-# network has 1.73 and a GRU 1.59, but they read a third more characters
-# (`results/experiments/hello_rnn-tinyshakespeare.json`). So GPT is not ahead there, either.
-# Its successes come from sizes that no lesson can show: GPT-2 had up to 1,500
-# million weights and 40 GB of text (Radford et al., 2019).
+# (`results/experiments/gpt-pydocs.json`). On Tiny Shakespeare, four times as
+# much text, it gets 1.82 (`results/experiments/gpt-tinyshakespeare.json`);
+# there a simple recurrent network has 1.73 and a GRU 1.59, but they read a
+# third more characters (`results/experiments/hello_rnn-tinyshakespeare.json`).
+# So GPT is not ahead there, either. Its successes come from sizes that no
+# lesson can show: GPT-2 had up to 1,500 million weights and 40 GB of text
+# (Radford et al., 2019).
 #
 # What this lesson does show: half a Transformer learns from text alone; a
 # causal mask turns each window into 64 examples; and the same model writes a
