@@ -841,7 +841,7 @@ for name, found in baselines.items():
 # asked for the 30th of February), that it could read a format that was not in
 # training, or that one vector would do for a paragraph. It is one task with
 # little to carry, one seed, and 1,252 steps; with more steps the smaller
-# networks would gain as well.
+# networks may gain as well.
 
 # %% [markdown]
 # ## Pitfalls
