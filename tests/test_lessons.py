@@ -37,10 +37,13 @@ SHORT = {
         **{"WIDTHS": (4, 8), "NARROW": (2,)},
     },
     "05_attention": {
-        **{"DATES": 640, "TESTS": 64, "UNITS": 16},
-        **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
+        **{"DATES": 192, "TESTS": 64, "UNITS": 16},
+        **{"EPOCHS": 1, "LONGER_EPOCHS": 1, "BUCKETS": (64,)},
     },
-    "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
+    "06_self_attention": {
+        **{"ROWS": 320, "EPOCHS": 1, "LENGTHS": (8, 16)},
+        "JIT": False,
+    },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},

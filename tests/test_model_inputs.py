@@ -212,3 +212,19 @@ def test_wrong_labels_of_a_dataset_are_named_by_fit():
 def test_ignored_labels_may_have_any_id():
     labels = np.array([[5, -100, 7], [4, 9, -100]], "int32")
     fitted(lambda: RecurrentLM(13, 8), IDS, labels, TokenCrossEntropy(-100))
+
+
+@pytest.mark.tensorflow_only
+def test_a_training_step_is_traced_once(monkeypatch):
+    traced, train_step = [], RecurrentLM.train_step
+
+    def step(model, batch):
+        traced.append(model)
+        return train_step(model, batch)
+
+    monkeypatch.setattr(RecurrentLM, "train_step", step)
+    model, ids = RecurrentLM(5, 3), np.ones((4, 2), "int32")
+    model(ids)
+    model.compile("adam", TokenCrossEntropy(), jit_compile=False)
+    model.fit(ids, ids, batch_size=2, verbose=0)
+    assert len(traced) == 1

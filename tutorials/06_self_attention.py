@@ -48,6 +48,7 @@ ROWS = 32_000
 EPOCHS = 6
 LENGTHS = (128, 256, 512, 1024, 2048)
 SEED = 0
+JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 
 # %% [markdown]
 # ## Question
@@ -80,7 +81,6 @@ SEED = 0
 
 # %%
 WIDTH, HEADS = 64, 2
-JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 x, y = data.recall(ROWS, PAIRS, seed=SEED)
 x_test, y_test = data.recall(2000, PAIRS, seed=SEED + 1)
 for row, digit in zip(x_test[:3], y_test):

@@ -94,6 +94,9 @@ class ServableModel(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs):
         first = x[0] if isinstance(x, keras.utils.PyDataset) else (x, y)
         check_ids(self, *first[:2])
+        if self.built and self.optimizer and not self.optimizer.built:
+            # TensorFlow traces a step again that created variables.
+            self.optimizer.build(self.trainable_variables)
         return super().fit(x, y, *args, **kwargs)
 
     def export(
