@@ -75,9 +75,10 @@ def _is_known(flags):
 
 
 def pytest_collection_finish():
-    """Keep the garbage collector from visiting what was imported."""
+    """Keep the garbage collector from visiting what was imported, and often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 100)
 
 
 def pytest_collection_modifyitems(items):
@@ -160,7 +161,6 @@ def quick_collection():
     Keras collects garbage for every layer that it quantizes, which takes
     seconds in a process that has run thousands of tests.
     """
-    gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()

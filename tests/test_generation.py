@@ -120,6 +120,7 @@ def test_threads_may_use_different_settings_of_one_model():
 
 
 @pytest.mark.parametrize("wrapper", [lambda model: model, WithoutCache])
+@pytest.mark.usefixtures("quick_collection")
 def test_a_model_is_freed_after_generation(wrapper):
     alive = []
     for _ in range(3):

@@ -184,6 +184,7 @@ def test_two_threads_may_use_the_same_models(pair):
             assert np.array_equal(found, expected)
 
 
+@pytest.mark.usefixtures("quick_collection")
 def test_both_models_are_freed_after_generation():
     model, draft_model = gpt(), gpt()
     generate_speculatively(model, draft_model, ids(), max_length=2)
