@@ -77,6 +77,47 @@ def test_an_exported_model_reads_any_batch_and_any_length(name, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("name", ["RecurrentLM", "BERTClassifier"])
+def test_an_onnx_file_reads_any_batch_and_any_length(name, tmp_path):
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    make, inputs = MODELS[name]
+    model, path = make(), str(tmp_path / "model.onnx")
+    model(inputs(2, 3))
+    model.export(path, format="onnx", verbose=False)
+    session = runtime.InferenceSession(path)
+    names = sorted(given.name for given in session.get_inputs())
+    for rows, length in ((2, 3), (3, 7)):
+        x = inputs(rows, length)
+        feed = dict(zip(names, keras.tree.flatten(x)))
+        found = session.run(None, feed)[0]
+        np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("name", ["GPT", "BERTClassifier", "Transformer"])
+def test_a_litert_file_reads_any_batch_and_any_length(name, tmp_path):
+    make, inputs = MODELS[name]
+    model, path = make(), str(tmp_path / "model.tflite")
+    model(inputs(2, 3))
+    model.export(path, format="litert", verbose=False)
+    interpreter = tf.lite.Interpreter(path)
+    details = sorted(interpreter.get_input_details(), key=lambda d: d["name"])
+    for rows, length in ((2, 3), (3, 7)):
+        x = inputs(rows, length)
+        arrays = keras.tree.flatten(x)
+        for detail, array in zip(details, arrays):
+            interpreter.resize_tensor_input(detail["index"], array.shape)
+        interpreter.allocate_tensors()
+        for detail, array in zip(details, arrays):
+            interpreter.set_tensor(detail["index"], array)
+        interpreter.invoke()
+        output = interpreter.get_output_details()[0]["index"]
+        found = interpreter.get_tensor(output)
+        np.testing.assert_allclose(found, model(x), atol=1e-5)
+
+
 def test_another_signature_can_be_given(tmp_path):
     model = GPT(VOCAB, 8, **TRANSFORMER)
     model(ids(2, 3))

@@ -289,7 +289,7 @@ class PositionEmbedding(keras.layers.Layer):
         found = ops.take(table, ops.clip(positions, 0, size - 1), axis=0)
         known = (positions >= 0) & (positions < size)
         # NaN, where a compiled function can raise no error.
-        found = ops.where(known[..., None], found, float("nan"))
+        found = ops.where(ops.expand_dims(known, -1), found, float("nan"))
         return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))
 
     def get_config(self):

@@ -55,7 +55,7 @@ def sinusoidal_positions(positions, units, max_wavelength=10000):
     checks.positive_int(units=units)
     i = ops.cast(ops.arange(units), "float32")
     rate = ops.exp(-(i - i % 2) * (math.log(max_wavelength) / units))
-    angle = ops.cast(positions, "float32")[..., None] * rate
+    angle = ops.expand_dims(ops.cast(positions, "float32"), -1) * rate
     return ops.where(i % 2 == 0, ops.sin(angle), ops.cos(angle))
 
 

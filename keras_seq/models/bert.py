@@ -284,7 +284,7 @@ def _output_positions(inputs, first):
 
 def mean_pooling(x, mask):
     """Average over the real tokens: (B, T, D) -> (B, D), zeros if none."""
-    real = ops.cast(mask, "float32")[..., None]  # bfloat16 counts to 256
+    real = ops.expand_dims(ops.cast(mask, "float32"), -1)  # exact counts
     total = ops.sum(ops.cast(x, "float32") * real, axis=1)
     return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1), x.dtype)
 
@@ -294,7 +294,7 @@ def gather_positions(x, positions):
 
     A position outside [0, T) gives NaN.
     """
-    T, positions = ops.shape(x)[1], ops.cast(positions, "int32")
-    known = ops.logical_and(positions >= 0, positions < T)[..., None]
-    found = ops.take_along_axis(x, ops.mod(positions, T)[..., None], axis=1)
-    return ops.where(known, found, ops.cast(float("nan"), x.dtype))
+    positions = ops.expand_dims(ops.cast(positions, "int32"), axis=-1)
+    inside = ops.mod(positions, ops.shape(x)[1])
+    found, nan = ops.take_along_axis(x, inside, axis=1), float("nan")
+    return ops.where(positions == inside, found, ops.cast(nan, x.dtype))

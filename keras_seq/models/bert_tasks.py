@@ -259,7 +259,7 @@ class BERTSpanQA(BERTTask):
         no_answer = gather_positions(logits, first_token_index(mask))
         position = ops.arange(ops.shape(token_ids)[1])[None, :, None]
         logits = ops.where(position == 0, no_answer, logits)
-        allowed = _answer_mask(segment_ids, mask)[..., None]
+        allowed = ops.expand_dims(_answer_mask(segment_ids, mask), axis=-1)
         allowed = ops.logical_or(allowed, position == 0)
         logits = ops.where(allowed, ops.cast(logits, "float32"), IMPOSSIBLE)
         return {"start": logits[..., 0], "end": logits[..., 1]}
