@@ -1,0 +1,620 @@
+# %% [markdown]
+# # 09. A chatbot: an answer is a continuation
+#
+# The model of the last lesson continues any text. A chatbot continues in a
+# particular way: after the [prompt](glossary.md#prompt), what somebody says, it
+# writes what another person could answer. In this lesson three models of the
+# road learn that from a few hundred pairs of Korean small talk: an
+# encoder-decoder with attention, a Transformer, and a GPT that reads prompt and
+# answer as one text. Beside them stands a chatbot that learns nothing: it looks
+# up the most similar known prompt and gives its answer. You compute the score
+# of an answer by hand, see what each part of the training does to the answers,
+# and find out when looking up is enough. You need lessons `04_seq2seq` to
+# `08_gpt`, but no Korean: every example is explained. Running everything takes
+# about four minutes on two processor cores.
+
+# %%
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # keeps TensorFlow's log quiet
+
+import inspect
+import logging
+import re
+import time
+from collections import Counter
+
+import keras
+import numpy as np
+from keras import ops
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+# %%
+from keras_seq import data, plots
+from keras_seq.evaluation import chrf, exact_match, nearest_answer
+from keras_seq.generation import BeamSearch, Greedy, Sampling, generate
+from keras_seq.models import GPT, BahdanauSeq2Seq, Transformer
+from keras_seq.text import CharTokenizer
+from keras_seq.training import (
+    Lesson,
+    TokenAccuracy,
+    TokenCrossEntropy,
+    WarmupCosineDecay,
+    reset_weights,
+    teacher_forcing,
+)
+
+np.set_printoptions(precision=3, suppress=True)
+logging.getLogger("tensorflow").setLevel("ERROR")  # no hints about speed
+lesson = Lesson("09_chatbot", following="10_bert")
+
+# %% tags=["parameters"]
+EPOCHS = 30
+TRAINING = 384
+SMALLER = (96, 192)
+UNITS = 128
+SEED = 0
+
+# %% [markdown]
+# ## Question
+#
+# "내일 시간 돼?" means "Are you free tomorrow?". The data know eight other ways
+# to ask this, all with the answer "네, 내일 시간 있어요! 뭐 하고 싶어요?" ("Yes,
+# I am free tomorrow! What would you like to do?"). **Does a model that learned
+# from pairs like these answer a prompt that it has never seen better than a
+# search for the most similar prompt, and when does it answer every prompt with
+# the same sentence?**
+#
+# @@NUMBERS
+
+# %% [markdown]
+# ## What failed
+#
+# The GPT of lesson 08 learned from documentation of Python. Does that text
+# contain questions, and what follows them?
+
+# %%
+text = data.pydocs_text("train")[:250_000]
+marks = [mark.start() for mark in re.finditer(r"\?\s", text)]
+print(f"{len(marks)} questions in {len(text):,} characters, for example:")
+for at in marks[2::8][:3]:
+    print("   ", repr(text[at - 40 : at + 1]), "->", repr(text[at + 1 : at + 41]))
+
+# %% [markdown]
+# A model that continues this text has no reason to answer. What has to change
+# is not so much the model as the text: from now on, each piece of text is a
+# prompt *and its answer*, and only the answer is to be predicted.
+
+# %% [markdown]
+# ## Diagram
+#
+# ![The encoder reads the source into its final state, the context vector of
+# fixed width; the decoder starts from it and predicts the target, one token at
+# a time.](../docs/diagrams/encoder_decoder.en.svg)
+#
+# For an encoder-decoder an answer is a translation: the prompt is the source,
+# the answer is the target (Vinyals and Le, 2015). Three things in this diagram
+# will matter. The [start token](glossary.md#start-token) `<sos>` is the input
+# from which the first character is predicted. The [end
+# token](glossary.md#end-token) `<eos>` is the last label; predicting it is how
+# a model stops. And the lower arrows differ: in training the decoder reads the
+# true character, which is called [teacher
+# forcing](glossary.md#teacher-forcing), and in use it reads its own.
+#
+# ![Left, a padding mask. Middle, a causal mask: a triangle, each query keeps
+# itself and what comes before. Right, equal weights under both
+# masks.](../docs/diagrams/masks.en.svg)
+#
+# GPT has no encoder. It gets one text, and its causal mask (middle) lets every
+# character of the answer see the whole prompt:
+#
+#     encoder-decoder   source   내 일 [ ] 바 빠 ? [END]
+#                       target   [START] 네 , ... ? [END]
+#     GPT               text     내 일 [ ] 바 빠 ? [START] 네 , ... ? [END] [PAD]
+#
+# In both, rows of a batch have different lengths and are filled up with
+# [padding](glossary.md#padding), which neither attention nor loss may count
+# (left).
+
+# %% [markdown]
+# ## A worked example
+#
+# ### The score of an answer
+#
+# Somebody says good night, and the answer should be "잘 자요!" ("Sleep well!").
+# One chatbot answers "잘 가요!" ("Go well!", said to someone who leaves), the
+# other one "잘 자!" ("Sleep well!", to a close friend). Neither is equal to the
+# wanted answer. How close are they?
+#
+# [chrF](glossary.md#chrf) (Popović, 2015) compares runs of n characters, for n
+# = 1 to 6, without the spaces. The *precision* is the share of the answer's
+# runs that are in the wanted one, the *recall* the share of the wanted one's
+# runs that are in the answer. Here is "잘가요!" against "잘자요!": the single
+# characters 잘, 요 and ! are in both, and of the pairs only 요!.
+#
+# | n | runs of the answer | runs wanted | in both | precision | recall |
+# |---|---|---|---|---|---|
+# | 1 | 4 | 4 | 3 | 3/4 | 3/4 |
+# | 2 | 3 | 3 | 1 | 1/3 | 1/3 |
+# | 3 | 2 | 2 | 0 | 0 | 0 |
+# | 4 | 1 | 1 | 0 | 0 | 0 |
+#
+# Four characters have no run of five, so these four rows count. The means are P
+# = R = (3/4 + 1/3) / 4 = 0.271. For "잘자!" the rows 1 to 3 count, with the
+# precisions 3/3, 1/2, 0 and the recalls 3/4, 1/3, 0: P = 0.500 and R = 0.361.
+# P and R are combined to one number, in which recall weighs more:
+#
+#     chrF = 100 · (1 + 4) P R / (4 P + R)
+#
+# That is 27.1 for the first and 5 · 0.500 · 0.361 / (2.000 + 0.361) = 0.382, or
+# 38.2, for the second.
+
+
+# %%
+def runs(text, n):
+    text = text.replace(" ", "")
+    return Counter(text[i : i + n] for i in range(len(text) - n + 1))
+
+
+def sentence_chrf(wanted, given, longest=6):
+    P, R = [], []
+    for n in range(1, longest + 1):
+        reference, answer = runs(wanted, n), runs(given, n)
+        if reference and answer:
+            common = (reference & answer).total()
+            P.append(common / answer.total())
+            R.append(common / reference.total())
+    P, R = np.mean(P), np.mean(R)
+    return 100 * 5 * P * R / (4 * P + R) if P + R else 0.0
+
+
+for given in "잘 가요!", "잘 자!":
+    by_hand = sentence_chrf("잘 자요!", given)
+    library = chrf(["잘 자요!"], [given]).score
+    print(f"{given}: by hand {by_hand:.1f}, library {library:.1f}")
+    assert np.allclose(by_hand, library)
+
+# %% [markdown]
+# Two things to remember. One wrong syllable of three costs three quarters of
+# the score. And the score compares characters and not meanings: "Go well!" is
+# the wrong answer, but still gets 27. For a whole data set the counts of all
+# pairs are added before dividing.
+#
+# ### The best answer without reading the prompt
+#
+# Suppose that a model ignores the prompt. It can still learn how answers
+# begin, and which are frequent. Let there be four training answers: "good
+# night", twice "good morning", and once "never mind". The first word is `good`
+# in three of four, so it gets the probability 3/4, and after `good` comes
+# `morning` in two of three. The four answers get the probabilities 1/4, 1/2,
+# 1/2 and 1/4, and the loss of such a model is the mean of their −log:
+#
+#     (log 4 + log 2 + log 2 + log 4) / 4 = 1.040 nats per answer
+#
+# No model can get below that without reading the prompt. And greedy decoding
+# makes it say "good morning", whatever it is asked. Now the same for the
+# training data: one function for the loss, one for the answer.
+
+
+# %%
+def blind_loss(answers, new_answers):
+    """Nats per character, [END] included, of the counted frequencies."""
+    counts, nats = Counter(answers), 0
+    for answer in new_answers:
+        nats -= np.log(counts[answer] / len(answers))
+    return nats / sum(len(answer) + 1 for answer in new_answers)
+
+
+def blind_answer(answers):
+    """Always take the most frequent next character."""
+    text = ""
+    while not text.endswith("\n"):  # stands for the end token
+        rest = [a[len(text) :] for a in answers if a.startswith(text)]
+        text += Counter(r[:1] or "\n" for r in rest).most_common(1)[0][0]
+    return text[:-1]
+
+
+example = ["good night"] + 2 * ["good morning"] + ["never mind"]
+characters = sum(len(answer) + 1 for answer in example)
+nats = blind_loss(example, example) * characters / len(example)
+print(f"{nats:.3f} nats per answer; always: {blind_answer(example)}")
+assert np.isclose(nats, (2 * np.log(4) + 2 * np.log(2)) / 4)
+
+# %% [markdown]
+# ## The equation
+#
+#     L(x, y) = - mean over t of log p(y_t | y_1 ... y_(t-1), x)
+#     p       = softmax of the logits of the model
+#
+# x is the prompt and y the answer with its end token; t runs over the
+# characters of the answer, and padding does not count. All three models
+# minimize this same L. They differ only in how x reaches y_t: through weights
+# over the states of a recurrent encoder, through cross-attention in each block,
+# or through self-attention over one text. Without x, L is at least the loss of
+# the frequencies above.
+#
+# Retrieval computes something else, without any learning:
+#
+#     answer(x) = y_i  with  i = argmax_i  cos(v(x), v(x_i))
+#
+# x_i and y_i are the training pairs, and v counts the runs of 1 to 4 characters
+# in a prompt. Runs that occur in many prompts get a smaller weight (TF-IDF).
+# Here are the library's lines that prepare the pairs, and those that retrieve:
+
+# %%
+print(inspect.getsource(teacher_forcing).split('"""')[2])
+print(inspect.getsource(nearest_answer).split('"""')[2])
+
+# %% [markdown]
+# ## Code
+#
+# The data are Korean small talk: 79 intents such as thanking, being hungry or
+# asking for the weather, each with six prompts or more and *one* answer. We
+# need three parts. The library holds out one prompt in five, the [test
+# set](glossary.md#test-set). From the others we take 84 by chance as the
+# [validation set](glossary.md#validation-set), and 384 remain for training.
+
+# %%
+prompts, answers = map(np.array, data.dialogues("ko"))
+order = np.random.default_rng(SEED).permutation(len(prompts))
+TOTAL = 468
+training, validation = order[:TRAINING], order[TOTAL - 84 :]
+known = prompts[training].tolist(), answers[training].tolist()
+held_out = {
+    "validation": (prompts[validation].tolist(), answers[validation].tolist()),
+    "test": data.dialogues("ko", "test"),
+}
+print(len(known[0]), "pairs,", len(set(known[1])), "different answers")
+for prompt, answer in list(zip(*known))[:4]:
+    print(f"    {prompt} -> {answer}")
+frequent, count = Counter(known[1]).most_common(1)[0]
+print(f"most frequent, {count} times: {frequent}")
+print("greedy, without a prompt:", blind_answer(known[1]))
+
+# %% [markdown]
+# The last line is worth a look. Greedy decoding without a prompt does not even
+# arrive at the most frequent answer: it takes the most frequent first
+# character, then the most frequent one after that, and so on.
+#
+# Tokens are characters, as in lesson 04. `encode` makes the inputs and labels
+# of a model. For GPT it puts prompt and answer into one row and sets the labels
+# of the prompt to 0, which is padding: only the answer is to be predicted.
+
+# %%
+tokenizer = CharTokenizer.train([*known[0], *known[1]])
+size = tokenizer.vocabulary_size()
+LONGEST = 20, 34  # characters of a prompt and of an answer, with their tokens
+START, END = tokenizer.start_id, tokenizer.end_id
+
+
+def padded(rows, length):
+    ids = np.zeros((len(rows), length), "int32")
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+    return ids
+
+
+def encode(kind, prompts, answers):
+    source = tokenizer.tokenize(prompts, end=True)
+    target = tokenizer.tokenize(answers, start=True, end=True)
+    inputs, labels = teacher_forcing(source, target)
+    if kind is not GPT:
+        inputs = {k: padded(v, n) for (k, v), n in zip(inputs.items(), LONGEST)}
+        return inputs, padded(labels, LONGEST[1])
+    pairs = [*zip(inputs["source"], inputs["target"], labels)]
+    x = [[*prompt[:-1], *answer] for prompt, answer, _ in pairs]
+    y = [[0] * (len(prompt) - 1) + [*label] for prompt, _, label in pairs]
+    return padded(x, sum(LONGEST)), padded(y, sum(LONGEST))
+
+
+# %%
+for kind in Transformer, GPT:
+    x, y = encode(kind, *(texts[:1] for texts in known))
+    rows = x if isinstance(x, dict) else {"text": x}
+    for name, ids in (rows | {"labels": y}).items():
+        line = " ".join(tokenizer.tokens(ids)[0][:32])
+        print(f"{kind.__name__:12}{name:8}{line.replace('[PAD]', '.')}")
+
+# %% [markdown]
+# One function trains any model. The number of steps is the same for all, also
+# for the smaller data sets further down. Width, number of layers, dropout and
+# the peak of each learning rate were chosen by the validation set, from a
+# handful of settings for each model.
+# `ask` turns prompts into answers, with any sampler.
+
+# %%
+MODELS = {
+    "attention": (BahdanauSeq2Seq, 5e-3, {"bidirectional": True}),
+    "Transformer": (Transformer, 2e-3, {"normalize_first": True}),
+    "GPT": (GPT, 2e-3, {"max_sequence_length": sum(LONGEST)}),
+}
+
+
+def make(kind, options):
+    keras.utils.set_random_seed(SEED)
+    if kind is not BahdanauSeq2Seq:
+        options = {"num_heads": 4, "num_layers": 2, **options}
+    sizes = (size,) if kind is GPT else (size, size)
+    model = kind(*sizes, UNITS, dropout=0.1, **options)
+    x, _ = encode(kind, *(texts[:1] for texts in known))
+    model(x)  # creates the weights
+    return model
+
+
+def compile_model(model, peak):
+    steps = EPOCHS * TRAINING // 32
+    rate = WarmupCosineDecay(peak, steps)
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
+    loss, metrics = TokenCrossEntropy(), [TokenAccuracy()]
+    model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
+
+
+# %%
+def prompt_ids(model, prompts):
+    if not isinstance(model, GPT):
+        return padded(without_end(prompts, END), LONGEST[0])
+    return padded(without_end(prompts, START), LONGEST[0])
+
+
+def without_end(prompts, last):
+    return [[*row, last] for row in tokenizer.tokenize_rows(prompts)]
+
+
+def ask(model, prompts, sampler=Greedy()):
+    ids = prompt_ids(model, list(prompts))
+    found = generate(model, ids, sampler, max_length=LONGEST[1], end_id=END)
+    return tokenizer.detokenize(found.ids)
+
+
+# %%
+models, histories, distinct, often = {}, {}, {}, {}
+
+
+def watch(name, model):
+    distinct[name], often[name] = [], []
+
+    def on_epoch_end(epoch, logs):
+        said = ask(model, held_out["validation"][0])
+        distinct[name].append(len(set(said)) / len(said))
+        often[name].append(Counter(said).most_common(1)[0])
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+
+for name, (kind, peak, options) in MODELS.items():
+    models[name] = model = make(kind, options)
+    compile_model(model, peak)
+    begin = time.perf_counter()
+    histories[name] = model.fit(
+        *encode(kind, *known),
+        batch_size=32,
+        epochs=EPOCHS,
+        validation_data=encode(kind, *held_out["validation"]),
+        callbacks=[watch(name, model)],
+        verbose=0,
+    ).history
+    seconds = time.perf_counter() - begin
+    print(f"{name}: {model.count_params():,} weights, {seconds:.0f} s")
+
+# %% [markdown]
+# Now compare. An *answerer* is anything that gives an answer: the three models,
+# retrieval, and the two sentences from above. Beside the score stand three
+# shares: answers that are exactly right, different answers among all, and
+# answers that occur in the training data.
+
+# %%
+answerers = {
+    "always the most frequent": lambda prompts: [frequent] * len(prompts),
+    "greedy without a prompt": lambda prompts: (
+        [blind_answer(known[1])] * len(prompts)
+    ),
+    "retrieval": lambda prompts: nearest_answer(*known, prompts),
+}
+for name, model in models.items():
+    answerers[name] = lambda prompts, model=model: ask(model, prompts)
+
+
+def measure(wanted, said):
+    return {
+        "chrF": chrf(wanted, said).score,
+        "exact": exact_match(wanted, said),
+        "distinct": len(set(said)) / len(said),
+        "known": np.mean([answer in set(known[1]) for answer in said]),
+    }
+
+
+# %%
+said, scores = {}, {}
+for split, (asked, wanted) in held_out.items():
+    rows = {name: answer(asked) for name, answer in answerers.items()}
+    rows["the written answers"] = wanted
+    print(f"{split:26}chrF  exact  distinct  known")
+    for name, found in rows.items():
+        said[split, name] = found
+        scores[split, name] = row = measure(wanted, found)
+        line = "".join(f"{row[k]:8.2f}" for k in ("exact", "distinct", "known"))
+        print(f"  {name:24}{row['chrF']:4.1f}{line}")
+
+# %%
+asked, wanted = held_out["validation"]
+for i in range(0, len(asked), max(1, len(asked) // 6)):
+    print(f"{asked[i]}  (written: {wanted[i]})")
+    for name in "retrieval", *models:
+        print(f"    {name:12} {said['validation', name][i]}")
+
+# %% [markdown]
+# ### Teacher forcing
+#
+# In training each character is predicted from the true ones before it. How
+# often is it right, and how often is the whole answer right when the model
+# reads its own characters instead? And what if its first characters are wrong?
+# The last column gives GPT the first three characters of another answer after
+# the prompt, and counts how often it then writes that other answer to its end.
+
+# %%
+for name, model in models.items():
+    x, y = encode(MODELS[name][0], asked, wanted)
+    nats, right = model.evaluate(x, y, verbose=0)
+    alone = scores["validation", name]["exact"]
+    print(f"{name:12} {nats:.3f} nats, characters right, with the true ones")
+    print(f"{'':12} before: {right:.3f}; answers right on its own: {alone:.2f}")
+
+begun = [other[:3] for other in wanted[1:] + wanted[:1]]
+rows = without_end(asked, START)
+starts = tokenizer.tokenize_rows(begun)
+ids = padded([[*r, *s] for r, s in zip(rows, starts)], LONGEST[0] + 3)
+found = generate(models["GPT"], ids, max_length=30, end_id=END).ids
+whole = [b + t for b, t in zip(begun, tokenizer.detokenize(found))]
+followed = exact_match(wanted[1:] + wanted[:1], whole)
+print(f"with another beginning, the other answer: {followed:.2f}")
+print(f"{asked[0]} -> {begun[0]}| -> {whole[0]}")
+
+# %% [markdown]
+# @@TEACHER
+#
+# ### Padding
+#
+# The rows of GPT have 54 places. How many of them count in the loss? And does
+# an answer depend on how much padding follows its prompt?
+
+# %%
+x, y = encode(GPT, *known)
+print(f"real tokens of the text: {np.mean(x != 0):.2f}", end="")
+print(f", labels that count: {np.mean(y != 0):.2f}")
+ids = prompt_ids(models["GPT"], asked)
+wider = np.pad(ids, ((0, 0), (4, 0)))  # on the left; the model is masked
+for more in ids[:, : np.max(np.sum(ids != 0, axis=1))], wider[:, :20]:
+    pass
+one = generate(models["GPT"], ids, max_length=30, end_id=END)
+other = generate(models["GPT"], wider, max_length=30, end_id=END)
+assert np.array_equal(one.ids, other.ids)
+logits = models["GPT"].predict(x, verbose=0)
+for pad_id in 0, None:
+    value = float(TokenCrossEntropy(pad_id=pad_id)(y, logits))
+    print(f"loss with pad_id={pad_id}: {value:.3f} nats")
+
+# %% [markdown]
+# @@PADDING
+#
+# ### Start and end tokens
+#
+# What does GPT write if it gets the prompt without the start token? And what
+# follows after the end token if nobody stops there?
+
+# %%
+few = asked[:4]
+bare = padded(tokenizer.tokenize_rows(few), LONGEST[0])
+no_start = generate(models["GPT"], bare, max_length=20, end_id=END).ids
+ids = prompt_ids(models["GPT"], few)
+no_end = generate(models["GPT"], ids, max_length=34, end_id=None).ids
+for prompt, first, second in zip(few, no_start, no_end):
+    names = tokenizer.tokens(second[None])[0]
+    print(f"{prompt}|{tokenizer.detokenize(first)}   (without [START])")
+    print(f"{'':4}{''.join(names)}   (without an end)")
+
+# %% [markdown]
+# @@STARTEND
+#
+# ### Greedy decoding, temperature and top-p
+#
+# The same model, the same prompts, six ways to pick a token (lesson 08): the
+# most probable one ([greedy decoding](glossary.md#greedy-decoding)), a beam,
+# and [sampling](glossary.md#sampling) at a
+# [temperature](glossary.md#temperature) or with [top-p](glossary.md#top-p).
+
+# %%
+SAMPLERS = {
+    "greedy": Greedy(),
+    "beam search, 4": BeamSearch(4),
+    "temperature 0.5": Sampling(temperature=0.5, seed=SEED),
+    "temperature 1": Sampling(seed=SEED),
+    "temperature 2": Sampling(temperature=2.0, seed=SEED),
+    "top-p, p = 0.9": Sampling(top_p=0.9, seed=SEED),
+}
+picked = {}
+for name, sampler in SAMPLERS.items():
+    found = ask(models["attention"], asked, sampler)
+    picked[name] = row = measure(wanted, found)
+    print(f"{name:16}", *(f"{k} {v:.2f}" for k, v in row.items()), sep="  ")
+    print(f"{'':16}  {asked[0]} -> {found[0]}")
+
+# %% [markdown]
+# @@SAMPLING
+#
+# ### Less data
+#
+# Last, the model with attention again, on 96 and on 192 of the pairs, with the
+# same number of steps. `reset_weights` gives it new weights, so that nothing is
+# compiled again.
+
+# %%
+amounts = [*SMALLER, TRAINING]
+by_amount = {
+    (split, name): [] for split in held_out for name in ("attention", "retrieval")
+}
+kind, peak, options = MODELS["attention"]
+again = models["attention"]
+final = again.get_weights()
+for amount in amounts:
+    part = tuple(texts[:amount] for texts in known)
+    if amount < TRAINING:
+        reset_weights(again, make(kind, options))
+        x, y = encode(kind, *part)
+        again.fit(
+            x, y, batch_size=32, epochs=EPOCHS * TRAINING // amount, verbose=0
+        )
+    else:
+        again.set_weights(final)
+    for split, (asked, wanted) in held_out.items():
+        possible = np.mean([answer in set(part[1]) for answer in wanted])
+        found = {"attention": ask(again, asked)}
+        found["retrieval"] = nearest_answer(*part, asked)
+        for name, texts in found.items():
+            row = measure(wanted, texts)
+            by_amount[split, name].append(row["chrF"])
+            print(f"{amount} pairs, {split}, {name}: chrF {row['chrF']:.1f}", end="")
+            print(f", distinct {row['distinct']:.2f}, possible {possible:.2f}")
+
+# %% [markdown]
+# ## Picture
+#
+# Four pictures. First, how the models learned to read the prompt: the loss of
+# the validation answers beside the loss of their frequencies, and the share of
+# different answers among 84.
+
+# %%
+asked, wanted = held_out["validation"]
+blind = blind_loss(known[1], [a for a in wanted if a in set(known[1])])
+figure = Figure(figsize=(9.5, 3.8), layout="constrained")
+left, right = figure.subplots(1, 2)
+epochs = range(1, EPOCHS + 1)
+for (name, history), look in zip(histories.items(), ("-", "--", ":")):
+    left.plot(epochs, history["val_loss"], look, label=name)
+    right.plot(epochs, distinct[name], look, label=name)
+left.axhline(blind, color="#595959", lw=1)
+left.text(EPOCHS, blind, "frequencies alone", ha="right", va="bottom")
+left.set(xlabel="epoch", ylabel="validation loss (nats per character)")
+left.set_yscale("log")
+written = len(set(wanted)) / len(wanted)
+right.axhline(written, color="#595959", lw=1)
+right.text(EPOCHS, written, "the written answers", ha="right", va="bottom")
+right.set(xlabel="epoch", ylabel="share of different answers", ylim=(0, 1))
+left.legend(frameon=False)
+for axes in left, right:
+    axes.spines[["top", "right"]].set_visible(False)
+lesson.show(
+    figure,
+    "learning",
+    "Left, validation loss by epoch beside the loss of frequencies alone. "
+    "Right, share of different answers to 84 prompts.",
+)
+for name, answers_of in often.items():
+    for epoch in 0, 1, 3, 5:
+        if epoch < EPOCHS:
+            answer, count = answers_of[epoch]
+            print(f"{name}, epoch {epoch + 1}: {count} times {answer}")
+
+# %%
+lesson.finish()
