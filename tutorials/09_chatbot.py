@@ -26,9 +26,7 @@ from collections import Counter
 
 import keras
 import numpy as np
-from keras import ops
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 # %%
@@ -60,7 +58,7 @@ SEED = 0
 # %% [markdown]
 # ## Question
 #
-# "내일 시간 돼?" means "Are you free tomorrow?". The data know eight other ways
+# "내일 시간 돼?" means "Are you free tomorrow?". The data know other ways
 # to ask this, all with the answer "네, 내일 시간 있어요! 뭐 하고 싶어요?" ("Yes,
 # I am free tomorrow! What would you like to do?"). **Does a model that learned
 # from pairs like these answer a prompt that it has never seen better than a
@@ -80,7 +78,9 @@ text = data.pydocs_text("train")[:250_000]
 marks = [mark.start() for mark in re.finditer(r"\?\s", text)]
 print(f"{len(marks)} questions in {len(text):,} characters, for example:")
 for at in marks[2::8][:3]:
-    print("   ", repr(text[at - 40 : at + 1]), "->", repr(text[at + 1 : at + 41]))
+    print(
+        "   ", repr(text[at - 40 : at + 1]), "->", repr(text[at + 1 : at + 41])
+    )
 
 # %% [markdown]
 # A model that continues this text has no reason to answer. What has to change
@@ -259,8 +259,7 @@ print(inspect.getsource(nearest_answer).split('"""')[2])
 # %%
 prompts, answers = map(np.array, data.dialogues("ko"))
 order = np.random.default_rng(SEED).permutation(len(prompts))
-TOTAL = 468
-training, validation = order[:TRAINING], order[TOTAL - 84 :]
+training, validation = order[:TRAINING], order[-84:]
 known = prompts[training].tolist(), answers[training].tolist()
 held_out = {
     "validation": (prompts[validation].tolist(), answers[validation].tolist()),
@@ -338,6 +337,7 @@ def make(kind, options):
         options = {"num_heads": 4, "num_layers": 2, **options}
     sizes = (size,) if kind is GPT else (size, size)
     model = kind(*sizes, UNITS, dropout=0.1, **options)
+    model.supports_jit = False  # compiling with XLA would take longer
     x, _ = encode(kind, *(texts[:1] for texts in known))
     model(x)  # creates the weights
     return model
@@ -362,7 +362,8 @@ def without_end(prompts, last):
     return [[*row, last] for row in tokenizer.tokenize_rows(prompts)]
 
 
-def ask(model, prompts, sampler=Greedy()):
+def ask(model, prompts, sampler=None):
+    sampler = sampler or Greedy()
     ids = prompt_ids(model, list(prompts))
     found = generate(model, ids, sampler, max_length=LONGEST[1], end_id=END)
     return tokenizer.detokenize(found.ids)
@@ -383,6 +384,7 @@ def watch(name, model):
     return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
 
+# %%
 for name, (kind, peak, options) in MODELS.items():
     models[name] = model = make(kind, options)
     compile_model(model, peak)
@@ -484,9 +486,7 @@ x, y = encode(GPT, *known)
 print(f"real tokens of the text: {np.mean(x != 0):.2f}", end="")
 print(f", labels that count: {np.mean(y != 0):.2f}")
 ids = prompt_ids(models["GPT"], asked)
-wider = np.pad(ids, ((0, 0), (4, 0)))  # on the left; the model is masked
-for more in ids[:, : np.max(np.sum(ids != 0, axis=1))], wider[:, :20]:
-    pass
+wider = np.pad(ids, ((0, 0), (4, 0)))  # four more, on the left
 one = generate(models["GPT"], ids, max_length=30, end_id=END)
 other = generate(models["GPT"], wider, max_length=30, end_id=END)
 assert np.array_equal(one.ids, other.ids)
@@ -550,32 +550,38 @@ for name, sampler in SAMPLERS.items():
 # compiled again.
 
 # %%
-amounts = [*SMALLER, TRAINING]
-by_amount = {
-    (split, name): [] for split in held_out for name in ("attention", "retrieval")
-}
-kind, peak, options = MODELS["attention"]
 again = models["attention"]
 final = again.get_weights()
-for amount in amounts:
-    part = tuple(texts[:amount] for texts in known)
-    if amount < TRAINING:
-        reset_weights(again, make(kind, options))
-        x, y = encode(kind, *part)
-        again.fit(
-            x, y, batch_size=32, epochs=EPOCHS * TRAINING // amount, verbose=0
-        )
-    else:
+kind, _, options = MODELS["attention"]
+
+
+def learn(amount):
+    """Train on the first pairs; with all of them, the weights are there."""
+    if amount == TRAINING:
         again.set_weights(final)
+        return
+    reset_weights(again, make(kind, options))
+    epochs = EPOCHS * TRAINING // amount
+    x, y = encode(kind, *(texts[:amount] for texts in known))
+    again.fit(x, y, batch_size=32, epochs=epochs, verbose=0)
+
+
+# %%
+amounts = [*SMALLER, TRAINING]
+both = "attention", "retrieval"
+by_amount = {(split, name): [] for split in held_out for name in both}
+for amount in amounts:
+    learn(amount)
+    part = tuple(texts[:amount] for texts in known)
     for split, (asked, wanted) in held_out.items():
         possible = np.mean([answer in set(part[1]) for answer in wanted])
-        found = {"attention": ask(again, asked)}
-        found["retrieval"] = nearest_answer(*part, asked)
-        for name, texts in found.items():
+        print(f"{amount} pairs, {split}: {possible:.2f} of the answers known")
+        found = ask(again, asked), nearest_answer(*part, asked)
+        for name, texts in zip(both, found):
             row = measure(wanted, texts)
             by_amount[split, name].append(row["chrF"])
-            print(f"{amount} pairs, {split}, {name}: chrF {row['chrF']:.1f}", end="")
-            print(f", distinct {row['distinct']:.2f}, possible {possible:.2f}")
+            print(f"    {name:10} chrF {row['chrF']:.1f}", end="")
+            print(f", distinct {row['distinct']:.2f}")
 
 # %% [markdown]
 # ## Picture
@@ -587,9 +593,10 @@ for amount in amounts:
 # %%
 asked, wanted = held_out["validation"]
 blind = blind_loss(known[1], [a for a in wanted if a in set(known[1])])
+written = len(set(wanted)) / len(wanted)
+epochs = range(1, EPOCHS + 1)
 figure = Figure(figsize=(9.5, 3.8), layout="constrained")
 left, right = figure.subplots(1, 2)
-epochs = range(1, EPOCHS + 1)
 for (name, history), look in zip(histories.items(), ("-", "--", ":")):
     left.plot(epochs, history["val_loss"], look, label=name)
     right.plot(epochs, distinct[name], look, label=name)
@@ -597,10 +604,11 @@ left.axhline(blind, color="#595959", lw=1)
 left.text(EPOCHS, blind, "frequencies alone", ha="right", va="bottom")
 left.set(xlabel="epoch", ylabel="validation loss (nats per character)")
 left.set_yscale("log")
-written = len(set(wanted)) / len(wanted)
 right.axhline(written, color="#595959", lw=1)
 right.text(EPOCHS, written, "the written answers", ha="right", va="bottom")
 right.set(xlabel="epoch", ylabel="share of different answers", ylim=(0, 1))
+
+# %%
 left.legend(frameon=False)
 for axes in left, right:
     axes.spines[["top", "right"]].set_visible(False)
@@ -615,6 +623,347 @@ for name, answers_of in often.items():
         if epoch < EPOCHS:
             answer, count = answers_of[epoch]
             print(f"{name}, epoch {epoch + 1}: {count} times {answer}")
+
+# %% [markdown]
+# Second, the attention map of an answer, from words to words. The model
+# computes a weight for every character of the prompt; those of a word are
+# added, and of the characters of an answer's word the mean is taken.
+
+
+# %%
+def by_words(weights, prompt, answer):
+    rows = np.cumsum([c == " " for c in answer])
+    columns = np.cumsum([c == " " for c in prompt] + [True])  # [END]
+    weights = weights[: len(rows), : len(columns)]
+    found = np.zeros((rows[-1] + 1, columns[-1] + 1))
+    for r, c in np.ndindex(*found.shape):
+        part = weights[np.ix_(rows == r, columns == c)]
+        found[r, c] = part.sum(axis=1).mean()
+    return found
+
+
+# %%
+pool = [*zip(*held_out["validation"]), *zip(*held_out["test"])]
+right = [
+    pair
+    for pair, found in zip(pool, ask(again, [prompt for prompt, _ in pool]))
+    if pair[1] == found
+]
+longest = sorted(right or pool, key=lambda pair: -pair[0].count(" "))[:2]
+for number, (prompt, answer) in enumerate(longest, 1):
+    ids = prompt_ids(again, [prompt])
+    found = generate(again, ids, max_length=LONGEST[1])
+    map_of_words = by_words(found.attention[0], prompt, answer)
+    words = [*prompt.split(), "[END]"]
+    print(prompt, map_of_words.mean(axis=0))
+    lesson.show(
+        plots.alignment(map_of_words, words, answer.split()),
+        f"attention_{number}",
+        "Attention of each word of an answer (rows) to the words of the "
+        "prompt (columns), a prompt that was not trained on.",
+    )
+
+# %% [markdown]
+# Third, all scores beside the baselines.
+
+# %%
+figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+names = [*answerers, "the written answers"]
+for axes, split in zip(figure.subplots(1, 2, sharey=True), held_out):
+    rows = [scores[split, name] for name in names]
+    colors = ["#B3B3B3"] * 3 + ["#0072B2"] * 3 + ["#595959"]
+    bars = axes.barh(names, [row["chrF"] for row in rows], color=colors)
+    labels = [f"{row['chrF']:.0f}  ({row['distinct']:.2f})" for row in rows]
+    axes.bar_label(bars, labels, padding=3)
+    axes.set(xlim=(0, 125), title=f"{split} prompts")
+    axes.set_xlabel("chrF (share of different answers)")
+    axes.set_xticks(range(0, 101, 20))
+    axes.spines[["top", "right"]].set_visible(False)
+figure.axes[0].invert_yaxis()
+lesson.show(
+    figure,
+    "scores",
+    "chrF of each answerer on validation and test prompts, with the share of "
+    "different answers in brackets. Grey: baselines, blue: models.",
+)
+
+# %% [markdown]
+# Fourth, when is looking up enough? On the left all held-out prompts, sorted
+# into four groups by the cosine of the most similar training prompt. On the
+# right the scores by the number of training pairs.
+
+# %%
+vectors = TfidfVectorizer(
+    analyzer="char", ngram_range=(1, 4), sublinear_tf=True
+)
+base = vectors.fit_transform(known[0])
+cosine = (vectors.transform([prompt for prompt, _ in pool]) @ base.T).toarray()
+nearest = cosine.max(axis=1)
+for split, part in ("validation", nearest[:84]), ("test", nearest[84:]):
+    print(f"{split}: mean cosine of the nearest {part.mean():.2f}")
+groups = np.array_split(np.argsort(nearest), 4)
+by_similarity = {}
+for name in "retrieval", *models:
+    found = [*said["validation", name], *said["test", name]]
+    by_similarity[name] = [
+        chrf([pool[i][1] for i in group], [found[i] for i in group]).score
+        for group in groups
+    ]
+    print(f"{name:12}", *(f"{value:.1f}" for value in by_similarity[name]))
+
+# %%
+figure = Figure(figsize=(9.5, 3.9), layout="constrained")
+left, right = figure.subplots(1, 2, sharey=True)
+middle = [nearest[group].mean() for group in groups]
+looks = {
+    "retrieval": "k--o",
+    "attention": "-s",
+    "Transformer": "-^",
+    "GPT": "-D",
+}
+for name, values in by_similarity.items():
+    left.plot(middle, values, looks[name], label=name)
+left.set(xlabel="cosine of the most similar training prompt", ylabel="chrF")
+for (split, name), values in by_amount.items():
+    color = {"validation": "#0072B2", "test": "#D55E00"}[split]
+    dash = {"attention": "-s", "retrieval": "--o"}[name]
+    right.plot(amounts, values, dash, color=color, label=f"{name}, {split}")
+right.set(xlabel="training pairs", xticks=amounts)
+
+# %%
+for axes in left, right:
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+lesson.show(
+    figure,
+    "when",
+    "Left, chrF by the similarity of the nearest training prompt, for "
+    "retrieval and the three models. Right, chrF by the number of pairs.",
+)
+
+# %% [markdown]
+# @@SEE
+
+# %% [markdown]
+# ## The number beside a baseline
+
+# %%
+for split in held_out:
+    for name in models:
+        row = scores[split, name]
+        base = scores[split, "retrieval"]
+        what = f"chrF, {split}, {name}"
+        lesson.compare(what, row["chrF"], "retrieval", base["chrF"])
+        what = f"different answers, {split}, {name}"
+        lesson.compare(what, row["distinct"], "retrieval", base["distinct"])
+
+# %% [markdown]
+# @@BASE
+
+# %% [markdown]
+# ## Pitfalls
+#
+# @@PIT
+
+# %% [markdown]
+# ## Exercises
+#
+# As before: a task, a cell for your code, a check that never stops the lesson,
+# and a folded answer.
+
+# %% [markdown]
+# ### Exercise 1 (5 minutes): padding does not count
+#
+# `nats` (B, T) holds the loss of every place of a batch, `labels` (B, T) the
+# label ids, 0 for padding. Return the mean loss of the real labels, over the
+# whole batch.
+
+
+# %% tags=["exercise"]
+def mean_loss(nats, labels):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(1):
+    nats = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    found = mean_loss(nats, np.array([[7, 3, 0], [3, 0, 0]]))
+    assert np.isclose(found, 7 / 3), f"(1 + 2 + 4) / 3, not {found}"
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(5, 7, 11)).astype("float32")
+    labels = np.array(rng.integers(11, size=(5, 7)), "int32")
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    each = -np.take_along_axis(log_p, labels[..., None], -1)[..., 0]
+    wanted = float(TokenCrossEntropy()(labels, logits))
+    found = mean_loss(each, labels)
+    assert np.isclose(found, wanted, atol=1e-4), "the library's loss differs"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def mean_loss(nats, labels):
+#     return nats[labels != 0].mean()
+# ```
+#
+# Not the mean of the means of the rows: a long answer counts more than a short
+# one.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 (15 minutes): are the answers dull?
+#
+# Another measure of variety is the share of different runs of n *words* among
+# all runs of n words in all answers (Li et al., 2016, who call it distinct-n).
+# Return it. Words are separated by spaces, and a run does not continue in the
+# next answer.
+
+
+# %% tags=["exercise"]
+def distinct_runs(answers, n):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(2):
+    two = ["I do not know", "I do not think so"]
+    for n, right in (1, 6 / 9), (2, 5 / 7), (3, 4 / 5):
+        found = distinct_runs(two, n)
+        assert np.isclose(found, right), f"n = {n}: {right:.3f}, not {found}"
+    asked, wanted = held_out["validation"]
+    dull = distinct_runs([frequent] * len(wanted), 2)
+    assert dull < distinct_runs(wanted, 2), "one sentence is not varied"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def distinct_runs(answers, n):
+#     found = []
+#     for words in map(str.split, answers):
+#         found += [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+#     return len(set(found)) / len(found)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 (30 minutes): chrF of a data set
+#
+# Add up the counts of all pairs, for each n from 1 to 6: the runs of the
+# answers, the runs of the wanted ones, and those in common. Then compute
+# precision and recall for each n, take their means over the n for which both
+# sides have runs, and combine them as above. `runs` from above may be used.
+
+
+# %% tags=["exercise"]
+def corpus_chrf(wanted, given):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(3):
+    found = corpus_chrf(["잘 자요!"] * 2, ["잘 가요!", "잘 자!"])
+    assert np.isclose(found, 27.8535, atol=0.01), f"27.85, not {found:.2f}"
+    asked, wanted = held_out["test"]
+    given = said["test", "retrieval"]
+    right = scores["test", "retrieval"]["chrF"]
+    found = corpus_chrf(wanted, given)
+    assert np.isclose(found, right, atol=0.01), f"{right:.2f}, not {found:.2f}"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def corpus_chrf(wanted, given):
+#     P, R = [], []
+#     for n in range(1, 7):
+#         pairs = [(runs(w, n), runs(g, n)) for w, g in zip(wanted, given)]
+#         common = sum((w & g).total() for w, g in pairs)
+#         reference = sum(w.total() for w, _ in pairs)
+#         answer = sum(g.total() for _, g in pairs)
+#         if reference and answer:
+#             P.append(common / answer)
+#             R.append(common / reference)
+#     P, R = np.mean(P), np.mean(R)
+#     return 100 * 5 * P * R / (4 * P + R) if P + R else 0.0
+# ```
+#
+# The two answers of the worked example have 27.1 and 38.2 on their own, and
+# 27.9 together, not the mean: the score of a data set is no mean of scores.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 (an evening): retrieval in NumPy
+#
+# Write the baseline. For each lower-case prompt count its runs of 1 to 4
+# characters, spaces included (so `runs` does not fit). A run that occurs in d
+# of N training prompts has the weight log((1 + N) / (1 + d)) + 1, its entry in
+# the vector is (1 + log(count)) times its weight, and runs that no training
+# prompt has are left out. Divide each vector by its length. Return the answer
+# of the training prompt with the largest dot product, the first one if several
+# are equal. The check compares with the library's function.
+
+
+# %% tags=["exercise"]
+def retrieve(train_prompts, train_answers, prompts):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(4):
+    small = ["시간 있어?", "hello"], ["네!", "hi"]
+    assert retrieve(*small, ["시간 돼?"]) == ["네!"], (
+        "시간 돼? is like 시간 있어?"
+    )
+    asked, wanted = held_out["test"]
+    found = retrieve(*known, asked)
+    assert len(found) == len(asked), "one answer for each prompt"
+    same = exact_match(said["test", "retrieval"], found)
+    assert same > 0.98, f"only {same:.2f} of the answers are the library's"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def retrieve(train_prompts, train_answers, prompts):
+#     def count(text):
+#         text = text.lower()
+#         return Counter(
+#             text[i : i + n]
+#             for n in range(1, 5)
+#             for i in range(len(text) - n + 1)
+#         )
+#
+#     counts = [count(prompt) for prompt in train_prompts]
+#     occurs = Counter(run for each in counts for run in each)
+#     place = {run: i for i, run in enumerate(occurs)}
+#     d = np.array([*occurs.values()])
+#     weight = np.log((1 + len(counts)) / (1 + d)) + 1
+#
+#     def vector(counted):
+#         v = np.zeros(len(place))
+#         for run in counted.keys() & place.keys():
+#             v[place[run]] = 1 + np.log(counted[run])
+#         v *= weight
+#         return v / max(np.linalg.norm(v), 1e-12)
+#
+#     matrix = np.array([vector(each) for each in counts])
+#     best = [np.argmax(matrix @ vector(count(prompt))) for prompt in prompts]
+#     return [train_answers[i] for i in best]
+# ```
+#
+# Nothing is trained here, and with near copies among the prompts nothing needs
+# to be.
+#
+# </details>
+
+# %% [markdown]
+# ## Next
+#
+# @@NEXT
 
 # %%
 lesson.finish()
