@@ -32,7 +32,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 # %%
 from keras_seq import data, plots
 from keras_seq.evaluation import chrf, exact_match, nearest_answer
-from keras_seq.generation import BeamSearch, Greedy, Sampling, generate
+from keras_seq.generation import Greedy, Sampling, generate
 from keras_seq.models import GPT, BahdanauSeq2Seq, Transformer
 from keras_seq.text import CharTokenizer
 from keras_seq.training import (
@@ -58,9 +58,9 @@ SEED = 0
 # %% [markdown]
 # ## Question
 #
-# "내일 시간 돼?" means "Are you free tomorrow?". The data know other ways
-# to ask this, all with the answer "네, 내일 시간 있어요! 뭐 하고 싶어요?" ("Yes,
-# I am free tomorrow! What would you like to do?"). **Does a model that learned
+# "내일 시간 돼?" means "Are you free tomorrow?". The data know other ways to
+# ask this, all with the answer "네, 내일 시간 있어요! 뭐 하고 싶어요?" ("Yes, I
+# am free tomorrow! What would you like to do?"). **Does a model that learned
 # from pairs like these answer a prompt that it has never seen better than a
 # search for the most similar prompt, and when does it answer every prompt with
 # the same sentence?**
@@ -123,10 +123,10 @@ for at in marks[2::8][:3]:
 #
 # ### The score of an answer
 #
-# Somebody says good night, and the answer should be "잘 자요!" ("Sleep well!").
-# One chatbot answers "잘 가요!" ("Go well!", said to someone who leaves), the
-# other one "잘 자!" ("Sleep well!", to a close friend). Neither is equal to the
-# wanted answer. How close are they?
+# Somebody says good night, and the answer should be "잘 자요!" ("Sleep
+# well!"). One chatbot answers "잘 가요!" ("Go well!", said to someone who
+# leaves), the other one "잘 자!" ("Sleep well!", to a close friend). Neither is
+# equal to the wanted answer. How close are they?
 #
 # [chrF](glossary.md#chrf) (Popović, 2015) compares runs of n characters, for n
 # = 1 to 6, without the spaces. The *precision* is the share of the answer's
@@ -193,8 +193,9 @@ for given in "잘 가요!", "잘 자!":
 #
 #     (log 4 + log 2 + log 2 + log 4) / 4 = 1.040 nats per answer
 #
-# No model can get below that without reading the prompt. And greedy decoding
-# makes it say "good morning", whatever it is asked. Now the same for the
+# No model can get below that without reading the prompt. And [greedy
+# decoding](glossary.md#greedy-decoding) makes it say "good morning", whatever it
+# is asked. Now the same for the
 # training data: one function for the loss, one for the answer.
 
 
@@ -268,6 +269,10 @@ held_out = {
 print(len(known[0]), "pairs,", len(set(known[1])), "different answers")
 for prompt, answer in list(zip(*known))[:4]:
     print(f"    {prompt} -> {answer}")
+letters = set("".join(known[0]))
+for split, (asked, _) in held_out.items():
+    new = np.mean([not letters.issuperset(prompt) for prompt in asked])
+    print(f"{split}: {len(asked)} prompts, {new:.2f} with an unknown character")
 frequent, count = Counter(known[1]).most_common(1)[0]
 print(f"most frequent, {count} times: {frequent}")
 print("greedy, without a prompt:", blind_answer(known[1]))
@@ -327,7 +332,7 @@ for kind in Transformer, GPT:
 MODELS = {
     "attention": (BahdanauSeq2Seq, 5e-3, {"bidirectional": True}),
     "Transformer": (Transformer, 2e-3, {"normalize_first": True}),
-    "GPT": (GPT, 2e-3, {"max_sequence_length": sum(LONGEST)}),
+    "GPT": (GPT, 2e-3, {"max_sequence_length": sum(LONGEST) + 4}),
 }
 
 
@@ -467,7 +472,7 @@ begun = [other[:3] for other in wanted[1:] + wanted[:1]]
 rows = without_end(asked, START)
 starts = tokenizer.tokenize_rows(begun)
 ids = padded([[*r, *s] for r, s in zip(rows, starts)], LONGEST[0] + 3)
-found = generate(models["GPT"], ids, max_length=30, end_id=END).ids
+found = generate(models["GPT"], ids, max_length=LONGEST[1], end_id=END).ids
 whole = [b + t for b, t in zip(begun, tokenizer.detokenize(found))]
 followed = exact_match(wanted[1:] + wanted[:1], whole)
 print(f"with another beginning, the other answer: {followed:.2f}")
@@ -487,12 +492,12 @@ print(f"real tokens of the text: {np.mean(x != 0):.2f}", end="")
 print(f", labels that count: {np.mean(y != 0):.2f}")
 ids = prompt_ids(models["GPT"], asked)
 wider = np.pad(ids, ((0, 0), (4, 0)))  # four more, on the left
-one = generate(models["GPT"], ids, max_length=30, end_id=END)
-other = generate(models["GPT"], wider, max_length=30, end_id=END)
+one = generate(models["GPT"], ids, max_length=LONGEST[1], end_id=END)
+other = generate(models["GPT"], wider, max_length=LONGEST[1], end_id=END)
 assert np.array_equal(one.ids, other.ids)
-logits = models["GPT"].predict(x, verbose=0)
+logits = models["GPT"](x[:64])
 for pad_id in 0, None:
-    value = float(TokenCrossEntropy(pad_id=pad_id)(y, logits))
+    value = float(TokenCrossEntropy(pad_id=pad_id)(y[:64], logits))
     print(f"loss with pad_id={pad_id}: {value:.3f} nats")
 
 # %% [markdown]
@@ -506,9 +511,9 @@ for pad_id in 0, None:
 # %%
 few = asked[:4]
 bare = padded(tokenizer.tokenize_rows(few), LONGEST[0])
-no_start = generate(models["GPT"], bare, max_length=20, end_id=END).ids
+no_start = generate(models["GPT"], bare, max_length=LONGEST[1], end_id=END).ids
 ids = prompt_ids(models["GPT"], few)
-no_end = generate(models["GPT"], ids, max_length=34, end_id=None).ids
+no_end = generate(models["GPT"], ids, max_length=LONGEST[1]).ids
 for prompt, first, second in zip(few, no_start, no_end):
     names = tokenizer.tokens(second[None])[0]
     print(f"{prompt}|{tokenizer.detokenize(first)}   (without [START])")
@@ -519,16 +524,13 @@ for prompt, first, second in zip(few, no_start, no_end):
 #
 # ### Greedy decoding, temperature and top-p
 #
-# The same model, the same prompts, six ways to pick a token (lesson 08): the
-# most probable one ([greedy decoding](glossary.md#greedy-decoding)), a beam,
-# and [sampling](glossary.md#sampling) at a
+# The same model, the same prompts, four ways to pick a token (lesson 08): the
+# most probable one, or [sampling](glossary.md#sampling) at a
 # [temperature](glossary.md#temperature) or with [top-p](glossary.md#top-p).
 
 # %%
 SAMPLERS = {
     "greedy": Greedy(),
-    "beam search, 4": BeamSearch(4),
-    "temperature 0.5": Sampling(temperature=0.5, seed=SEED),
     "temperature 1": Sampling(seed=SEED),
     "temperature 2": Sampling(temperature=2.0, seed=SEED),
     "top-p, p = 0.9": Sampling(top_p=0.9, seed=SEED),
@@ -763,7 +765,25 @@ for split in held_out:
 # %% [markdown]
 # ## Pitfalls
 #
-# @@PIT
+# **A score without the share of different answers.** *Symptom:* a respectable
+# chrF, and everybody gets the same answer. Print both, and look at ten answers.
+#
+# **Held-out prompts that are nearly training prompts.** *Symptom:* retrieval
+# beats every model on the test set, and both disappoint the first real user.
+# Measure how similar the nearest training prompt is.
+#
+# **No end token in the labels, or no `end_id` in use.** *Symptom:* a good answer
+# and then nonsense up to the largest length.
+#
+# **The start token forgotten.** *Symptom:* GPT continues the prompt instead of
+# answering it. The prompt must look in use exactly as it did in training.
+#
+# **A loss that counts padding.** *Symptom:* a very low loss and poor answers.
+# Predicting padding after padding is easy, and the mean hides the rest.
+#
+# **Trust in a fluent answer.** *Symptom:* an answer without any mistake to a
+# prompt that it does not fit. With one answer for each intent the model learns
+# to recite: fluent says nothing about right.
 
 # %% [markdown]
 # ## Exercises
@@ -963,7 +983,11 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# @@NEXT
+# All three models began with random weights. A few hundred pairs had to teach
+# them Korean and small talk at once, and a prompt that shares no word with a
+# known one is a prompt in a foreign language to them. People who answer have
+# read a lot before. The next lesson, `10_bert`, lets a model read first, without
+# any pairs, and it reads both sides of a word at once.
 
 # %%
 lesson.finish()
