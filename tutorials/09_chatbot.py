@@ -198,9 +198,9 @@ for given in "잘 가요!", "잘 자!":
 #     (log 4 + log 2 + log 2 + log 4) / 4 = 1.040 nats per answer
 #
 # No model can get below that without reading the prompt. And [greedy
-# decoding](glossary.md#greedy-decoding) makes it say "good morning", whatever it
-# is asked. Now the same for the
-# training data: one function for the loss, one for the answer.
+# decoding](glossary.md#greedy-decoding) makes it say "good morning", whatever
+# it is asked. Now the same for the training data: one function for the loss,
+# one for the answer.
 
 
 # %%
@@ -661,10 +661,10 @@ for name, by_epoch in often.items():
         print(f"{name}, epoch {epoch}: {count:2} times {answer}")
 
 # %% [markdown]
-# Second, the [attention map](glossary.md#attention-map) of an answer, from words
-# to words. The model computes a weight for every character of the prompt; those
-# of a word are added, and of the characters of an answer's word the mean is
-# taken.
+# Second, the [attention map](glossary.md#attention-map) of an answer, from
+# words to words. The model computes a weight for every character of the prompt;
+# those of a word are added, and of the characters of an answer's word the mean
+# is taken.
 
 
 # %%
@@ -837,8 +837,8 @@ for split in held_out:
 # difference of three proves little. On the test prompts the two are level, 80.1
 # and 80.2. The model with attention and GPT are behind on both. In the longer
 # experiment, with English and Korean in one model and 20 epochs for each, no
-# model reaches retrieval on the test prompts: chrF 83.0, attention 77.8,
-# Transformer 76.5, and 66.0 with one context vector
+# model reaches retrieval on the test prompts: retrieval has a chrF of 83.0,
+# attention 77.8, the Transformer 76.5, and one context vector 66.0
 # (`results/experiments/chatbot-dialogues.json`).
 #
 # Why is retrieval so strong here? Because of the prompts. The nearest training
@@ -865,8 +865,8 @@ for split in held_out:
 # beats every model on the test set, and both disappoint the first real user.
 # Measure how similar the nearest training prompt is.
 #
-# **No end token in the labels, or no `end_id` in use.** *Symptom:* a good answer
-# and then nonsense up to the largest length.
+# **No end token in the labels, or no `end_id` in use.** *Symptom:* a good
+# answer and then nonsense up to the largest length.
 #
 # **The start token forgotten.** *Symptom:* GPT continues the prompt instead of
 # answering it. The prompt must look in use exactly as it did in training.
@@ -1079,8 +1079,8 @@ with lesson.exercise(4):
 # All three models began with random weights. A few hundred pairs had to teach
 # them Korean and small talk at once, and a prompt that shares no word with a
 # known one is a prompt in a foreign language to them. People who answer have
-# read a lot before. The next lesson, `10_bert`, lets a model read first, without
-# any pairs, and it reads both sides of a word at once.
+# read a lot before. The next lesson, `10_bert`, lets a model read first,
+# without any pairs, and it reads both sides of a word at once.
 
 # %%
 lesson.finish()
