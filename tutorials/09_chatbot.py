@@ -689,7 +689,7 @@ right = [
 longest = sorted(right or pool, key=lambda pair: -pair[0].count(" "))[:2]
 for number, (prompt, answer) in enumerate(longest, 1):
     ids = prompt_ids(again, [prompt])
-    found = generate(again, ids, max_length=LONGEST[1])
+    found = generate(again, ids, max_length=LONGEST[1], end_id=END)
     map_of_words = by_words(found.attention[0], prompt, answer)
     words = [*prompt.split(), "[END]"]
     print(prompt, map_of_words.mean(axis=0))
