@@ -86,10 +86,10 @@ sentences = re.findall(r"\w\.\s", text)
 print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 
 # %% [markdown]
-# Thousands of statements and not one question. A model that learned from this
-# text has no reason to answer, and no idea of what an answer is. What has to
-# change is not so much the model as the text: from now on, each piece of text
-# is a prompt *and its answer*, and only the answer is to be predicted.
+# More than 1,500 full stops and not one question mark. A model that learned
+# from this text has no reason to answer, and no idea of what an answer is. What
+# has to change is not so much the model as the text: from now on, each piece of
+# text is a prompt *and its answer*, and only the answer is to be predicted.
 
 # %% [markdown]
 # ## Diagram
@@ -132,11 +132,11 @@ print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 # leaves), the other one "잘 자!" ("Sleep well!", to a close friend). Neither is
 # equal to the wanted answer. How close are they?
 #
-# chrF (Popović, 2015) compares runs of n characters, for n
-# = 1 to 6, without the spaces. The *precision* is the share of the answer's
-# runs that are in the wanted one, the *recall* the share of the wanted one's
-# runs that are in the answer. Here is "잘가요!" against "잘자요!": the single
-# characters 잘, 요 and ! are in both, and of the pairs only 요!.
+# chrF (Popović, 2015) compares runs of n characters, for n = 1 to 6, without
+# the spaces. The *precision* is the share of the answer's runs that are in the
+# wanted one, the *recall* the share of the wanted one's runs that are in the
+# answer. Here is "잘가요!" against "잘자요!": the single characters 잘, 요 and
+# ! are in both, and of the pairs only 요!.
 #
 # | n | runs of the answer | runs wanted | in both | precision | recall |
 # |---|---|---|---|---|---|
@@ -237,8 +237,8 @@ assert np.isclose(nats, (2 * np.log(4) + 2 * np.log(2)) / 4)
 # characters of the answer, and padding does not count. All three models
 # minimize this same L. They differ only in how x reaches y_t: through weights
 # over the states of a recurrent encoder, through cross-attention in each block,
-# or through self-attention over one text. Without x, L is at least the loss of
-# the frequencies above.
+# or through self-attention over one text. Without x, the mean L of the training
+# pairs is at least the loss of the frequencies above.
 #
 # Retrieval computes something else, without any learning:
 #
@@ -282,9 +282,11 @@ print(f"most frequent, {count} times: {frequent}")
 print("greedy, without a prompt:", blind_answer(known[1]))
 
 # %% [markdown]
-# The last line is worth a look. Greedy decoding without a prompt does not even
-# arrive at the most frequent answer: it takes the most frequent first
-# character, then the most frequent one after that, and so on.
+# The last two lines are worth a look. The most frequent answer is a joke, what
+# becomes of a strawberry that loses its job. Greedy decoding without a prompt
+# does not arrive at it, but at "I am a computer program, but I really like to
+# talk": it takes the most frequent first character, then the most frequent one
+# after that, and so on.
 #
 # Tokens are characters, as in lesson 04. `encode` makes the inputs and labels
 # of a model. For GPT it puts prompt and answer into one row and sets the labels
