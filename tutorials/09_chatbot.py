@@ -803,7 +803,7 @@ lesson.show(
 # column `known` says so. About 0.99 of the Transformer's answers to the
 # validation prompts are training answers to the letter, 0.90 of those with
 # attention, 0.79 of GPT's. On the left, two of the models fall below the loss
-# of the frequencies after six to ten epochs, and from then on they must be
+# of the frequencies after six to eleven epochs, and from then on they must be
 # reading the prompt. The loss of GPT does not, although half of its answers are
 # right: on the training pairs it is far below that line, and a wrong answer,
 # predicted with confidence, costs many nats.
