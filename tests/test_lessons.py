@@ -48,6 +48,10 @@ SHORT = {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
+    "09_chatbot": {
+        **{"EPOCHS": (1, 1, 1), "TRAINING": 64, "SMALLER": (32,)},
+        **{"UNITS": (16, 16, 16), "LAYERS": 1},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -93,6 +97,11 @@ EXPLAINED = {
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
         *("beam-search", "autoregressive", "overfitting"),
+    ],
+    "09_chatbot": [
+        *("prompt", "chrf", "start-token", "end-token", "teacher-forcing"),
+        *("padding", "greedy-decoding", "test-set", "validation-set"),
+        *("sampling", "temperature", "top-p", "attention-map"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
