@@ -28,7 +28,6 @@ from keras import ops
 from matplotlib.figure import Figure
 
 from keras_seq import data, plots
-from keras_seq.evaluation import shared_words_accuracy
 from keras_seq.layers import PositionEmbedding, TokenEmbedding, padding_mask
 from keras_seq.models import BERT, BERTPretrainer, MaskedLMHead
 from keras_seq.text import (
@@ -103,7 +102,8 @@ for left, right in ("can", "used"), ("in", "to"), ("an", "is"):
 # %% [markdown]
 # After "in" comes "the", in one case of three; but between "in" and "to" stands
 # "order". How often is the best word of each table right, on the held-out text?
-# Where a table has no entry, it falls back on the one before.
+# Two words without an entry in the last table are looked up by the left one,
+# and a word without any entry gets the most frequent word.
 
 # %%
 asked = words("test")
@@ -140,11 +140,11 @@ for name, number in right.items():
 # several, and a piece that continues a word begins with `##`. Three [special
 # tokens](glossary.md#special-token) are added. The [CLS](glossary.md#cls)
 # token, `[CLS]`, stands in front; its output vector is to represent the whole
-# input. A [SEP](glossary.md#sep) token, `[SEP]`, ends each text. Putting texts
-# into one row in this way is called [packing](glossary.md#packing). Each token
-# is then the sum of three vectors: which token it is, where it stands, and to
-# which of the two texts it belongs, the [segment
-# embedding](glossary.md#segment-embedding).
+# input. A [SEP](glossary.md#sep) token, `[SEP]`, ends each text. `[MASK]` takes
+# the place of a hidden token. Putting texts into one row in this way is called
+# [packing](glossary.md#packing). Each token is then the sum of three vectors:
+# which token it is, where it stands, and to which of the two texts it belongs,
+# the [segment embedding](glossary.md#segment-embedding).
 #
 # ![The two tasks of BERT. The output of a masked token predicts the original
 # token, the output of CLS predicts whether the second text followed the
@@ -176,7 +176,8 @@ for name, number in right.items():
 #
 # Compare the two `[SEP]`. Their token is the same, and their sums are
 # different, because position and segment are. Attention has no other way to
-# tell them apart.
+# tell them apart. (BERT normalizes the sum before the first block. We leave
+# that out, because two numbers always become (1, −1) or (−1, 1).)
 
 # %%
 NAMES = ["[CLS]", "[SEP]", "[MASK]", "rain"]
@@ -684,8 +685,8 @@ lesson.compare(
     *("left neighbor", accuracy["left neighbor"]),
 )
 nsp = {k: np.mean((p < 0.5) == label_test) for k, (_, p) in predicted.items()}
-words_in_common = shared_words_accuracy(pairs, label, pairs_test, label_test)
-for name, value in ("coin", 0.5), ("shared words", words_in_common):
+rule = np.mean((shared == 0) == label_test)  # a shared token: it followed
+for name, value in ("coin", 0.5), ("a shared token", rule):
     lesson.compare("next sentence, both sides", nsp["both sides"], name, value)
 lesson.compare("next sentence, left only", nsp["left only"], "coin", 0.5)
 _, blind = predict(
@@ -693,7 +694,9 @@ _, blind = predict(
     questions | {"segment_ids": 0 * questions["segment_ids"]},
 )
 blind = np.mean((blind < 0.5) == label_test)
-print(nsp, f"shared words {words_in_common:.3f}, one segment id {blind:.3f}")
+for name, value in nsp.items():
+    print(f"next sentence, {name}: {value:.3f}")
+print(f"by a shared token: {rule:.3f}, without segment ids: {blind:.3f}")
 
 # %% [markdown]
 # And what the three kinds of selected tokens are worth: the held-out rows,
@@ -720,16 +723,15 @@ for kind, chosen in (
 # %% [markdown]
 # ## Pitfalls
 #
-# **All positions in the loss.** *Symptom:* the loss falls below 0.1 within an
-# epoch, the accuracy is above 0.9, and hidden tokens are filled with nonsense.
-# Most positions are not hidden, and copying them is easy. Count the selected
+# **All positions in the loss.** *Symptom:* within an epoch the loss is close to
+# 0 and the accuracy is high, and hidden tokens are filled with nonsense. Most
+# positions are not hidden, and copying them is easy. Count the selected
 # positions alone; here label 0 does that.
 #
-# **`[MASK]` as text.** *Symptom:* `[MASK]` in a string becomes the pieces `[`,
-# `MA`, `##SK` and `]`, or the like, and the prediction has nothing to do with
-# the gap. By default a tokenizer treats it as text, so that nobody can smuggle
-# special tokens in. Set `special_tokens_in_strings=True`, or put `mask_id`
-# there.
+# **`[MASK]` as text.** *Symptom:* `[MASK]` in a string becomes several pieces,
+# the first of them `[`, and the prediction has nothing to do with the gap. By
+# default a tokenizer treats it as text, so that nobody can smuggle special
+# tokens in. Set `special_tokens_in_strings=True`, or put `mask_id` there.
 #
 # **Masks drawn once.** *Symptom:* after a few epochs the training accuracy
 # leaves the held-out one behind. The model has seen the same gaps each time.
