@@ -25,6 +25,10 @@ SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "10_bert": {
+        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "EPOCHS": 1},
+        **{"LAYERS": 1, "WIDTH": 16},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -45,6 +49,11 @@ EXPLAINED = {
         *("long-term-dependency", "vanishing-gradient", "exploding-gradient"),
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
+    ],
+    "10_bert": [
+        *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
+        *("sep", "packing", "segment-embedding", "masked-language-model"),
+        *("next-sentence-prediction", "pretraining"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

@@ -7,9 +7,10 @@
 # and after it. Such a model cannot be trained to predict the next word, because
 # it sees it. So some words are hidden, and it predicts those. In this lesson
 # you compute its input and its loss on paper, train it on text without a single
-# label written by hand, and train the same network once more with a causal
-# mask, to measure what the second side is worth. You need `07_transformer` and
-# `08_gpt`. Running everything takes about four minutes on two processor cores.
+# label written by hand, and train the same network once more with a [causal
+# mask](glossary.md#causal-mask), to measure what the second side is worth. You
+# need `07_transformer` and `08_gpt`. Running everything takes about four
+# minutes on two processor cores.
 
 # %%
 import os
@@ -122,11 +123,11 @@ for name, number in right.items():
 
 # %% [markdown]
 # One neighbor gives 0.19, on whichever side; both give 0.27. A model that reads
-# only to the left gives that away. Why not simply remove the [causal
-# mask](glossary.md#causal-mask) of GPT? Because its task is to predict the next
-# word at every position, and without the mask every position reads the next
-# word: the loss goes to 0, and nothing is learned. A
-# [bidirectional](glossary.md#bidirectional) model needs another task.
+# only to the left gives that away. Why not simply remove the causal mask of
+# GPT? Because its task is to predict the next word at every position, and
+# without the mask every position reads the next word: the loss goes to 0, and
+# nothing is learned. A [bidirectional](glossary.md#bidirectional) model needs
+# another task.
 
 # %% [markdown]
 # ## Diagram
@@ -844,15 +845,14 @@ def pseudo_log_likelihood(log_p, ids, first, last, mask_id):
 
 
 # %%
-def bert_log_p(ids, t):
-    inputs = {"token_ids": ids[None], "segment_ids": 0 * ids[None]}
-    inputs["mask_positions"] = np.array([[t]])
-    logits = models["both sides"](inputs)["masked_lm"]
-    return ops.convert_to_numpy(ops.log_softmax(logits[0, 0]))
-
-
 with lesson.exercise(3):
     asked = []
+
+    def bert_log_p(ids, t):
+        inputs = {"token_ids": ids[None], "segment_ids": 0 * ids[None]}
+        inputs["mask_positions"] = np.array([[t]])
+        logits = models["both sides"](inputs)["masked_lm"]
+        return ops.convert_to_numpy(ops.log_softmax(logits[0, 0]))
 
     def spy(ids, t):
         asked.append((*map(int, ids), t))
