@@ -2,15 +2,15 @@
 # # 10. BERT: reading both sides
 #
 # GPT predicts the next word, and so it may look at one side only. BERT
-# (Bidirectional Encoder Representations from Transformers, 2018) is the other
-# half of the Transformer, the encoder: every word reads all words, before it
-# and after it. Such a model cannot be trained to predict the next word, because
-# it sees it. So some words are hidden, and it predicts those. In this lesson
-# you compute its input and its loss on paper, train it on text without a single
-# label written by hand, and train the same network once more with a [causal
-# mask](glossary.md#causal-mask), to measure what the second side is worth. You
-# need `07_transformer` and `08_gpt`. Running everything takes about four
-# minutes on two processor cores.
+# ([Bidirectional](glossary.md#bidirectional) Encoder Representations from
+# Transformers, 2018) is the other half of the Transformer, the encoder: every
+# word reads all words, before it and after it. Such a model cannot be trained
+# to predict the next word, because it sees it. So some words are hidden, and it
+# predicts those. In this lesson you compute its input and its loss on paper,
+# train it on text without a single label written by hand, and train the same
+# network once more with a [causal mask](glossary.md#causal-mask), to measure
+# what the second side is worth. You need `07_transformer` and `08_gpt`. Running
+# everything takes about four minutes on two processor cores.
 
 # %%
 import os
@@ -126,8 +126,7 @@ for name, number in right.items():
 # only to the left gives that away. Why not simply remove the causal mask of
 # GPT? Because its task is to predict the next word at every position, and
 # without the mask every position reads the next word: the loss goes to 0, and
-# nothing is learned. A [bidirectional](glossary.md#bidirectional) model needs
-# another task.
+# nothing is learned. A bidirectional model needs another task.
 
 # %% [markdown]
 # ## Diagram
