@@ -244,11 +244,11 @@ print("The layer agrees: logits of shape", tuple(logits.shape))
 # ### A Korean sentence, in pieces and with masks
 #
 # Now real subwords. Korean attaches particles and endings to its words, so a
-# list of whole words would be endless. We train a tokenizer of 600 tokens on
-# the small talk of the library, and see what it makes of "It rains, so take an
-# umbrella", a sentence that is not in it. (The library has one name for the
-# first and the last token in all of its models, `[START]` and `[END]`; we print
-# BERT's names.)
+# list of whole words would have no end. We train a tokenizer of 1,500 tokens on
+# the small talk of the library and give it a sentence that is not in it: "It is
+# raining, so take an umbrella". (The library has one name for the first and the
+# last token in all of its models, `[START]` and `[END]`; we print BERT's
+# names.)
 
 
 # %%
@@ -259,8 +259,8 @@ def pieces(tokenizer, ids):
 
 
 talk = [text for part in data.dialogues("ko") for text in part]
-korean = WordPieceTokenizer.train(talk, 600)
-sentence = "비가 오니까 우산을 가져가세요."
+korean = WordPieceTokenizer.train(talk, 1500)
+sentence = "비가 오니까 우산을 챙기세요."
 packed = MultiSegmentPacker(korean)([sentence])
 print(sentence, "\n", *pieces(korean, packed["token_ids"][0]), "\n")
 masks = MaskedLMMaskGenerator(korean, seed=SEED)
@@ -271,10 +271,11 @@ for step in range(4):
     print("   to predict:", *korean.tokens(labels[labels != 0]))
 
 # %% [markdown]
-# Frequent words are whole, `##` marks what continues a word, and a particle
-# such as `##을` is a piece of its own. Of the ordinary tokens 15% are selected,
-# other ones each time. Look closely: not every selected token became `[MASK]`.
-# One random number u for each selected token decides:
+# `비가` (rain, with its particle) and `챙기세요` (please take) are frequent and
+# remain whole. `우산을` (umbrella) is split into the noun and its particle, `##을`,
+# and `오니까` (because it comes) into three pieces. Of the ordinary tokens 15% are
+# selected on average, other ones each time. Not every selected token becomes
+# `[MASK]`. One random number u for each of them decides:
 #
 # | u | the token becomes | share |
 # |---|---|---|
@@ -431,7 +432,9 @@ def pretrain(make):
     )
     fewer = {k: v[::4] for k, v in questions.items()}
     held_out = fewer, {k: v[::4] for k, v in answers.items()}
-    history = model.fit(dataset, epochs=EPOCHS, validation_data=held_out)
+    history = model.fit(
+        dataset, epochs=EPOCHS, validation_data=held_out, shuffle=False
+    )
     print(f"{model.count_params():,} weights, {steps:,} steps")
     return model, history.history
 
