@@ -272,10 +272,10 @@ for step in range(4):
 
 # %% [markdown]
 # `비가` (rain, with its particle) and `챙기세요` (please take) are frequent and
-# remain whole. `우산을` (umbrella) is split into the noun and its particle, `##을`,
-# and `오니까` (because it comes) into three pieces. Of the ordinary tokens 15% are
-# selected on average, other ones each time. Not every selected token becomes
-# `[MASK]`. One random number u for each of them decides:
+# remain whole. `우산을` (umbrella) is split into the noun and its particle,
+# `##을`, and `오니까` (because it comes) into three pieces. Of the ordinary
+# tokens 15% are selected on average, other ones each time. Not every selected
+# token becomes `[MASK]`. One random number u for each of them decides:
 #
 # | u | the token becomes | share |
 # |---|---|---|
@@ -373,6 +373,10 @@ hide = MaskedLMMaskGenerator(
 )
 questions = hide(rows_test, step=0)
 answers = {"masked_lm": questions.pop("labels"), "next_sentence": label_test}
+sample = tuple(  # validation after each epoch, on every fourth row
+    {name: values[::4] for name, values in part.items()}
+    for part in (questions, answers)
+)
 
 
 def with_labels(masked):
@@ -430,11 +434,8 @@ def pretrain(make):
         {name: TokenCrossEntropy(pad) for name, pad in loss.items()},
         metrics={name: [TokenAccuracy(pad)] for name, pad in loss.items()},
     )
-    fewer = {k: v[::4] for k, v in questions.items()}
-    held_out = fewer, {k: v[::4] for k, v in answers.items()}
-    history = model.fit(
-        dataset, epochs=EPOCHS, validation_data=held_out, shuffle=False
-    )
+    options = {"validation_data": sample, "shuffle": False}
+    history = model.fit(dataset, epochs=EPOCHS, **options)
     print(f"{model.count_params():,} weights, {steps:,} steps")
     return model, history.history
 
