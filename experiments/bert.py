@@ -202,8 +202,8 @@ bert = BERT(
 model = BERTPretrainer(bert, next_sentence=PAIRS)
 model({name: x[:2] for name, x in questions.items()})  # makes the weights
 print(f"{model.count_params():,} parameters")
-if run.quick:
-    model.supports_jit = False  # XLA compiles for longer than it trains
+if not run.jit_compile:
+    model.supports_jit = False
 shown = {name: x[-4:].copy() for name, x in whole.items()}
 hide = ~np.isin(shown["token_ids"], special) & (np.arange(LENGTH) % 6 == 3)
 true = shown["token_ids"][hide]

@@ -122,8 +122,8 @@ def fit(
     """
     if not model.built:
         model.build()
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
     total = epochs * (steps or -(-len(keras.tree.flatten(x)[0]) // 32))
     loss = loss or TokenCrossEntropy(no_label)
@@ -392,7 +392,7 @@ else:
     same["classifier"] = exact_match(
         [NAMES[n] for n in logits.argmax(1)], there
     )
-if same and run.data == "pydocs":
+if same and run.data == "pydocs" and not run.quick:
     path, asked_for = run.out / "tagger", [*sentences[:50], *ODD]
     export.export_bert_tagger(tagger, path, packer=DATES, labels=TAGS)
     there = export.run_alone(path, asked_for, output="tags")

@@ -84,6 +84,10 @@ def report(name, model, baseline):
 # %%
 x_train, y_train = data.digits("train")
 x_test, y_test = data.digits("test")
+if run.quick:
+    x_train, y_train, x_test, y_test = (
+        part[:200] for part in (x_train, y_train, x_test, y_test)
+    )
 logistic = LogisticRegression(max_iter=1000)
 logistic.fit(x_train.reshape(-1, 64), y_train)
 linear = logistic.score(x_test.reshape(-1, 64), y_test)
@@ -288,13 +292,12 @@ run.save(figure, "many_to_many")
 # where the digit is visible, and the memory to win where it is hidden.
 
 # %%
-T, count = 12, 200 if run.quick else 3200
+T = 12
+count, unseen = (100, 100) if run.quick else (3200, 400)
 clips, labels = data.moving_digits(count, T)
-clips_test, labels_test = data.moving_digits(400, T, split="test", seed=1)
-hidden = (
-    clips_test != data.moving_digits(400, T, "test", seed=1, occlusion=0)[0]
-)
-hidden = hidden.any(axis=(2, 3))  # (B, T)
+clips_test, labels_test = data.moving_digits(unseen, T, split="test", seed=1)
+visible, _ = data.moving_digits(unseen, T, "test", seed=1, occlusion=0)
+hidden = (clips_test != visible).any(axis=(2, 3))  # (B, T)
 
 
 def watch(memory):

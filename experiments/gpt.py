@@ -67,8 +67,8 @@ for name, n in (("unigram", 1), ("trigram", 3)):
 def fit(stage, model, x, y, rate, batch_size):
     """Train, the rate warmed up and then falling to zero."""
     model(x[:1])  # makes the weights
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     print(f"\n{stage}: {model.count_params():,} parameters")
     steps = -(-len(x) // batch_size) * run.epochs
     falling = WarmupCosineDecay(rate, steps, steps // 20)
@@ -123,7 +123,7 @@ for parts in (1, 4):
     adam = keras.optimizers.Adam(
         1e-3, gradient_accumulation_steps=None if parts == 1 else parts
     )
-    jit_compile = False if run.quick else "auto"
+    jit_compile = run.jit_compile and "auto"
     twin.compile(adam, TokenCrossEntropy(), jit_compile=jit_compile)
     for few in np.split(windows[:BATCH], parts):
         twin.train_on_batch(few[:, :-1], few[:, 1:])
@@ -214,7 +214,7 @@ long = 20 if run.quick else 200
 reader = GPT(V, 128, **sizes, max_sequence_length=8 + long)
 eight = test_ids[None, :8].repeat(4, axis=0)
 reader(eight)
-reader.supports_jit = not run.quick
+reader.supports_jit = bool(run.jit_compile)
 speakers = {"cached": reader, "uncached": WithoutCache(reader)}
 says = {
     name: functools.partial(generate, speaker, eight, max_length=long)
@@ -238,7 +238,10 @@ else:
         model, path, source_tokenizer=tokenizer, max_length=longest
     )
     asked = [prompt, "안녕", prompt[:8]]
-    there = export.run_alone(path, asked)
+    if run.quick:  # not in a new process
+        there = [row["text"] for row in export.run(path, asked)]
+    else:
+        there = export.run_alone(path, asked)
     here = generate(model, tokenizer.tokenize(asked), max_length=longest)
     here = tokenizer.detokenize(here.ids)
     same = np.mean([a == b for a, b in zip(here, there)])

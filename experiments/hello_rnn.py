@@ -56,7 +56,7 @@ hello = keras.Sequential(
 hello.compile(
     keras.optimizers.Adam(0.1),
     TokenCrossEntropy(pad_id=None),
-    jit_compile=False if run.quick else "auto",
+    jit_compile=run.jit_compile and "auto",
 )
 callbacks = run.callbacks("hello", every=30)
 hello.fit(source, target, epochs=30, verbose=0, callbacks=callbacks)

@@ -133,8 +133,8 @@ def make(**options):
         **{**sizes, **options},
     )
     model(batches(texts[:64], answers[:64])[0][0])  # makes the weights
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     return model
 
 
@@ -278,8 +278,10 @@ readers = {
         64, 148, num_layers=blocks, max_sequence_length=512, dropout=0.0
     ),
 }
+if run.quick:
+    del readers["GRU"]
 for reader in readers.values():
-    jit_compile = False if run.quick else "auto"
+    jit_compile = run.jit_compile and "auto"
     reader.compile("adam", TokenCrossEntropy(), jit_compile=jit_compile)
 milliseconds = {name: [] for name in readers}
 for length in lengths:
@@ -297,7 +299,7 @@ for length in lengths:
 metrics[f"step_time_ratio_lstm_{lengths[-1]}"] = median_ratio(
     seconds["LSTM"], seconds["Transformer"]
 )
-for name in ("LSTM", "GRU"):
+for name in [name for name in readers if name != "Transformer"]:
     both = zip(lengths, milliseconds[name], milliseconds["Transformer"])
     quicker = [length for length, theirs, ours in both if ours < theirs]
     if quicker:
@@ -321,7 +323,7 @@ long, deep = (20, 1) if run.quick else (200, 4)
 speaker = GPT(64, 128, num_layers=deep, max_sequence_length=8 + long)
 prompt = rows[:4, :8]
 speaker(prompt)
-speaker.supports_jit = not run.quick
+speaker.supports_jit = bool(run.jit_compile)
 says = {
     name: functools.partial(generate, m, prompt, max_length=long)
     for name, m in (("cached", speaker), ("uncached", WithoutCache(speaker)))

@@ -119,8 +119,8 @@ def make(kind, **options):
 
 def compiled(model):
     """Prepare a model for as many trainings as are wanted."""
-    if run.quick:
-        model.supports_jit = False  # XLA compiles for longer than it trains
+    if not run.jit_compile:
+        model.supports_jit = False
     model.compile(
         keras.optimizers.AdamW(RATE, weight_decay=0.05, clipnorm=1.0),
         keras.losses.CategoricalCrossentropy(True, label_smoothing=0.1),
@@ -316,7 +316,7 @@ run.save(plots.position_similarity(learned, GRID), "positions")
 served = ViT.from_config({**vit.get_config(), "dtype": "float32"})
 served.build()
 served.set_weights(vit.get_weights())
-served.supports_jit = not run.quick
+served.supports_jit = bool(run.jit_compile)
 large = keras.ops.image.resize(test_x[:500] * STD + MEAN, (37, 41))
 asked = np.round(255 * keras.ops.convert_to_numpy(large)).astype("uint8")
 seen = keras.ops.image.resize(asked / np.float32(255), vit.config["image_size"])

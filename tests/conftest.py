@@ -138,6 +138,22 @@ def real_data():
 
 
 @pytest.fixture
+def eager_functions():
+    """Run functions of TensorFlow eagerly: tracing takes most of the time.
+
+    `test_generation.py` compares a compiled loop with one that runs so.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def quick_collection():
     """Let the garbage collector see only what the test itself creates.
 

@@ -61,7 +61,7 @@ def test_few_places_are_empty():
 @pytest.mark.parametrize("pad_id", [0, 4, None])
 def test_packed_sequences_have_the_logits_of_each_alone(pad_id):
     model = gpt(pad_id=pad_id)
-    rows = sequences()
+    rows = sequences(7)
     if pad_id is not None:
         rows = [np.where(row == pad_id, 5, row) for row in rows]
     inputs, _ = pack_sequences(rows, LENGTH, pad_id=pad_id or 0)

@@ -645,6 +645,16 @@ def test_quick_means_one_epoch_unless_told(tmp_path):
     assert start(tmp_path, "--quick", "--epochs", "2").epochs == 2
 
 
+def test_xla_compiles_no_quick_form_on_tensorflow(tmp_path):
+    expected = {
+        "tensorflow": (False, True),
+        "jax": ("auto", True),
+        "torch": ("auto", "auto"),
+    }[keras.backend.backend()]
+    runs = start(tmp_path, "--quick"), start(tmp_path)
+    assert tuple(run.jit_compile for run in runs) == expected
+
+
 def test_an_experiment_may_have_options_of_its_own(tmp_path):
     own = {"rung": {"choices": ["a", "b"]}, "chat": {"action": "store_true"}}
     run = start(tmp_path, "--rung", "a", arguments=own)
