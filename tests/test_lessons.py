@@ -24,10 +24,6 @@ PARTS = [
 SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
-    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
-    "10_bert": {
-        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "EPOCHS": 1},
-        **{"LAYERS": 1, "WIDTH": 16},
     "02_gates": {
         **{"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
         "JIT": False,
@@ -48,6 +44,10 @@ SHORT = {
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
+    },
+    "10_bert": {
+        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "EPOCHS": 1},
+        **{"LAYERS": 1, "WIDTH": 16},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -70,10 +70,6 @@ EXPLAINED = {
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
     ],
-    "10_bert": [
-        *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
-        *("sep", "packing", "segment-embedding", "masked-language-model"),
-        *("next-sentence-prediction", "pretraining"),
     "03_five_settings": [
         *("padding-mask", "dropout", "end-token", "bidirectional"),
         *("encoder", "decoder"),
@@ -98,6 +94,11 @@ EXPLAINED = {
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
         *("beam-search", "autoregressive", "overfitting"),
+    ],
+    "10_bert": [
+        *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
+        *("sep", "packing", "segment-embedding", "masked-language-model"),
+        *("next-sentence-prediction", "pretraining"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
