@@ -46,8 +46,8 @@ SHORT = {
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
     "10_bert": {
-        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "EPOCHS": 1},
-        **{"LAYERS": 1, "WIDTH": 16},
+        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
+        **{"STEPS": 4, "LAYERS": 1, "WIDTH": 16, "JIT": False},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
