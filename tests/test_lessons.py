@@ -47,7 +47,7 @@ SHORT = {
     },
     "10_bert": {
         **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
-        **{"STEPS": 4, "LAYERS": 1, "WIDTH": 16, "JIT": False},
+        **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.

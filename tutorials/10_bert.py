@@ -57,7 +57,7 @@ STEPS = 300  # in a round
 LAYERS = 2
 WIDTH = 128
 SEED = 0
-JIT = "auto"
+EAGER = False  # True: run without a graph, for a few steps
 
 # %% [markdown]
 # ## Question
@@ -125,11 +125,11 @@ for name, number in right.items():
     print(f"{name:22} {number / (len(asked) - 2):.3f}")
 
 # %% [markdown]
-# The left neighbor gives 0.19, the right one 0.18, and both give 0.27. A model that reads
-# only to the left gives that away. Why not simply remove the causal mask of
-# GPT? Because its task is to predict the next word at every position, and
-# without the mask every position reads the next word: the loss goes to 0, and
-# nothing is learned. A bidirectional model needs another task.
+# The left neighbor gives 0.19, the right one 0.18, and both give 0.27. A model
+# that reads only to the left gives that away. Why not simply remove the causal
+# mask of GPT? Because its task is to predict the next word at every position,
+# and without the mask every position reads the next word: the loss goes to 0,
+# and nothing is learned. A bidirectional model needs another task.
 
 # %% [markdown]
 # ## Diagram
@@ -207,7 +207,7 @@ print("The layers agree.")
 #
 # Now the encoder would do its work, with blocks as in lesson 07. We leave it
 # out, so that the numbers stay short, and go on with the sum at position 3, (3,
-# 1). The head of the masked language model has three steps. A dense layer; here
+# 1). The head of the masked language model has three steps. A `Dense` layer; here
 # its matrix is the identity, and relu leaves (3, 1) as it is. A layer
 # normalization: the mean is 2, the deviations are 1 and −1, their standard
 # deviation is 1, so the result is h = (1, −1). And the product with *the same
@@ -433,7 +433,7 @@ def pretrain(make):
         keras.optimizers.AdamW(rate, beta_2=0.98, clipnorm=1.0),
         {name: TokenCrossEntropy(pad) for name, pad in loss.items()},
         metrics={name: [TokenAccuracy(pad)] for name, pad in loss.items()},
-        jit_compile=JIT,
+        run_eagerly=EAGER,
     )
     options = {"epochs": ROUNDS, "steps_per_epoch": STEPS, "shuffle": False}
     history = model.fit(batches(), **options)
@@ -663,7 +663,7 @@ lines = {"did follow": truly}
 lines["BERT: probability"] = [follows[group == n].mean() for n in range(5)]
 for n in range(5):
     print(n, f"{(group == n).mean():.2f} of the pairs", end="")
-    print(*(f"{name} {values[n]:.2f}" for name, values in lines.items()))
+    print(*(f", {name} {values[n]:.2f}" for name, values in lines.items()))
 
 # %%
 figure = plots.curves(
@@ -980,7 +980,13 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# XX
+# Nobody wants to have gaps filled. What remains of this lesson is the encoder:
+# for each token a vector that depends on both sides, and one for the whole
+# text, learned without labels. What it cannot do is anything that you would ask
+# of it: no output says whether a review praises its film. The next lesson,
+# `11_finetuning_sentences`, puts a new head with random weights on a pretrained
+# encoder, trains both on labeled sentences, and measures how many labels that
+# saves.
 
 # %%
 lesson.finish()
