@@ -660,8 +660,8 @@ figure.colorbar(drawn, label="attention weight")
 lesson.show(
     figure,
     "attention_of_a_gap",
-    "Attention weights of one hidden token, a row for each head. Most heads "
-    "spread their weight over both sides, some pick a single word.",
+    "Attention weights of one hidden token, a row for each head. Several heads "
+    "give most of their weight to the word before it.",
 )
 
 # %% [markdown]
@@ -738,7 +738,8 @@ print(f"even weights: {share[chosen].mean():.3f}")
 # "be" before a gap and "be" after it are then nearly the same evidence. The
 # causal mask spares the other network this problem: whatever it reads is on the
 # left. To use the second side, a network must first learn to tell the sides
-# apart. The map of a single gap shows the same for one sentence.
+# apart. A single sentence can look different: in the map of one gap several
+# heads choose "be", and "to" on the other side gets less.
 #
 # In the last picture the blue line is what the data offers: without a shared
 # token 0.35 of the pairs follow each other, with one 0.89, with three all of
