@@ -849,9 +849,9 @@ for kind, chosen in (
 # loss costs 0.11, 0.59 instead of 0.70. Pass the whole dict that the packer
 # returns.
 #
-# **BERT as a writer.** *Symptom:* a row of five `[MASK]` is filled with the
-# same frequent token five times. Each gap is predicted by itself, given that
-# the others are gaps. For writing, use a decoder.
+# **BERT as a writer.** *Symptom:* several `[MASK]` in a row are filled with the
+# same frequent token again and again. Each gap is predicted by itself, given
+# that the others are gaps. For writing, use a decoder.
 #
 # **MLM loss compared with a GPT's.** *Symptom:* "BERT has the lower
 # perplexity". A hidden token with both sides is an easier question than the
