@@ -51,6 +51,9 @@ SHORT = {
     "09_chatbot": {
         **{"EPOCHS": (1, 1, 1), "TRAINING": 64, "SMALLER": (32,)},
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
+    "10_bert": {
+        **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
+        **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -102,6 +105,10 @@ EXPLAINED = {
         *("prompt", "chrf", "start-token", "end-token", "teacher-forcing"),
         *("padding", "greedy-decoding", "test-set", "validation-set"),
         *("sampling", "temperature", "top-p", "attention-map"),
+    "10_bert": [
+        *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
+        *("sep", "packing", "segment-embedding", "masked-language-model"),
+        *("next-sentence-prediction", "pretraining"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
