@@ -51,6 +51,7 @@ SHORT = {
     "09_chatbot": {
         **{"EPOCHS": (1, 1, 1), "TRAINING": 64, "SMALLER": (32,)},
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
+    },
     "10_bert": {
         **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
         **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
@@ -105,6 +106,7 @@ EXPLAINED = {
         *("prompt", "chrf", "start-token", "end-token", "teacher-forcing"),
         *("padding", "greedy-decoding", "test-set", "validation-set"),
         *("sampling", "temperature", "top-p", "attention-map"),
+    ],
     "10_bert": [
         *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
         *("sep", "packing", "segment-embedding", "masked-language-model"),
