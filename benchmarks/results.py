@@ -1,11 +1,11 @@
-"""Keep measured results, and write their tables to README and docs/speed.md.
+"""Keep measured results, and write the tables of README.md and docs/.
 
     python -m benchmarks.results keep runs/gates   # into results/experiments/
     python -m benchmarks.results pages             # only the tables
 
 A kept file is the results.json of an experiment with the machine and the date;
 for some experiments a figure is kept beside it. The tables are generated from
-the files in results/experiments/ and results/benchmarks/, never typed.
+the files in results/, never typed.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import pathlib
 import shutil
 
 from benchmarks import report
+from benchmarks.claims import verdicts
 from benchmarks.tables import ROOT, speeds, table
 
 RESULTS = ROOT / "results" / "experiments"
@@ -144,7 +145,11 @@ def learned():
     return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
 
 
-PAGES = {"README.md": learned, "docs/speed.md": speeds}
+PAGES = {
+    "README.md": learned,
+    "docs/speed.md": speeds,
+    "docs/claims.md": verdicts,
+}
 
 
 def experiment_rows(stem, names):
