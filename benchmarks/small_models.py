@@ -67,7 +67,7 @@ class Task:
         folder = pathlib.Path(folder)
         pretrained = keras.models.load_model(folder / "model.keras").bert
         tokenizer = WordPieceTokenizer.load(folder / "tokenizer.json")
-        packer = MultiSegmentPacker(tokenizer, LENGTH)
+        packer = MultiSegmentPacker(tokenizer, LENGTH, truncate="longest_first")
 
         def rows(texts, y):
             return packer(list(texts))["token_ids"], y
