@@ -1,0 +1,461 @@
+# %% [markdown]
+# # 11. Fine-tuning: classify sentences with few labels
+#
+# Text is cheap, labels are not: somebody has to read each sentence and write
+# down the answer. The BERT of lesson 10 has learned from text alone. In this
+# lesson it gets one new layer and a few dozen labeled sentences, and becomes a
+# classifier. This is [fine-tuning](glossary.md#fine-tuning), and using what was
+# learned from one task for another one is called [transfer
+# learning](glossary.md#transfer-learning). You compute one step of it on paper,
+# then measure how much the reading of unlabeled text is worth, at different
+# numbers of labels, beside three networks that have not read any. You need
+# `10_bert`. Running everything takes about four minutes on two processor cores.
+
+# %%
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # keeps TensorFlow's log quiet
+
+import inspect
+
+# %%
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from matplotlib.figure import Figure
+
+from keras_seq import data, plots
+from keras_seq.evaluation import tfidf_accuracy
+from keras_seq.layers import GRU, TokenEmbedding
+from keras_seq.models import BERT, BERTClassifier, BERTPretrainer
+from keras_seq.text import (
+    MaskedLMMaskGenerator,
+    MultiSegmentPacker,
+    WordPieceTokenizer,
+    fill_texts,
+    sentence_pairs,
+)
+from keras_seq.training import (
+    Lesson,
+    TokenAccuracy,
+    TokenCrossEntropy,
+    WarmupCosineDecay,
+    reset_weights,
+)
+
+np.set_printoptions(precision=3, suppress=True)
+lesson = Lesson("11_finetuning_sentences", following="12_finetuning_words")
+
+# %% tags=["parameters"]
+PACKAGES = data.DOCSTRING_PACKAGES
+VOCABULARY = 3000
+LAYERS = 2
+WIDTH = 128
+EPOCHS = 2  # of pretraining
+LABELS = (50, 200, 800)
+STEPS = 200  # of fine-tuning
+TESTS = 1400
+SEED = 0
+
+# %% [markdown]
+# ## Question
+#
+# Here are three sentences from the documentation of Python packages:
+#
+# | sentence | package |
+# |---|---|
+# | Computes the 1D Discrete Cosine Transform (DCT) of `input`. | TensorFlow |
+# | Singular Value Decomposition. | NumPy |
+# | Determine the subject for the email. | standard library |
+#
+# The task is to find the package, one of six. A person may label two hundred
+# such sentences in an afternoon. **Can a network of half a million weights
+# learn from two hundred labels, and what changes if it has read unlabeled text
+# before?**
+#
+# XX
+
+# %% [markdown]
+# ## What failed
+#
+# The BERT of lesson 10 cannot answer this question. To see that, we train it
+# once more, in about a minute: the same two tasks, on the docstrings of the six
+# packages alone. A document is the first line of a docstring and the paragraphs
+# below it.
+
+
+# %%
+def documents(split):
+    bodies, summaries = data.docstrings(split, 4000, packages=PACKAGES)
+    return [
+        [s for text in texts for s in data.split_sentences(text)]
+        for texts in zip(summaries, bodies)
+    ]
+
+
+unlabeled = documents("train")
+some = [sentence for document in unlabeled[::4] for sentence in document]
+tokenizer = WordPieceTokenizer.train(some, VOCABULARY)
+size = tokenizer.vocabulary_size()
+*pairs, apart = sentence_pairs(fill_texts(unlabeled, tokenizer, 28), SEED)
+packer = MultiSegmentPacker(tokenizer, 64, truncate="longest_first")
+rows = packer(*pairs)
+print(f"{len(unlabeled):,} documents, {len(apart):,} pairs, {size:,} tokens")
+
+
+# %%
+def with_labels(masked):
+    y = {"masked_lm": masked.pop("labels"), "next_sentence": masked.pop("y")}
+    return masked, y
+
+
+masker = MaskedLMMaskGenerator(tokenizer, 0.2, seed=SEED)
+pairs = tf.data.Dataset.from_tensor_slices({**rows, "y": apart})
+pairs = pairs.shuffle(len(apart), seed=SEED).batch(16)
+keras.utils.set_random_seed(SEED)
+sizes = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": 64}
+bert = BERT(size, WIDTH, **sizes, dropout=0.0)
+pretrainer = BERTPretrainer(bert)
+steps = EPOCHS * len(pairs)
+no_label = {"masked_lm": 0, "next_sentence": None}
+pretrainer.compile(
+    keras.optimizers.AdamW(
+        WarmupCosineDecay(1e-3, steps, steps // 10), beta_2=0.98, clipnorm=1.0
+    ),
+    {name: TokenCrossEntropy(label) for name, label in no_label.items()},
+    metrics={name: [TokenAccuracy(pad)] for name, pad in no_label.items()},
+)
+pretrainer.fit(masker.each_epoch(pairs).map(with_labels), epochs=EPOCHS)
+print(f"{bert.count_params():,} weights in the encoder")
+
+# %% [markdown]
+# Now we ask: which package does a sentence belong to? All this BERT can do is to
+# fill gaps, so we write the question with a gap.
+
+# %%
+for sentence in "Draw a line on the axes.", "Fit the model to the data.":
+    asked = packer([f"{sentence} This is a function of keras."])
+    at = int((asked["token_ids"][0] == tokenizer.end_id).argmax()) - 2
+    asked["token_ids"][0, at] = tokenizer.mask_id
+    best, p = pretrainer.fill_mask(asked, tokenizer.mask_id, top=5)
+    words = zip(tokenizer.tokens(best[0]), p[0])
+    print(sentence, *(f"{word} {q:.2f}" for word, q in words), sep="  ")
+
+# %% [markdown]
+# The answers are words that are frequent after "of", not packages. Nothing in
+# [pretraining](glossary.md#pretraining) has asked for packages, and the model
+# has no output for them. What it has is a vector for each token, and the vector
+# of `[CLS]`, which so far answers one question only: whether two texts belong
+# together.
+
+# %% [markdown]
+# ## Diagram
+#
+# ![The two tasks of BERT in pretraining. The output of a masked token predicts
+# the original token, the output of CLS predicts whether the second text
+# followed the first.](../docs/diagrams/bert_tasks.en.svg)
+#
+# The upper part of this picture, the two heads, is thrown away now. The encoder
+# below is kept, with all its weights.
+#
+# ![Three heads for fine-tuning. A pretrained BERT gets one new layer, which
+# predicts a class for the whole text, a class for each token, or the first and
+# last token of an answer.](../docs/diagrams/fine_tuning.en.svg)
+#
+# The new head is the frame with the thick border, and this lesson uses the
+# first of the three: a class for the whole text. It reads one vector, the
+# output of the [CLS](glossary.md#cls) token, which stands before every text.
+# That token is no word, so its vector is free to collect what is needed about
+# all of them by attention. Before the head it passes through the *pooler*, a
+# dense layer with tanh that pretraining has already used. The new part is a
+# single matrix and its bias. The other two heads follow in the next lesson.
+
+# %% [markdown]
+# ## A worked example
+#
+# A Korean film review: "재미있다더니 지루하기만 해요" (they said it was fun, but it
+# is only boring). Its class is "bad", and a word like 재미있다 (fun) can mislead
+# a model. Vectors have two numbers here, and the classes are bad and good. Let
+# the output of `[CLS]` be x = (1.099, −0.693), which are log 3 and −log 2, and
+# the matrix of the pooler the identity:
+#
+#     pooled = tanh(x)     = (0.8, −0.6)
+#     z      = pooled W    = (0 · 0.8 + 1 · (−0.6), 1 · 0.8 + 0 · (−0.6))
+#                          = (−0.6, 0.8)
+#     p      = softmax(z)  = (0.549, 2.226) / 2.774 = (0.198, 0.802)
+#     loss   = −log 0.198  = 1.620
+#
+# W has the rows (0, 1) and (1, 0), and the bias is 0. The model says "good",
+# with 0.802, and is wrong. Now one step of gradient descent. The gradient of
+# the cross entropy with respect to the logits is short: p minus the one-hot
+# label.
+#
+#     dz      = p − (1, 0)      = (−0.802, 0.802)
+#     dW      = pooled^T dz     = (−0.642, 0.642), (0.481, −0.481)
+#     db      = dz              = (−0.802, 0.802)
+#     dpooled = dz W^T          = (0.802, −0.802)
+#
+# With the learning rate 0.5 the new W has the rows (0.321, 0.679) and (0.759,
+# 0.241), and the new bias is (0.401, −0.401). The same review then gets the
+# logits (0.203, −0.003): "bad", with 0.551, and the loss is 0.596. The last
+# line, dpooled, is what goes on into the encoder: its weights change as well,
+# unless they are frozen.
+
+# %%
+x_cls = np.array([np.log(3), -np.log(2)])
+W, b = np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros(2)
+truth, rate = np.array([1.0, 0.0]), 0.5  # bad, good
+
+
+def classify(pooled, W, b):
+    powers = np.exp(pooled @ W + b)
+    p = powers / powers.sum()
+    return p, -np.log(p[0])  # the class is 0
+
+
+pooled = np.tanh(x_cls)
+p, before = classify(pooled, W, b)
+dz = p - truth
+dW, db, dpooled = np.outer(pooled, dz), dz, dz @ W.T
+print("pooled:", pooled, " p:", p, f" loss: {before:.3f}")
+print("dW:", *dW, " db:", db, " dpooled:", dpooled)
+new_W, new_b = W - rate * dW, b - rate * db
+p, after = classify(pooled, new_W, new_b)
+print("new W:", *new_W, " new b:", new_b)
+print("p:", p, f" loss: {after:.3f}")
+
+# %% [markdown]
+# The layer: a `Dense` layer with these weights, trained by Keras for one step
+# on the same vector. It must arrive at the same loss, W and b.
+
+# %%
+head = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+head.set_weights([W, b])
+loss = TokenCrossEntropy(pad_id=None)  # no label means "ignore"
+head.compile(keras.optimizers.SGD(rate), loss)
+found = head.train_on_batch(pooled[None], np.array([0]))
+assert np.allclose(found, before, atol=1e-5)
+for mine, theirs in zip((new_W, new_b), head.get_weights()):
+    assert np.allclose(mine, theirs, atol=1e-5)
+assert np.allclose(loss(np.array([0]), head(pooled[None])), after, atol=1e-5)
+print("The layer agrees.")
+
+# %% [markdown]
+# ## The equation
+#
+#     x       = encoder(ids)                  (B, T, D)
+#     pooled  = tanh(x_0 W_p + b_p)           (B, D)
+#     z       = dropout(pooled) W + b         (B, C)
+#     L       = - mean over the batch of log softmax(z)[y]
+#     dL/dW   = pooled^T (softmax(z) - onehot(y)) / B
+#     dL/dpooled = (softmax(z) - onehot(y)) W^T / B
+#
+# x_0 is the output vector of `[CLS]`, D numbers wide. W_p (D, D) and b_p belong
+# to the pooler; they come from pretraining, like every weight of the encoder. W
+# (D, C) and b (C,) are new, one column for each of the C classes, and y is the
+# label of a text. In the last two lines dropout is left out. The code of the
+# library:
+
+# %%
+print(inspect.getsource(BERTClassifier.call))
+
+# %% [markdown]
+# ## Code
+#
+# The labels: the first line of a docstring is the sentence, and the package is
+# its class. A sentence that stands in two packages is left out. Training and
+# test sentences are different, and pretraining has read no test docstring. It
+# has read the training sentences, but without their packages: they are
+# unlabeled text, and reading it is the whole point.
+
+
+# %%
+def labeled(split):
+    packages = {}
+    for number, name in enumerate(PACKAGES):
+        for sentence in data.docstrings(split, packages=(name,))[1]:
+            packages.setdefault(sentence, set()).add(number)
+    kept = sorted(s for s, found in packages.items() if len(found) == 1)
+    np.random.default_rng(SEED).shuffle(kept)
+    return kept, np.array([min(packages[s]) for s in kept])
+
+
+(sentences, labels), (test_sentences, test_labels) = map(
+    labeled, ("train", "test")
+)
+test_sentences, test_labels = test_sentences[:TESTS], test_labels[:TESTS]
+short = MultiSegmentPacker(tokenizer, 24, truncate="longest_first")
+ids = short(sentences)["token_ids"]
+test_ids = short(test_sentences)["token_ids"]
+valid_ids, valid_labels = ids[-500:], labels[-500:]
+common = np.mean(test_labels == np.bincount(labels).argmax())
+print(f"{len(ids):,} sentences and {len(test_ids):,} held out")
+print(f"always {PACKAGES[np.bincount(labels).argmax()]}: {common:.3f}")
+
+# %% [markdown]
+# The last 500 training sentences are the [validation
+# set](glossary.md#validation-set): no model is trained on them, and by them we
+# choose the learning rate of every model. (Somebody with 50 labels would not
+# have 500 more for that. Here they serve all models alike.)
+#
+# Four networks. The first two are the same `BERTClassifier`, with the same new
+# head; one starts from the pretrained weights, one from random weights. The
+# third is a bidirectional GRU as in lesson 03. The fourth is a *bag of words*:
+# it knows which tokens occur in a sentence, not where, and has one linear
+# layer.
+
+
+# %%
+def classifier(pretrained):
+    keras.utils.set_random_seed(SEED)
+    encoder = BERT(size, WIDTH, **sizes)  # with dropout
+    encoder.build()
+    if pretrained:
+        encoder.set_weights(bert.get_weights())
+    model = BERTClassifier(encoder, len(PACKAGES))
+    model.build()
+    return model
+
+
+def network(*layers, **options):
+    return keras.Sequential(
+        [
+            keras.Input(**options),
+            *layers,
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(len(PACKAGES)),
+        ]
+    )
+
+
+# %%
+def recurrent():
+    keras.utils.set_random_seed(SEED)
+    both_ways = keras.layers.Bidirectional(GRU(WIDTH))
+    embedding = TokenEmbedding(size, WIDTH)
+    return network(embedding, both_ways, shape=(None,), dtype="int32")
+
+
+def bag_of_words():
+    occurs = keras.layers.CategoryEncoding(size, "multi_hot")
+    return network(occurs, shape=(24,), dtype="int32")
+
+
+def frozen():
+    return network(shape=(WIDTH,))
+
+
+# %% [markdown]
+# `frozen` is a fifth way: keep the encoder as it is and train the head alone.
+# Then the vector of a sentence never changes, so we compute it once for all
+# sentences, and the head is a linear model on these vectors, a [linear
+# probe](glossary.md#linear-probe).
+
+
+# %%
+def vectors(ids):
+    parts = []
+    for i in range(0, len(ids), 500):
+        pooled = bert({"token_ids": ids[i : i + 500]})["pooled_output"]
+        parts.append(ops.convert_to_numpy(pooled))
+    return np.concatenate(parts)
+
+
+inputs = {"ids": (ids, valid_ids, test_ids)}
+inputs["vectors"] = tuple(map(vectors, inputs["ids"]))
+
+# %% [markdown]
+# Every model gets the same sentences in the same order, batches of 16, and the
+# same number of steps, whatever the number of labels: with 50 labels it sees
+# each of them more than sixty times. The [learning
+# rate](glossary.md#learning-rate) rises from 0 during the first tenth of the
+# steps, the [warmup](glossary.md#warmup), and then falls. Here warm-up has a
+# reason of its own: at the start the head is random, and what it sends back
+# into the encoder, dpooled above, is random too. With small first steps the
+# head can settle before the encoder moves far.
+
+
+# %%
+class Schedule(keras.callbacks.Callback):
+    """Set the learning rate before each step."""
+
+    def __init__(self, rate, warmup=0.1):
+        super().__init__()
+        self.step = 0
+        self.rate = WarmupCosineDecay(rate, STEPS, max(1, int(warmup * STEPS)))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = float(self.rate(self.step))
+        self.step += 1
+
+
+def train(model, start, x, y, schedule, epochs=1, **options):
+    reset_weights(model, start)
+    batches = tf.data.Dataset.from_tensor_slices((x, y))
+    batches = batches.shuffle(len(y), seed=SEED).repeat().batch(16)
+    options |= {"steps_per_epoch": STEPS // epochs, "callbacks": [schedule]}
+    return model.fit(batches, epochs=epochs, verbose=0, **options).history
+
+
+def compiled(model):
+    accuracy = TokenAccuracy(pad_id=None, name="accuracy")
+    optimizer = keras.optimizers.AdamW(1e-3, clipnorm=1.0)
+    model.compile(optimizer, TokenCrossEntropy(pad_id=None), [accuracy])
+    return model
+
+
+def right(model, x, y):
+    return np.mean(model.predict(x, 500, verbose=0).argmax(axis=1) == y)
+
+
+# %% [markdown]
+# Now each model, at each number of labels, with three learning rates. The rate
+# with the best validation accuracy is kept. The same compiled model is used
+# again each time: `reset_weights` puts the weights of `start` into it. Training
+# them all takes about two minutes.
+
+# %%
+bert_model = compiled(classifier(pretrained=True))
+kinds = {
+    "pretrained": (bert_model, classifier(True), "ids", (3e-4, 1e-3)),
+    "frozen": (compiled(frozen()), frozen(), "vectors", (1e-2, 1e-1)),
+    "from scratch": (bert_model, classifier(False), "ids", (3e-4, 1e-3)),
+    "GRU": (compiled(recurrent()), recurrent(), "ids", (1e-3, 3e-3)),
+    "bag of words": (compiled(bag_of_words()), bag_of_words(), "ids", (1e-2,)),
+}
+accuracy = {name: [] for name in kinds}
+for name, (model, start, kind, rates) in kinds.items():
+    x, x_valid, x_test = inputs[kind]
+    for n in LABELS:
+        tried = []
+        for rate in rates:
+            train(model, start, x[:n], labels[:n], Schedule(rate))
+            valid = right(model, x_valid, valid_labels)
+            tried.append((valid, rate, right(model, x_test, test_labels)))
+        known = right(model, x[:n], labels[:n])
+        valid, rate, found = max(tried)
+        accuracy[name].append(found)
+        print(f"{name:13}{n:4} labels, rate {rate:.0e}: validation", end=" ")
+        print(f"{valid:.3f}, test {found:.3f}, training {known:.3f}")
+
+# %% [markdown]
+# ## Picture
+
+# %% [markdown]
+# **What you should see.** XX
+
+# %% [markdown]
+# ## The number beside a baseline
+
+# %% [markdown]
+# ## Pitfalls
+
+# %% [markdown]
+# ## Exercises
+
+# %% [markdown]
+# ## Next
+
+# %%
+lesson.finish()
