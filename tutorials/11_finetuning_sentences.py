@@ -56,6 +56,7 @@ EPOCHS = 2  # of pretraining
 LABELS = (50, 200, 800)
 STEPS = 200  # of fine-tuning
 TESTS = 1400
+RATES = ((1e-4, 0.1), (1e-3, 0.1), (1e-3, 0), (1e-2, 0.1), (1e-2, 0))
 SEED = 0
 
 # %% [markdown]
@@ -130,8 +131,8 @@ pretrainer.fit(masker.each_epoch(pairs).map(with_labels), epochs=EPOCHS)
 print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
-# Now we ask: which package does a sentence belong to? All this BERT can do is to
-# fill gaps, so we write the question with a gap.
+# Now we ask: which package does a sentence belong to? All this BERT can do is
+# to fill gaps, so we write the question with a gap.
 
 # %%
 for sentence in "Draw a line on the axes.", "Fit the model to the data.":
@@ -174,11 +175,11 @@ for sentence in "Draw a line on the axes.", "Fit the model to the data.":
 # %% [markdown]
 # ## A worked example
 #
-# A Korean film review: "재미있다더니 지루하기만 해요" (they said it was fun, but it
-# is only boring). Its class is "bad", and a word like 재미있다 (fun) can mislead
-# a model. Vectors have two numbers here, and the classes are bad and good. Let
-# the output of `[CLS]` be x = (1.099, −0.693), which are log 3 and −log 2, and
-# the matrix of the pooler the identity:
+# A Korean film review: "재미있다더니 지루하기만 해요" (they said it was fun,
+# but it is only boring). Its class is "bad", and a word like 재미있다 (fun) can
+# mislead a model. Vectors have two numbers here, and the classes are bad and
+# good. Let the output of `[CLS]` be x = (1.099, −0.693), which are log 3 and
+# −log 2, and the matrix of the pooler the identity:
 #
 #     pooled = tanh(x)     = (0.8, −0.6)
 #     z      = pooled W    = (0 · 0.8 + 1 · (−0.6), 1 · 0.8 + 0 · (−0.6))
@@ -424,7 +425,7 @@ kinds = {
     "GRU": (compiled(recurrent()), recurrent(), "ids", (1e-3, 3e-3)),
     "bag of words": (compiled(bag_of_words()), bag_of_words(), "ids", (1e-2,)),
 }
-accuracy = {name: [] for name in kinds}
+accuracy, chosen = {name: [] for name in kinds}, {}
 for name, (model, start, kind, rates) in kinds.items():
     x, x_valid, x_test = inputs[kind]
     for n in LABELS:
@@ -434,13 +435,119 @@ for name, (model, start, kind, rates) in kinds.items():
             valid = right(model, x_valid, valid_labels)
             tried.append((valid, rate, right(model, x_test, test_labels)))
         known = right(model, x[:n], labels[:n])
-        valid, rate, found = max(tried)
+        valid, chosen[name], found = max(tried)
         accuracy[name].append(found)
-        print(f"{name:13}{n:4} labels, rate {rate:.0e}: validation", end=" ")
+        print(
+            f"{name:13}{n:4} labels, rate {chosen[name]:.0e}: validation",
+            end=" ",
+        )
         print(f"{valid:.3f}, test {found:.3f}, training {known:.3f}")
 
 # %% [markdown]
 # ## Picture
+#
+# First, the learning rate. The pretrained network with 200 labels, five times:
+# three rates, and the highest two of them without warm-up. The validation
+# accuracy is measured ten times during training.
+
+# %%
+n, (model, start, _, _) = LABELS[1], kinds["pretrained"]
+check = {"validation_data": (valid_ids, valid_labels), "epochs": 10}
+lines = {}
+for rate, warmup in RATES:
+    name = f"{rate:g}" + ("" if warmup else ", no warm-up")
+    schedule = Schedule(rate, warmup)
+    history = train(model, start, ids[:n], labels[:n], schedule, **check)
+    lines[name] = history["val_accuracy"]
+    print(f"rate {name:18} validation", np.array(lines[name])[[0, 4, 9]])
+lesson.show(
+    plots.curves(
+        lines,
+        x=np.arange(1, 11) * (STEPS // 10),
+        xlabel="step",
+        ylabel="accuracy, validation",
+    ),
+    "learning_rate",
+    "Validation accuracy during fine-tuning with 200 labels, one line for each "
+    "learning rate, with and without warm-up.",
+)
+
+# %% [markdown]
+# Second, the accuracy by number of labels. One line more comes from the
+# library: TF-IDF, which counts runs of one to four characters instead of
+# tokens, with a logistic regression (not tuned, and trained to the end).
+
+# %%
+accuracy["TF-IDF"] = [
+    tfidf_accuracy(sentences[:n], labels[:n], test_sentences, test_labels)
+    for n in LABELS
+]
+figure = plots.curves(
+    accuracy,
+    x=LABELS,
+    xlabel="labeled sentences",
+    ylabel="accuracy, held out",
+    baselines={"most frequent": common},
+)
+axes = figure.axes[0]
+axes.set_xscale("log")
+axes.set_xticks(LABELS, LABELS)
+axes.minorticks_off()
+lesson.show(
+    figure,
+    "labels",
+    "Held-out accuracy by number of labeled sentences, one line for each "
+    "model, above the line of always answering the most frequent package.",
+)
+for name, values in accuracy.items():
+    print(f"{name:13}", *(f"{value:.3f}" for value in values))
+
+# %% [markdown]
+# Third, which package is taken for which? The pretrained network with the most
+# labels, on the held-out sentences.
+
+# %%
+n = LABELS[-1]
+schedule = Schedule(chosen["pretrained"])
+train(model, start, ids[:n], labels[:n], schedule)
+logits = model.predict(test_ids, 500, verbose=0)
+p = ops.convert_to_numpy(ops.softmax(logits))
+lesson.show(
+    plots.confusion_matrix(test_labels, p.argmax(axis=1), PACKAGES),
+    "confusion",
+    "Confusion matrix on held-out sentences: a row for each true package, the "
+    "share of its sentences with each prediction, the largest one framed.",
+)
+sure = p.max(axis=1).mean()
+print(f"mean probability of the answer {sure:.3f}", end=", ")
+print(f"accuracy {np.mean(p.argmax(axis=1) == test_labels):.3f}")
+
+# %% [markdown]
+# Fourth, new sentences, which stand in no package, with the probability of each
+# class. The last one is Korean: "draws a line".
+
+# %%
+mine = [
+    "Draw a scatter plot with markers of different sizes.",
+    "Fit the model to the training data.",
+    "Multiply two arrays element by element.",
+    "Open a file and read its lines.",
+    "선을 그립니다.",
+]
+packed = short(mine)["token_ids"]
+q = ops.convert_to_numpy(ops.softmax(model(packed)))
+for sentence, row, probabilities in zip(mine, packed, q):
+    print(sentence, "->", *tokenizer.tokens(row[row != 0]))
+    print("   ", *(f"{k} {v:.2f}" for k, v in zip(PACKAGES, probabilities)))
+figure = plots.probabilities(q, PACKAGES, mine)
+figure.set_size_inches(11, 3)
+figure.axes[0].set(xlabel="package", ylabel="")
+lesson.show(
+    figure,
+    "sentences",
+    "Probabilities of the six packages (columns) for five new sentences "
+    "(rows), the largest one of each row framed.",
+)
 
 # %% [markdown]
 # **What you should see.** XX
@@ -448,14 +555,232 @@ for name, (model, start, kind, rates) in kinds.items():
 # %% [markdown]
 # ## The number beside a baseline
 
+# %%
+for i, n in enumerate(LABELS):
+    metric = f"held-out accuracy, pretrained, {n} labels"
+    value = accuracy["pretrained"][i]
+    lesson.compare(metric, value, "most frequent package", common)
+    for name in ("frozen", "from scratch", "GRU", "bag of words", "TF-IDF"):
+        lesson.compare(metric, value, name, accuracy[name][i])
+
+# %% [markdown]
+# XX
+
 # %% [markdown]
 # ## Pitfalls
+#
+# **The weights were not loaded.** *Symptom:* no error, and the curve of the
+# "pretrained" model lies on that of the one from scratch. Compare one weight
+# with the saved one, or evaluate the pretraining task once before fine-tuning.
+#
+# **Another tokenizer.** *Symptom:* the same. A tokenizer that was trained anew
+# gives other ids to the same words, and the pretrained vectors belong to other
+# tokens. Tokenizer and weights are one thing; save and load them together.
+#
+# **The learning rate of pretraining.** *Symptom:* the accuracy starts well and
+# falls, or stays at the most frequent class. What was learned is overwritten.
+# Try rates that are three to ten times smaller, with warm-up.
+#
+# **Frozen too late.** *Symptom:* `encoder.trainable = False` changes neither
+# the time of a step nor the result. Keras reads `trainable` in `compile`: set
+# it before, or compile again. (`reset_weights` raises an error there.)
+#
+# **A language that pretraining has not seen.** *Symptom:* a confident answer to
+# nonsense. The Korean sentence above became unknown tokens, and the softmax
+# gave probabilities all the same. Count the `[UNK]` of your texts.
+#
+# **Twins in the test set.** *Symptom:* held-out accuracy that no new text
+# confirms. Docstrings are copied from package to package. Divide by text, not
+# by row, before anything else, and keep test texts out of pretraining too.
 
 # %% [markdown]
 # ## Exercises
+#
+# As before: a task, a cell for your code, a check that never stops the lesson,
+# and a folded answer.
+
+# %% [markdown]
+# ### Exercise 1 (5 minutes): the first loss
+#
+# The weights of the new head are close to 0. Return the loss that a classifier
+# with this many classes has before its first step. (If the first loss of a
+# training is far above it, something is wrong: the labels, the head, or the
+# loss.)
+
+
+# %% tags=["exercise"]
+def first_loss(classes):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(1):
+    logits = classifier(pretrained=True)(test_ids[:200])
+    measured = float(loss(test_labels[:200], logits))
+    wanted = first_loss(len(PACKAGES))
+    message = f"{wanted:.2f}; measured is {measured:.2f}"
+    assert abs(wanted - measured) < 0.2, message
+    assert np.isclose(first_loss(2), 0.693, atol=1e-3), "for 2 classes 0.693"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def first_loss(classes):
+#     return np.log(classes)
+# ```
+#
+# All logits are about 0, so each class has the probability 1 / C, and −log(1 /
+# C) = log C, whatever the label is.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 (15 minutes): pool by the mean
+#
+# Without next sentence prediction nothing trains the vector of `[CLS]`. Such a
+# BERT is fine-tuned from the mean of its vectors instead. `x` is (B, T, D),
+# `ids` is (B, T), and 0 is padding. Return (B, D), the mean over the real
+# tokens.
+
+
+# %% tags=["exercise"]
+def mean_pool(x, ids):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(2):
+    keras.utils.set_random_seed(SEED)
+    small = BERT(13, 8, num_heads=2, num_layers=1)
+    averaging = BERTClassifier(small, 3, pooling="mean")
+    some_ids = np.array([[2, 5, 3, 0, 0, 0], [2, 7, 8, 9, 6, 3]])
+    wanted = ops.convert_to_numpy(averaging(some_ids))
+    x = ops.convert_to_numpy(small(some_ids)["sequence_output"])
+    pooled = np.asarray(mean_pool(x, some_ids))
+    assert pooled.shape == (2, 8), f"the shape is {pooled.shape}, not (B, D)"
+    found = ops.convert_to_numpy(averaging.head(pooled))
+    assert np.allclose(found[1], wanted[1], atol=1e-5), "row 1: no padding"
+    assert np.allclose(found, wanted, atol=1e-5), "padding must not count"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def mean_pool(x, ids):
+#     real = (ids != 0)[..., None]
+#     return (x * real).sum(axis=1) / np.maximum(real.sum(axis=1), 1)
+# ```
+#
+# `pooling="mean"` does this in `BERTClassifier`. Write it into `classifier` and
+# see what changes here.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 (30 minutes): the gradients of a batch
+#
+# In the worked example the batch had one row. Write it for B rows: `pooled` (B,
+# D), labels `y` (B,), W (D, C) and b (C,). Return dW, db and dpooled of the
+# *mean* loss, in the shapes of W, b and `pooled`. The check compares with
+# differences: the loss with one number changed a little, minus the loss without.
+
+
+# %% tags=["exercise"]
+def head_gradients(pooled, y, W, b):
+    raise NotImplementedError
+
+
+# %%
+def mean_loss(pooled, y, W, b):
+    z = pooled @ W + b
+    return np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y])
+
+
+with lesson.exercise(3):
+    rng = np.random.default_rng(SEED)
+    pooled = rng.uniform(-1, 1, (5, 3))
+    y = np.array([0, 1, 3, 3, 2])
+    parts = {"pooled": pooled, "W": rng.normal(size=(3, 4)), "b": np.ones(4)}
+    found = head_gradients(pooled, y, parts["W"], parts["b"])
+    for name, gradient in zip(("W", "b", "pooled"), found, strict=True):
+        wanted = np.zeros_like(parts[name])
+        assert gradient.shape == wanted.shape, f"d{name}: {gradient.shape}"
+        for place in np.ndindex(wanted.shape):
+            moved = {k: v.copy() for k, v in parts.items()}
+            moved[name][place] += 1e-6
+            change = mean_loss(y=y, **moved) - mean_loss(y=y, **parts)
+            wanted[place] = change / 1e-6
+        assert np.allclose(gradient, wanted, atol=1e-4), f"d{name} is wrong"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def head_gradients(pooled, y, W, b):
+#     powers = np.exp(pooled @ W + b)
+#     dz = powers / powers.sum(axis=1, keepdims=True)
+#     dz[np.arange(len(y)), y] -= 1
+#     dz /= len(y)
+#     return pooled.T @ dz, dz.sum(axis=0), dz @ W.T
+# ```
+#
+# The product with the transposed matrix also adds up over the batch. A frozen
+# encoder needs the first two only.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 (an evening): which sentences to label?
+#
+# If labels are expensive, do not label at random: label what the model is least
+# sure of, train again, and so on. This is called active learning. `p` is (N,
+# C), the predicted distributions of N unlabeled sentences. Return the indices
+# of the k rows with the largest entropy, −sum p log p; p may contain 0. Then
+# try it: train on 50 labels, choose 50 of the next 1,000 sentences, train on
+# the 100, and compare with 100 at random, for several seeds.
+
+
+# %% tags=["exercise"]
+def most_uncertain(p, k):
+    raise NotImplementedError
+
+
+# %%
+with lesson.exercise(4):
+    three = np.array([[1, 0, 0], [0.4, 0.3, 0.3], [0.5, 0.5, 0], [0.9, 0.1, 0]])
+    found = sorted(map(int, most_uncertain(three, 2)))
+    assert len(found) == 2, f"{len(found)} indices, not k = 2"
+    assert found == [1, 2], f"the two largest entropies: not {found}"
+    many = np.random.default_rng(SEED).dirichlet(np.ones(6), size=500)
+    entropy = -(many * np.log(many)).sum(axis=1)
+    lowest = entropy[list(most_uncertain(many, 50))].min()
+    assert (entropy > lowest).sum() == 49, "not the 50 largest"
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ```python
+# def most_uncertain(p, k):
+#     entropy = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1)
+#     return np.argsort(-entropy)[:k]
+# ```
+#
+# The sentences that are chosen are no longer a random sample: the most frequent
+# package may be rare among them. And a model that is sure and wrong will not
+# ask. Whether it helps depends on the task; compare with chance each time.
+#
+# </details>
 
 # %% [markdown]
 # ## Next
+#
+# One vector for a whole sentence is enough for a class. It is not enough for
+# the question *where*: which words of a sentence are a date, which words of a
+# text answer a question? For that each token needs an answer of its own. The
+# encoder already returns a vector for each of them. The next lesson,
+# `12_finetuning_words`, puts a head on all of these vectors, and a second one
+# that finds the first and the last word of an answer.
 
 # %%
 lesson.finish()
