@@ -23,7 +23,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from matplotlib.figure import Figure
 
 from keras_seq import data, plots
 from keras_seq.evaluation import tfidf_accuracy
@@ -146,9 +145,9 @@ for sentence in "Draw a line on the axes.", "Fit the model to the data.":
 # %% [markdown]
 # The answers are words that are frequent after "of", not packages. Nothing in
 # [pretraining](glossary.md#pretraining) has asked for packages, and the model
-# has no output for them. What it has is a vector for each token, and the vector
-# of `[CLS]`, which so far answers one question only: whether two texts belong
-# together.
+# has no output for them. What it has is a vector for each token, among them
+# that of the [CLS](glossary.md#cls) token in front, which so far answers one
+# question only: whether two texts belong together.
 
 # %% [markdown]
 # ## Diagram
@@ -166,11 +165,11 @@ for sentence in "Draw a line on the axes.", "Fit the model to the data.":
 #
 # The new head is the frame with the thick border, and this lesson uses the
 # first of the three: a class for the whole text. It reads one vector, the
-# output of the [CLS](glossary.md#cls) token, which stands before every text.
-# That token is no word, so its vector is free to collect what is needed about
-# all of them by attention. Before the head it passes through the *pooler*, a
-# dense layer with tanh that pretraining has already used. The new part is a
-# single matrix and its bias. The other two heads follow in the next lesson.
+# output of `[CLS]`. That token is no word, so its vector is free to collect by
+# attention what is needed from all the others. Before the head it passes
+# through the *pooler*, a dense layer with tanh that pretraining has already
+# used. The new part is a single matrix and its bias. The other two heads follow
+# in the next lesson.
 
 # %% [markdown]
 # ## A worked example
@@ -197,11 +196,11 @@ for sentence in "Draw a line on the axes.", "Fit the model to the data.":
 #     db      = dz              = (−0.802, 0.802)
 #     dpooled = dz W^T          = (0.802, −0.802)
 #
-# With the learning rate 0.5 the new W has the rows (0.321, 0.679) and (0.759,
-# 0.241), and the new bias is (0.401, −0.401). The same review then gets the
-# logits (0.203, −0.003): "bad", with 0.551, and the loss is 0.596. The last
-# line, dpooled, is what goes on into the encoder: its weights change as well,
-# unless they are frozen.
+# With the [learning rate](glossary.md#learning-rate) 0.5 the new W has the rows
+# (0.321, 0.679) and (0.759, 0.241), and the new bias is (0.401, −0.401). The
+# same review then gets the logits (0.203, −0.003): "bad", with 0.551, and the
+# loss is 0.596. The last line, dpooled, is what goes on into the encoder: its
+# weights change as well, unless they are frozen.
 
 # %%
 x_cls = np.array([np.log(3), -np.log(2)])
@@ -369,12 +368,11 @@ inputs["vectors"] = tuple(map(vectors, inputs["ids"]))
 # %% [markdown]
 # Every model gets the same sentences in the same order, batches of 16, and the
 # same number of steps, whatever the number of labels: with 50 labels it sees
-# each of them more than sixty times. The [learning
-# rate](glossary.md#learning-rate) rises from 0 during the first tenth of the
-# steps, the [warmup](glossary.md#warmup), and then falls. Here warm-up has a
-# reason of its own: at the start the head is random, and what it sends back
-# into the encoder, dpooled above, is random too. With small first steps the
-# head can settle before the encoder moves far.
+# each of them more than sixty times. The learning rate rises from 0 during the
+# first tenth of the steps, the [warmup](glossary.md#warmup), and then falls.
+# Here it has a reason of its own: at the start the head is random, and what it
+# sends back into the encoder, dpooled above, is random too. With small first
+# steps the head can settle before the encoder moves far.
 
 
 # %%
@@ -447,7 +445,7 @@ for name, (model, start, kind, rates) in kinds.items():
 # ## Picture
 #
 # First, the learning rate. The pretrained network with 200 labels, five times:
-# three rates, and the highest two of them without warm-up. The validation
+# three rates, and the highest two of them without warmup. The validation
 # accuracy is measured ten times during training.
 
 # %%
@@ -455,7 +453,7 @@ n, (model, start, _, _) = LABELS[1], kinds["pretrained"]
 check = {"validation_data": (valid_ids, valid_labels), "epochs": 10}
 lines = {}
 for rate, warmup in RATES:
-    name = f"{rate:g}" + ("" if warmup else ", no warm-up")
+    name = f"{rate:g}" + ("" if warmup else ", no warmup")
     schedule = Schedule(rate, warmup)
     history = train(model, start, ids[:n], labels[:n], schedule, **check)
     lines[name] = history["val_accuracy"]
@@ -469,7 +467,7 @@ lesson.show(
     ),
     "learning_rate",
     "Validation accuracy during fine-tuning with 200 labels, one line for each "
-    "learning rate, with and without warm-up.",
+    "learning rate, with and without warmup.",
 )
 
 # %% [markdown]
@@ -579,7 +577,7 @@ for i, n in enumerate(LABELS):
 #
 # **The learning rate of pretraining.** *Symptom:* the accuracy starts well and
 # falls, or stays at the most frequent class. What was learned is overwritten.
-# Try rates that are three to ten times smaller, with warm-up.
+# Try rates that are three to ten times smaller, with warmup.
 #
 # **Frozen too late.** *Symptom:* `encoder.trainable = False` changes neither
 # the time of a step nor the result. Keras reads `trainable` in `compile`: set
@@ -682,8 +680,8 @@ with lesson.exercise(2):
 #
 # In the worked example the batch had one row. Write it for B rows: `pooled` (B,
 # D), labels `y` (B,), W (D, C) and b (C,). Return dW, db and dpooled of the
-# *mean* loss, in the shapes of W, b and `pooled`. The check compares with
-# differences: the loss with one number changed a little, minus the loss without.
+# *mean* loss, in the shapes of W, b and `pooled`. The check changes one number
+# a little and looks at how the loss changes.
 
 
 # %% tags=["exercise"]
