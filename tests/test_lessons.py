@@ -45,6 +45,11 @@ SHORT = {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
+    "11_finetuning_sentences": {
+        **{"PACKAGES": ("asyncio", "email"), "VOCABULARY": 300, "LAYERS": 1},
+        **{"WIDTH": 8, "EPOCHS": 1, "LABELS": (8, 16), "STEPS": 10},
+        "RATES": ((1e-3, 0.1),),
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -90,6 +95,11 @@ EXPLAINED = {
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
         *("beam-search", "autoregressive", "overfitting"),
+    ],
+    "11_finetuning_sentences": [
+        *("fine-tuning", "transfer-learning", "pretraining", "cls"),
+        *("learning-rate", "validation-set", "linear-probe", "warmup"),
+        "overfitting",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

@@ -52,9 +52,8 @@ VOCABULARY = 3000
 LAYERS = 2
 WIDTH = 128
 EPOCHS = 2  # of pretraining
-LABELS = (50, 200, 800)
+LABELS = (60, 240, 960)
 STEPS = 200  # of fine-tuning
-TESTS = 1400
 RATES = ((1e-4, 0.1), (1e-3, 0.1), (1e-3, 0), (1e-2, 0.1), (1e-2, 0))
 SEED = 0
 
@@ -65,9 +64,9 @@ SEED = 0
 #
 # | sentence | package |
 # |---|---|
-# | Computes the 1D Discrete Cosine Transform (DCT) of `input`. | TensorFlow |
-# | Singular Value Decomposition. | NumPy |
-# | Determine the subject for the email. | standard library |
+# | Computes the 1D Discrete Cosine Transform (DCT) of `input`. | `tensorflow` |
+# | Singular Value Decomposition. | `numpy` |
+# | Determine the subject for the email. | `stdlib` |
 #
 # The task is to find the package, one of six. A person may label two hundred
 # such sentences in an afternoon. **Can a network of half a million weights
@@ -278,20 +277,23 @@ def labeled(split):
             packages.setdefault(sentence, set()).add(number)
     kept = sorted(s for s, found in packages.items() if len(found) == 1)
     np.random.default_rng(SEED).shuffle(kept)
-    return kept, np.array([min(packages[s]) for s in kept])
+    classes = np.array([min(packages[sentence]) for sentence in kept])
+    each = min(np.bincount(classes))  # of the smallest package
+    rows = [np.flatnonzero(classes == c)[:each] for c in np.unique(classes)]
+    rows = np.stack(rows, axis=1).ravel()  # one of each package in turn
+    return [kept[row] for row in rows], classes[rows]
 
 
 (sentences, labels), (test_sentences, test_labels) = map(
     labeled, ("train", "test")
 )
-test_sentences, test_labels = test_sentences[:TESTS], test_labels[:TESTS]
 short = MultiSegmentPacker(tokenizer, 24, truncate="longest_first")
 ids = short(sentences)["token_ids"]
 test_ids = short(test_sentences)["token_ids"]
-valid_ids, valid_labels = ids[-500:], labels[-500:]
-common = np.mean(test_labels == np.bincount(labels).argmax())
+valid_ids, valid_labels = ids[-480:], labels[-480:]
+common = np.mean(test_labels == labels[0])
 print(f"{len(ids):,} sentences and {len(test_ids):,} held out")
-print(f"always {PACKAGES[np.bincount(labels).argmax()]}: {common:.3f}")
+print(f"always {PACKAGES[labels[0]]}: {common:.3f}")
 
 # %% [markdown]
 # The last 500 training sentences are the [validation
@@ -485,7 +487,7 @@ figure = plots.curves(
     x=LABELS,
     xlabel="labeled sentences",
     ylabel="accuracy, held out",
-    baselines={"most frequent": common},
+    baselines={"always the same": common},
 )
 axes = figure.axes[0]
 axes.set_xscale("log")
@@ -557,7 +559,7 @@ lesson.show(
 for i, n in enumerate(LABELS):
     metric = f"held-out accuracy, pretrained, {n} labels"
     value = accuracy["pretrained"][i]
-    lesson.compare(metric, value, "most frequent package", common)
+    lesson.compare(metric, value, "always the same package", common)
     for name in ("frozen", "from scratch", "GRU", "bag of words", "TF-IDF"):
         lesson.compare(metric, value, name, accuracy[name][i])
 
