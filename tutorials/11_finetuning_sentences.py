@@ -23,6 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from matplotlib.figure import Figure
 
 from keras_seq import data, plots
 from keras_seq.evaluation import tfidf_accuracy
@@ -52,36 +53,39 @@ VOCABULARY = 3000
 LAYERS = 2
 WIDTH = 128
 EPOCHS = 2  # of pretraining
-LABELS = (60, 240, 960)
+LABELS = (50, 200, 800)
 STEPS = 200  # of fine-tuning
 RATES = ((1e-4, 0.1), (1e-3, 0.1), (1e-3, 0), (1e-2, 0.1), (1e-2, 0))
 SEED = 0
+CLASSES = ("as written", "exchanged")
 
 # %% [markdown]
 # ## Question
 #
-# Here are three sentences from the documentation of Python packages:
+# "Returns the of list all files." Something is wrong here, and you see it at
+# once: two neighboring words have changed places. The task of this lesson is to
+# find such sentences:
 #
-# | sentence | package |
+# | sentence | class |
 # |---|---|
-# | Computes the 1D Discrete Cosine Transform (DCT) of `input`. | `tensorflow` |
-# | Singular Value Decomposition. | `numpy` |
-# | Determine the subject for the email. | `stdlib` |
+# | Returns the list of all files. | as written |
+# | Returns the of list all files. | exchanged |
 #
-# The task is to find the package, one of six. A person may label two hundred
-# such sentences in an afternoon. **Can a network of half a million weights
-# learn from two hundred labels, and what changes if it has read unlabeled text
-# before?**
+# Linguists have collected judgments of this kind by hand, sentence by sentence.
+# Here we exchange the words ourselves, so that the answers are known, and then
+# behave as if each of them had to be paid for. **Can a network of half a
+# million weights learn from two hundred labels what a good sentence is, and
+# what changes if it has read unlabeled text before?**
 #
 # XX
 
 # %% [markdown]
 # ## What failed
 #
-# The BERT of lesson 10 cannot answer this question. To see that, we train it
-# once more, in about a minute: the same two tasks, on the docstrings of the six
-# packages alone. A document is the first line of a docstring and the paragraphs
-# below it.
+# The BERT of lesson 10 has seen many good sentences, but it cannot answer this
+# question. To see that, we train it once more, in about a minute and a half:
+# the same two tasks, on the docstrings of six packages alone. A document is the
+# first line of a docstring and the paragraphs below it.
 
 
 # %%
@@ -129,24 +133,29 @@ pretrainer.fit(masker.each_epoch(pairs).map(with_labels), epochs=EPOCHS)
 print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
-# Now we ask: which package does a sentence belong to? All this BERT can do is
-# to fill gaps, so we write the question with a gap.
+# Now we ask it. All this BERT can do is to fill gaps, and to say whether two
+# texts belong together.
 
 # %%
-for sentence in "Draw a line on the axes.", "Fit the model to the data.":
-    asked = packer([f"{sentence} This is a function of keras."])
-    at = int((asked["token_ids"][0] == tokenizer.end_id).argmax()) - 2
-    asked["token_ids"][0, at] = tokenizer.mask_id
-    best, p = pretrainer.fill_mask(asked, tokenizer.mask_id, top=5)
+for sentence in (
+    "Returns the list of all files.",
+    "Returns the of list all files.",
+):
+    asked = packer([sentence])
+    asked["token_ids"][0, 3] = tokenizer.mask_id
+    best, p = pretrainer.fill_mask(asked, tokenizer.mask_id, top=4)
     words = zip(tokenizer.tokens(best[0]), p[0])
-    print(sentence, *(f"{word} {q:.2f}" for word, q in words), sep="  ")
+    print(*tokenizer.tokens(asked["token_ids"][0]))
+    print("   ", *(f"{word} {q:.2f}" for word, q in words))
+for name, logits in pretrainer(asked).items():
+    print(name, tuple(logits.shape))
 
 # %% [markdown]
-# The answers are words that are frequent after "of", not packages. Nothing in
-# [pretraining](glossary.md#pretraining) has asked for packages, and the model
-# has no output for them. What it has is a vector for each token, among them
-# that of the [CLS](glossary.md#cls) token in front, which so far answers one
-# question only: whether two texts belong together.
+# XX Nothing in [pretraining](glossary.md#pretraining) has asked whether a
+# sentence is good, and no output of the model says so: there are logits of
+# tokens, and two logits for a pair of texts. What it has is a vector for each
+# token, among them that of the [CLS](glossary.md#cls) token in front, which so
+# far answers one question only: whether two texts belong together.
 
 # %% [markdown]
 # ## Diagram
@@ -197,7 +206,7 @@ for sentence in "Draw a line on the axes.", "Fit the model to the data.":
 #
 # With the [learning rate](glossary.md#learning-rate) 0.5 the new W has the rows
 # (0.321, 0.679) and (0.759, 0.241), and the new bias is (0.401, −0.401). The
-# same review then gets the logits (0.203, −0.003): "bad", with 0.551, and the
+# same review then gets the logits (0.202, −0.002): "bad", with 0.551, and the
 # loss is 0.596. The last line, dpooled, is what goes on into the encoder: its
 # weights change as well, unless they are frozen.
 
@@ -262,26 +271,27 @@ print(inspect.getsource(BERTClassifier.call))
 # %% [markdown]
 # ## Code
 #
-# The labels: the first line of a docstring is the sentence, and the package is
-# its class. A sentence that stands in two packages is left out. Training and
-# test sentences are different, and pretraining has read no test docstring. It
-# has read the training sentences, but without their packages: they are
+# The labels. A sentence is the first line of a docstring, with five words or
+# more. In every second one, two neighboring words are exchanged, but never the
+# first or the last word, so that capitals and full stops give nothing away.
+# Training and test sentences are different, and pretraining has read no test
+# docstring. It has read the training sentences as they were written: they are
 # unlabeled text, and reading it is the whole point.
 
 
 # %%
 def labeled(split):
-    packages = {}
-    for number, name in enumerate(PACKAGES):
-        for sentence in data.docstrings(split, packages=(name,))[1]:
-            packages.setdefault(sentence, set()).add(number)
-    kept = sorted(s for s, found in packages.items() if len(found) == 1)
-    np.random.default_rng(SEED).shuffle(kept)
-    classes = np.array([min(packages[sentence]) for sentence in kept])
-    each = min(np.bincount(classes))  # of the smallest package
-    rows = [np.flatnonzero(classes == c)[:each] for c in np.unique(classes)]
-    rows = np.stack(rows, axis=1).ravel()  # one of each package in turn
-    return [kept[row] for row in rows], classes[rows]
+    """Return sentences, and 1 where two of their words were exchanged."""
+    found = sorted(set(data.docstrings(split, packages=PACKAGES)[1]))
+    found = [s for s in found if len(s.split(" ")) >= 5]
+    rng = np.random.default_rng(SEED)
+    rng.shuffle(found)
+    for row in range(1, len(found), 2):
+        words = found[row].split(" ")
+        i = rng.integers(1, len(words) - 2)
+        words[i : i + 2] = words[i + 1], words[i]
+        found[row] = " ".join(words)
+    return found, np.arange(len(found)) % 2
 
 
 (sentences, labels), (test_sentences, test_labels) = map(
@@ -290,10 +300,12 @@ def labeled(split):
 short = MultiSegmentPacker(tokenizer, 24, truncate="longest_first")
 ids = short(sentences)["token_ids"]
 test_ids = short(test_sentences)["token_ids"]
-valid_ids, valid_labels = ids[-480:], labels[-480:]
-common = np.mean(test_labels == labels[0])
+valid_ids, valid_labels = ids[-500:], labels[-500:]
+common = np.mean(test_labels == 0)
 print(f"{len(ids):,} sentences and {len(test_ids):,} held out")
-print(f"always {PACKAGES[labels[0]]}: {common:.3f}")
+print(f"always 'as written': {common:.3f}")
+for sentence, label in zip(sentences[:6], labels):
+    print(CLASSES[label], "|", sentence)
 
 # %% [markdown]
 # The last 500 training sentences are the [validation
@@ -315,7 +327,7 @@ def classifier(pretrained):
     encoder.build()
     if pretrained:
         encoder.set_weights(bert.get_weights())
-    model = BERTClassifier(encoder, len(PACKAGES))
+    model = BERTClassifier(encoder, len(CLASSES))
     model.build()
     return model
 
@@ -326,7 +338,7 @@ def network(*layers, **options):
             keras.Input(**options),
             *layers,
             keras.layers.Dropout(0.1),
-            keras.layers.Dense(len(PACKAGES)),
+            keras.layers.Dense(len(CLASSES)),
         ]
     )
 
@@ -348,11 +360,20 @@ def frozen():
     return network(shape=(WIDTH,))
 
 
+def table():
+    return network(shape=(2,))
+
+
 # %% [markdown]
 # `frozen` is a fifth way: keep the encoder as it is and train the head alone.
 # Then the vector of a sentence never changes, so we compute it once for all
 # sentences, and the head is a linear model on these vectors, a [linear
 # probe](glossary.md#linear-probe).
+#
+# And a baseline that has read the unlabeled text as well: a bigram table,
+# counted on all of it. A sentence gets two numbers, the mean log-probability of
+# its tokens and the lowest one, and a linear layer learns from the labels how
+# low is too low.
 
 
 # %%
@@ -364,8 +385,23 @@ def vectors(ids):
     return np.concatenate(parts)
 
 
+counts = np.zeros((size, size), "float32")
+read = rows["token_ids"]
+np.add.at(counts, (read[:, :-1], read[:, 1:]), 1)
+share = counts.sum(axis=0) / counts.sum()  # of each token
+log_p = counts + 5 * share + 1e-6
+log_p = np.log(log_p / log_p.sum(axis=1, keepdims=True))
+
+
+def bigrams(ids):
+    logs, real = log_p[ids[:, :-1], ids[:, 1:]], ids[:, 1:] != 0
+    mean = (logs * real).sum(axis=1) / real.sum(axis=1)
+    return np.stack([mean, np.where(real, logs, 0).min(axis=1)], axis=1)
+
+
 inputs = {"ids": (ids, valid_ids, test_ids)}
-inputs["vectors"] = tuple(map(vectors, inputs["ids"]))
+for name, function in ("vectors", vectors), ("bigrams", bigrams):
+    inputs[name] = tuple(map(function, inputs["ids"]))
 
 # %% [markdown]
 # Every model gets the same sentences in the same order, batches of 16, and the
@@ -424,7 +460,10 @@ kinds = {
     "from scratch": (bert_model, classifier(False), "ids", (3e-4, 1e-3)),
     "GRU": (compiled(recurrent()), recurrent(), "ids", (1e-3, 3e-3)),
     "bag of words": (compiled(bag_of_words()), bag_of_words(), "ids", (1e-2,)),
+    "bigram table": (compiled(table()), table(), "bigrams", (1e-2, 1e-1)),
 }
+
+# %%
 accuracy, chosen = {name: [] for name in kinds}, {}
 for name, (model, start, kind, rates) in kinds.items():
     x, x_valid, x_test = inputs[kind]
@@ -497,14 +536,15 @@ lesson.show(
     figure,
     "labels",
     "Held-out accuracy by number of labeled sentences, one line for each "
-    "model, above the line of always answering the most frequent package.",
+    "model, above the line of always giving the same answer.",
 )
 for name, values in accuracy.items():
     print(f"{name:13}", *(f"{value:.3f}" for value in values))
 
 # %% [markdown]
-# Third, which package is taken for which? The pretrained network with the most
-# labels, on the held-out sentences.
+# Third, which class is taken for which? The pretrained network with the most
+# labels, on the held-out sentences. Is it as sure as it is right? And does it
+# find the exchange in long sentences, too?
 
 # %%
 n = LABELS[-1]
@@ -513,41 +553,59 @@ train(model, start, ids[:n], labels[:n], schedule)
 logits = model.predict(test_ids, 500, verbose=0)
 p = ops.convert_to_numpy(ops.softmax(logits))
 lesson.show(
-    plots.confusion_matrix(test_labels, p.argmax(axis=1), PACKAGES),
+    plots.confusion_matrix(test_labels, p.argmax(axis=1), CLASSES),
     "confusion",
-    "Confusion matrix on held-out sentences: a row for each true package, the "
+    "Confusion matrix on held-out sentences: a row for each true class, the "
     "share of its sentences with each prediction, the largest one framed.",
 )
-sure = p.max(axis=1).mean()
-print(f"mean probability of the answer {sure:.3f}", end=", ")
-print(f"accuracy {np.mean(p.argmax(axis=1) == test_labels):.3f}")
+correct = p.argmax(axis=1) == test_labels
+print(f"mean probability of the answer {p.max(axis=1).mean():.3f}", end=", ")
+print(f"accuracy {correct.mean():.3f}")
+length = np.array([len(s.split(" ")) for s in test_sentences])
+for low, high in (5, 6), (7, 8), (9, 20):
+    group = correct[(length >= low) & (length <= high)]
+    print(f"{low} to {high} words: {group.mean():.3f} of {len(group)} right")
 
 # %% [markdown]
-# Fourth, new sentences, which stand in no package, with the probability of each
-# class. The last one is Korean: "draws a line".
+# Fourth, one sentence that stands in no docstring, with every exchange of two
+# neighbors, and the probability of "exchanged" for each.
 
 # %%
-mine = [
-    "Draw a scatter plot with markers of different sizes.",
-    "Fit the model to the training data.",
-    "Multiply two arrays element by element.",
-    "Open a file and read its lines.",
-    "선을 그립니다.",
-]
-packed = short(mine)["token_ids"]
-q = ops.convert_to_numpy(ops.softmax(model(packed)))
-for sentence, row, probabilities in zip(mine, packed, q):
-    print(sentence, "->", *tokenizer.tokens(row[row != 0]))
-    print("   ", *(f"{k} {v:.2f}" for k, v in zip(PACKAGES, probabilities)))
-figure = plots.probabilities(q, PACKAGES, mine)
-figure.set_size_inches(11, 3)
-figure.axes[0].set(xlabel="package", ylabel="")
+words = "Return the number of lines in the open file.".split(" ")
+variants = [words]
+for i in range(1, len(words) - 2):
+    variants.append([*words[:i], words[i + 1], words[i], *words[i + 2 :]])
+variants = [" ".join(variant) for variant in variants]
+q = ops.softmax(model(short(variants)["token_ids"]))
+q = ops.convert_to_numpy(q)
+for variant, (as_written, exchanged) in zip(variants, q):
+    print(f"{variant:46} {as_written:.3f} {exchanged:.3f}")
+
+# %%
+figure = Figure(figsize=(8, 3.2), layout="constrained")
+axes = figure.add_subplot()
+colors = ["#0072B2"] + ["#D55E00"] * (len(variants) - 1)
+drawn = axes.barh(variants, q[:, 1], color=colors)
+axes.bar_label(drawn, fmt="%.2f", padding=3)
+axes.invert_yaxis()
+axes.set(xlim=(0, 1.1), xlabel='probability of "exchanged"')
+axes.axvline(0.5, color="grey", linestyle="--", linewidth=1)
+axes.spines[["top", "right"]].set_visible(False)
 lesson.show(
     figure,
-    "sentences",
-    "Probabilities of the six packages (columns) for five new sentences "
-    "(rows), the largest one of each row framed.",
+    "sentence",
+    "Probability of the class exchanged for one sentence as written, in blue, "
+    "and for each exchange of two neighbors, in orange.",
 )
+
+# %% [markdown]
+# And a Korean sentence, "draws a line". The model has never read any Korean.
+
+# %%
+packed = short(["선을 그립니다."])["token_ids"]
+print(*tokenizer.tokens(packed[0][packed[0] != 0]))
+q = ops.convert_to_numpy(ops.softmax(model(packed)))[0]
+print(*(f"{name} {share:.2f}" for name, share in zip(CLASSES, q)))
 
 # %% [markdown]
 # **What you should see.** XX
@@ -559,8 +617,8 @@ lesson.show(
 for i, n in enumerate(LABELS):
     metric = f"held-out accuracy, pretrained, {n} labels"
     value = accuracy["pretrained"][i]
-    lesson.compare(metric, value, "always the same package", common)
-    for name in ("frozen", "from scratch", "GRU", "bag of words", "TF-IDF"):
+    lesson.compare(metric, value, "always the same answer", common)
+    for name in [k for k in accuracy if k != "pretrained"]:
         lesson.compare(metric, value, name, accuracy[name][i])
 
 # %% [markdown]
@@ -617,10 +675,10 @@ def first_loss(classes):
 with lesson.exercise(1):
     logits = classifier(pretrained=True)(test_ids[:200])
     measured = float(loss(test_labels[:200], logits))
-    wanted = first_loss(len(PACKAGES))
+    wanted = first_loss(len(CLASSES))
     message = f"{wanted:.2f}; measured is {measured:.2f}"
     assert abs(wanted - measured) < 0.2, message
-    assert np.isclose(first_loss(2), 0.693, atol=1e-3), "for 2 classes 0.693"
+    assert np.isclose(first_loss(6), 1.792, atol=1e-3), "for 6 classes 1.792"
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -767,8 +825,8 @@ with lesson.exercise(4):
 # ```
 #
 # The sentences that are chosen are no longer a random sample: the most frequent
-# package may be rare among them. And a model that is sure and wrong will not
-# ask. Whether it helps depends on the task; compare with chance each time.
+# class may be rare among them. And a model that is sure and wrong will not ask.
+# Whether it helps depends on the task; compare with chance each time.
 #
 # </details>
 
