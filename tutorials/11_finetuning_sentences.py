@@ -18,13 +18,13 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # keeps TensorFlow's log quiet
 
 import inspect
 
-# %%
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 from matplotlib.figure import Figure
 
+# %%
 from keras_seq import data, plots
 from keras_seq.evaluation import tfidf_accuracy
 from keras_seq.layers import GRU, TokenEmbedding
@@ -297,6 +297,7 @@ def labeled(split):
 (sentences, labels), (test_sentences, test_labels) = map(
     labeled, ("train", "test")
 )
+# %%
 short = MultiSegmentPacker(tokenizer, 24, truncate="longest_first")
 ids = short(sentences)["token_ids"]
 test_ids = short(test_sentences)["token_ids"]
@@ -435,6 +436,7 @@ def train(model, start, x, y, schedule, epochs=1, **options):
     return model.fit(batches, epochs=epochs, verbose=0, **options).history
 
 
+# %%
 def compiled(model):
     accuracy = TokenAccuracy(pad_id=None, name="accuracy")
     optimizer = keras.optimizers.AdamW(1e-3, clipnorm=1.0)
@@ -571,7 +573,8 @@ for low, high in (5, 6), (7, 8), (9, 20):
 # neighbors, and the probability of "exchanged" for each.
 
 # %%
-words = "Return the number of lines in the open file.".split(" ")
+sentence = "Return the number of lines in the open file."
+words = sentence.split(" ")
 variants = [words]
 for i in range(1, len(words) - 2):
     variants.append([*words[:i], words[i + 1], words[i], *words[i + 2 :]])
