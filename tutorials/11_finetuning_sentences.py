@@ -23,7 +23,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from matplotlib.figure import Figure
 
 # %%
 from keras_seq import data, plots
@@ -68,7 +67,7 @@ SEED = 0
 # | text | package |
 # |---|---|
 # | If kw is not given, returns a dict of the tab option values. | `stdlib` |
-# | Returns the number of stages fit; might differ from `n_estimators`. | `sklearn` |
+# | Returns the number of stages fit. | `sklearn` |
 # | `func` is called as `res = func(a, axis)`. | `numpy` |
 #
 # The task is to find the package such a text comes from, one of four. A person
@@ -86,17 +85,12 @@ SEED = 0
 # of six packages alone. A document is the first line of a docstring and the
 # paragraphs below it.
 
-
 # %%
-def documents(split):
-    bodies, summaries = data.docstrings(split, 4000, packages=PACKAGES)
-    return [
-        [s for text in texts for s in data.split_sentences(text)]
-        for texts in zip(summaries, bodies)
-    ]
-
-
-unlabeled = documents("train")
+bodies, summaries = data.docstrings("train", 4000, packages=PACKAGES)
+unlabeled = [
+    [s for text in texts for s in data.split_sentences(text)]
+    for texts in zip(summaries, bodies)
+]
 some = [sentence for document in unlabeled[::4] for sentence in document]
 tokenizer = WordPieceTokenizer.train(some, VOCABULARY)
 size = tokenizer.vocabulary_size()
@@ -114,7 +108,7 @@ def with_labels(masked):
 
 masker = MaskedLMMaskGenerator(tokenizer, 0.2, seed=SEED)
 pairs = tf.data.Dataset.from_tensor_slices({**rows, "y": apart})
-pairs = pairs.shuffle(len(apart), seed=SEED).batch(16)
+pairs = pairs.shuffle(len(apart), seed=SEED).batch(16, drop_remainder=True)
 keras.utils.set_random_seed(SEED)
 sizes = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": 64}
 bert = BERT(size, WIDTH, **sizes, dropout=0.0)
@@ -278,13 +272,14 @@ print(inspect.getsource(BERTClassifier.call))
 
 
 # %%
-def labeled(split):
+def labeled(split, left_out=()):
     """Return texts and classes, one text of each class in turn."""
     found = {}
     for number, name in enumerate(CLASSES):
         for text in data.docstrings(split, packages=(name,))[0]:
             found.setdefault(text, set()).add(number)
-    kept = sorted(text for text, classes in found.items() if len(classes) == 1)
+    kept = [text for text, numbers in found.items() if len(numbers) == 1]
+    kept = sorted(set(kept) - set(left_out))
     np.random.default_rng(SEED).shuffle(kept)
     classes = np.array([min(found[text]) for text in kept])
     each = min(np.bincount(classes))  # of the smallest package
@@ -293,7 +288,8 @@ def labeled(split):
     return [kept[row] for row in rows], classes[rows]
 
 
-(texts, labels), (test_texts, test_labels) = map(labeled, ("train", "test"))
+texts, labels = labeled("train")
+test_texts, test_labels = labeled("test", left_out=bodies)
 
 # %%
 short = MultiSegmentPacker(tokenizer, 48, truncate="longest_first")
@@ -416,7 +412,8 @@ def train(model, start, x, y, schedule, epochs=1, **options):
 def compiled(model):
     accuracy = TokenAccuracy(pad_id=None, name="accuracy")
     optimizer = keras.optimizers.AdamW(1e-3, clipnorm=1.0)
-    model.compile(optimizer, TokenCrossEntropy(pad_id=None), [accuracy])
+    loss = TokenCrossEntropy(pad_id=None)
+    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=False)
     return model
 
 
