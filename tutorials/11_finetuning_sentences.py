@@ -122,7 +122,8 @@ pretrainer.compile(
     {name: TokenCrossEntropy(label) for name, label in no_label.items()},
     metrics={name: [TokenAccuracy(pad)] for name, pad in no_label.items()},
 )
-pretrainer.fit(masker.each_epoch(pairs).map(with_labels), epochs=EPOCHS)
+batches = masker.each_epoch(pairs).map(with_labels)
+pretrainer.fit(batches, epochs=EPOCHS, shuffle=False)
 print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
@@ -405,7 +406,8 @@ def train(model, start, x, y, schedule, epochs=1, **options):
     batches = tf.data.Dataset.from_tensor_slices((x, y))
     batches = batches.shuffle(len(y), seed=SEED).repeat().batch(16)
     options |= {"steps_per_epoch": STEPS // epochs, "callbacks": [schedule]}
-    return model.fit(batches, epochs=epochs, verbose=0, **options).history
+    options |= {"epochs": epochs, "shuffle": False, "verbose": 0}
+    return model.fit(batches, **options).history
 
 
 # %%
