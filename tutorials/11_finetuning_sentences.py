@@ -511,8 +511,12 @@ accuracy["TF-IDF"] = [
     tfidf_accuracy(texts[:n], labels[:n], test_texts, test_labels)
     for n in LABELS
 ]
+names = {"[CLS]": "pretrained, [CLS]", "mean": "pretrained, mean"}
+names["frozen, mean"] = "frozen, mean"
+lines = {"pretrained": {k: accuracy[name] for k, name in names.items()}}
+lines |= {k: v for k, v in accuracy.items() if k not in names.values()}
 figure = plots.curves(
-    accuracy,
+    lines,
     x=LABELS,
     xlabel="labeled texts",
     ylabel="accuracy, held out",
@@ -569,7 +573,8 @@ q = ops.convert_to_numpy(ops.softmax(model(packed)))
 for text, row, probabilities in zip(mine, packed, q):
     print(text, "->", *tokenizer.tokens(row[row != 0]))
     print("   ", *(f"{k} {v:.2f}" for k, v in zip(CLASSES, probabilities)))
-figure = plots.probabilities(q, CLASSES, mine)
+shown = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in mine]
+figure = plots.probabilities(q, CLASSES, shown)
 figure.set_size_inches(10, 3)
 figure.axes[0].set(xlabel="package", ylabel="")
 lesson.show(
