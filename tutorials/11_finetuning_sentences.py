@@ -75,7 +75,11 @@ SEED = 0
 # a million weights learn from so few labels, and what changes if it has read
 # unlabeled text before?**
 #
-# XX
+# The numbers at the end, on held-out texts: with 40 labels about **0.48** are
+# right after [pretraining](glossary.md#pretraining), 0.42 from scratch, and
+# 0.25 by guessing. With 640 labels the advantage is gone. And one plain
+# baseline is ahead of all networks. You will also see where a longer
+# pretraining keeps its advantage.
 
 # %% [markdown]
 # ## What failed
@@ -143,12 +147,13 @@ for name, logits in pretrainer(asked).items():
     print(name, tuple(logits.shape))
 
 # %% [markdown]
-# The answers are words that are frequent in such a place, not packages. Nothing
-# in [pretraining](glossary.md#pretraining) has asked for a class, and the model
-# has no output for one: there are logits of tokens, and two logits for a pair
-# of texts. What it has is a vector for each token, among them that of the
-# [CLS](glossary.md#cls) token in front, which so far answers one question only:
-# whether two texts belong together.
+# (As in lesson 10, the library prints `[START]` and `[END]` for `[CLS]` and
+# `[SEP]`.) The answers are mostly frequent words, none of them probable.
+# Nothing in pretraining has asked for a class, and the model has no output for
+# one: there are logits of tokens, and two logits for a pair of texts. What it
+# has is a vector for each token, among them that of the [CLS](glossary.md#cls)
+# token in front, which so far answers one question only: whether two texts
+# belong together.
 
 # %% [markdown]
 # ## Diagram
@@ -585,7 +590,28 @@ lesson.show(
 )
 
 # %% [markdown]
-# **What you should see.** XX
+# **What you should see.** First picture: 0.0001 learns slowly, 0.001 is best,
+# and with 0.01 the line lies on that of guessing from the first point on: steps
+# as large as these destroy what pretraining has learned, and nothing new is
+# learned either. WARMUP
+#
+# Second picture: begin at the left. With 40 labels the solid line, pretrained
+# and trained as a whole from the mean, is above all other networks. At 160 they
+# are close together, and at 640 the GRU, the bag of words and BERT from scratch
+# have passed it. The dotted line, `[CLS]`, lies lower: next sentence prediction
+# has trained that vector little (look for its accuracy in the last line of
+# pretraining, about 0.6). The dashed line, the frozen encoder, soon becomes
+# flat: a linear model cannot get more out of these vectors. And TF-IDF is above
+# all of them.
+#
+# The printed lines show why few labels are hard: every network but the frozen
+# one has all of its 40 training texts right, and less than half of the new
+# ones. This is [overfitting](glossary.md#overfitting). It shows in the
+# probabilities too: with 640 labels the model gives its answers 0.81 on
+# average, and 0.70 of them are right. Third picture: the diagonal has 0.64 to
+# 0.74, and most of what is lost goes to matplotlib. Fourth picture: the four
+# English texts get the package that one would expect. The Korean one consists
+# of unknown tokens, and still gets 0.75 for one class.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -604,7 +630,33 @@ for i, n in enumerate(LABELS):
     print(f"only from scratch {(theirs & ~ours).sum()}")
 
 # %% [markdown]
-# XX
+# "After pretraining, little labeled data suffices": here this is borne out for
+# 40 labels only, 0.48 instead of 0.42. At 160 it is 0.55 instead of 0.52, and
+# at 640 it is 0.70 instead of 0.71. With 428 held-out texts such a number has a
+# standard error of about 0.024, and it is one draw of labels and one seed. So
+# only the first difference says something, and not much: the last lines above
+# count the texts that one of the two alone gets right.
+#
+# The reason is the reading: 16,000 pairs in a minute and a half, where the
+# original BERT has read 3,300 million words. The experiment `finetune` uses a
+# BERT of three layers that has read for four minutes, and reads `[CLS]`. With
+# six packages it finds 0.49 instead of 0.42 from scratch with 100 labels, 0.57
+# instead of 0.46 with 400, and 0.64 instead of 0.52 with 1,600. On Korean film
+# reviews (NSMC), after half an hour of pretraining, it finds 0.79 instead of
+# 0.71 with 1,000 labels, and still 0.86 instead of 0.84 with 40,000. So a
+# longer pretraining helps at more labels too.
+#
+# Is it better than a plain baseline? On docstrings, no. TF-IDF is not trained
+# by the same steps, it is fitted to the end, and it is not tuned; and it has
+# 0.49, 0.65 and 0.76. In the experiment it loses with 100 labels (0.46) and
+# wins with 400 (0.60) and 1,600 (0.74). A package is recognized by its words,
+# such as `axes` or `array`, and parts of words are what TF-IDF counts. On the
+# film reviews the pretrained BERT is ahead at every size, with 0.79 beside 0.76
+# and 0.86 beside 0.85.
+#
+# "Freeze the encoder when labels are few": not borne out here. With 40 labels
+# the frozen encoder has 0.42 and the trained one 0.48, and with 640 labels 0.56
+# and 0.70. Freezing is cheaper, because each text is encoded once.
 
 # %% [markdown]
 # ## Pitfalls
