@@ -147,13 +147,13 @@ for name, logits in pretrainer(asked).items():
     print(name, tuple(logits.shape))
 
 # %% [markdown]
-# (As in lesson 10, the library prints `[START]` and `[END]` for `[CLS]` and
-# `[SEP]`.) The answers are mostly frequent words, none of them probable.
-# Nothing in pretraining has asked for a class, and the model has no output for
-# one: there are logits of tokens, and two logits for a pair of texts. What it
-# has is a vector for each token, among them that of the [CLS](glossary.md#cls)
-# token in front, which so far answers one question only: whether two texts
-# belong together.
+# The answers are mostly frequent words, none of them probable. Nothing in
+# pretraining has asked for a class, and the model has no output for one: there
+# are logits of tokens, and two logits for a pair of texts. What it has is a
+# vector for each token, among them that of the [CLS](glossary.md#cls) token in
+# front, which so far answers one question only: whether two texts belong
+# together. (The library prints `[START]` for `[CLS]` and `[END]` for `[SEP]`,
+# as in lesson 10.)
 
 # %% [markdown]
 # ## Diagram
@@ -600,7 +600,7 @@ lesson.show(
 # are close together, and at 640 the GRU, the bag of words and BERT from scratch
 # have passed it. The dotted line, `[CLS]`, lies lower: next sentence prediction
 # has trained that vector little (look for its accuracy in the last line of
-# pretraining, about 0.6). The dashed line, the frozen encoder, soon becomes
+# pretraining, about 0.57). The dashed line, the frozen encoder, soon becomes
 # flat: a linear model cannot get more out of these vectors. And TF-IDF is above
 # all of them.
 #
