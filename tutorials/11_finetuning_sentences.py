@@ -784,12 +784,12 @@ def head_gradients(pooled, y, W, b):
 
 
 # %%
-def mean_loss(pooled, y, W, b):
-    z = pooled @ W + b
-    return np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y])
-
-
 with lesson.exercise(3):
+
+    def mean_loss(pooled, y, W, b):
+        z = pooled @ W + b
+        return np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y])
+
     rng = np.random.default_rng(SEED)
     pooled = rng.uniform(-1, 1, (5, 3))
     y = np.array([0, 1, 3, 3, 2])
