@@ -46,9 +46,9 @@ SHORT = {
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
     "11_finetuning_sentences": {
-        **{"PACKAGES": ("asyncio", "email"), "VOCABULARY": 300, "LAYERS": 1},
-        **{"WIDTH": 8, "EPOCHS": 1, "LABELS": (8, 16), "STEPS": 10},
-        "RATES": ((1e-3, 0.1),),
+        **{"CLASSES": ("asyncio", "email"), "PACKAGES": ("asyncio", "email")},
+        **{"VOCABULARY": 300, "LAYERS": 1, "WIDTH": 8, "EPOCHS": 1},
+        **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
