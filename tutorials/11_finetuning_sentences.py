@@ -593,7 +593,7 @@ lesson.show(
 # **What you should see.** First picture: 0.0001 learns slowly, 0.001 is best,
 # and with 0.01 the line lies on that of guessing from the first point on: steps
 # as large as these destroy what pretraining has learned, and nothing new is
-# learned either. WARMUP
+# learned either.
 #
 # Second picture: begin at the left. With 40 labels the solid line, pretrained
 # and trained as a whole from the mean, is above all other networks. At 160 they
