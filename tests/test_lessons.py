@@ -49,6 +49,8 @@ SHORT = {
         **{"CLASSES": ("asyncio", "email"), "PACKAGES": ("asyncio", "email")},
         **{"VOCABULARY": 300, "LAYERS": 1, "WIDTH": 8, "EPOCHS": 1},
         **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
+        "MODELS": ("mean", "from scratch", "frozen", "bag of words"),
+        "JIT": False,
     },
 }
 # Of each lesson, the terms of the glossary that it explains.

@@ -58,6 +58,8 @@ LABELS = (40, 160, 640)
 STEPS = 150  # of fine-tuning
 RATES = ((1e-4, 0.1), (1e-3, 0.1), (1e-3, 0), (1e-2, 0.1))
 SEED = 0
+MODELS = ("[CLS]", "mean", "frozen", "from scratch", "GRU", "bag of words")
+JIT = "auto"
 
 # %% [markdown]
 # ## Question
@@ -125,6 +127,7 @@ pretrainer.compile(
     ),
     {name: TokenCrossEntropy(label) for name, label in no_label.items()},
     metrics={name: [TokenAccuracy(pad)] for name, pad in no_label.items()},
+    jit_compile=JIT,
 )
 batches = masker.each_epoch(pairs).map(with_labels)
 pretrainer.fit(batches, epochs=EPOCHS, shuffle=False)
@@ -441,9 +444,9 @@ by_cls, by_mean = (
 )
 rates = 3e-4, 1e-3
 kinds = {
-    "pretrained, [CLS]": (by_cls, classifier(True, "cls"), "ids", rates),
-    "pretrained, mean": (by_mean, classifier(True, "mean"), "ids", rates),
-    "frozen, mean": (compiled(frozen()), frozen(), "vectors", (1e-2, 1e-1)),
+    "[CLS]": (by_cls, classifier(True, "cls"), "ids", rates),
+    "mean": (by_mean, classifier(True, "mean"), "ids", rates),
+    "frozen": (compiled(frozen()), frozen(), "vectors", (1e-2, 1e-1)),
     "from scratch": (by_mean, classifier(False, "mean"), "ids", rates),
     "GRU": (compiled(recurrent()), recurrent(), "ids", (1e-3, 3e-3)),
     "bag of words": (
@@ -464,7 +467,8 @@ def score(name, n, rate):
 
 
 chosen, accuracy, hits = {}, {}, {}
-for name, (*_, rates) in kinds.items():
+for name in MODELS:
+    rates = kinds[name][-1]
     tried = {rate: score(name, LABELS[1], rate) for rate in rates}
     chosen[name] = rate = max(tried, key=lambda r: tried[r][0].mean())
     print(f"\n{name}, rate {rate:g}:")
@@ -484,7 +488,7 @@ for name, (*_, rates) in kinds.items():
 # validation accuracy is measured ten times during training.
 
 # %%
-n, (model, start, _, _) = LABELS[1], kinds["pretrained, [CLS]"]
+n, (model, start, _, _) = LABELS[1], kinds["[CLS]"]
 check = {"validation_data": (valid_ids, valid_labels), "epochs": 10}
 lines = {}
 for rate, warmup in RATES:
@@ -516,10 +520,9 @@ accuracy["TF-IDF"] = [
     tfidf_accuracy(texts[:n], labels[:n], test_texts, test_labels)
     for n in LABELS
 ]
-names = {"[CLS]": "pretrained, [CLS]", "mean": "pretrained, mean"}
-names["frozen, mean"] = "frozen, mean"
-lines = {"pretrained": {k: accuracy[name] for k, name in names.items()}}
-lines |= {k: v for k, v in accuracy.items() if k not in names.values()}
+ours = {k: v for k, v in accuracy.items() if k in ("[CLS]", "mean", "frozen")}
+lines = {"pretrained": ours}
+lines |= {k: v for k, v in accuracy.items() if k not in ours}
 figure = plots.curves(
     lines,
     x=LABELS,
@@ -537,6 +540,8 @@ lesson.show(
     "Held-out accuracy by number of labeled texts, one line for each "
     "model, above the line of always giving the same answer.",
 )
+
+# %%
 for name, values in accuracy.items():
     print(f"{name:13}", *(f"{value:.3f}" for value in values))
 
@@ -546,8 +551,8 @@ for name, values in accuracy.items():
 # right?
 
 # %%
-n, (model, start, _, _) = LABELS[-1], kinds["pretrained, mean"]
-schedule = Schedule(chosen["pretrained, mean"])
+n, (model, start, _, _) = LABELS[-1], kinds["mean"]
+schedule = Schedule(chosen["mean"])
 train(model, start, ids[:n], labels[:n], schedule)
 p = ops.softmax(model.predict(test_ids, 400, verbose=0))
 p = ops.convert_to_numpy(p)
@@ -619,12 +624,12 @@ lesson.show(
 # %%
 for i, n in enumerate(LABELS):
     metric = f"held-out accuracy, pretrained, mean, {n} labels"
-    value = accuracy["pretrained, mean"][i]
+    value = accuracy["mean"][i]
     lesson.compare(metric, value, "always the same answer", common)
     for name in accuracy:
-        if name != "pretrained, mean":
+        if name != "mean":
             lesson.compare(metric, value, name, accuracy[name][i])
-    ours, theirs = hits["pretrained, mean", n], hits["from scratch", n]
+    ours, theirs = hits["mean", n], hits["from scratch", n]
     print(f"{n:4} labels, of {len(ours)} texts right only with", end=" ")
     print(f"pretraining {(ours & ~theirs).sum()}", end=", ")
     print(f"only from scratch {(theirs & ~ours).sum()}")
