@@ -596,9 +596,9 @@ lesson.show(
 
 # %% [markdown]
 # **What you should see.** First picture: 0.0001 learns slowly, 0.001 is best,
-# and with 0.01 the line lies on that of guessing from the first point on: steps
-# as large as these destroy what pretraining has learned, and nothing new is
-# learned either.
+# and with 0.01 the line lies on that of guessing: steps as large as these
+# destroy what pretraining has learned, and nothing new is learned either.
+# Without warmup, 0.001 begins faster and ends lower, at 0.46 instead of 0.53.
 #
 # Second picture: begin at the left. With 40 labels the solid line, pretrained
 # and trained as a whole from the mean, is above all other networks. At 160 they
