@@ -55,6 +55,12 @@ SHORT = {
     "10_bert": {
         **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
         **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
+    "11_finetuning_sentences": {
+        **{"CLASSES": ("asyncio", "email"), "PACKAGES": ("asyncio", "email")},
+        **{"VOCABULARY": 300, "LAYERS": 1, "WIDTH": 8, "EPOCHS": 1},
+        **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
+        "MODELS": ("mean", "from scratch", "frozen"),
+        "JIT": False,
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -111,6 +117,10 @@ EXPLAINED = {
         *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
         *("sep", "packing", "segment-embedding", "masked-language-model"),
         *("next-sentence-prediction", "pretraining"),
+    "11_finetuning_sentences": [
+        *("fine-tuning", "transfer-learning", "pretraining", "cls"),
+        *("learning-rate", "validation-set", "linear-probe", "warmup"),
+        "overfitting",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
