@@ -55,6 +55,7 @@ SHORT = {
     "10_bert": {
         **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
         **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
+    },
     "11_finetuning_sentences": {
         **{"CLASSES": ("asyncio", "email"), "PACKAGES": ("asyncio", "email")},
         **{"VOCABULARY": 300, "LAYERS": 1, "WIDTH": 8, "EPOCHS": 1},
@@ -117,6 +118,7 @@ EXPLAINED = {
         *("causal-mask", "bidirectional", "subword", "special-token", "cls"),
         *("sep", "packing", "segment-embedding", "masked-language-model"),
         *("next-sentence-prediction", "pretraining"),
+    ],
     "11_finetuning_sentences": [
         *("fine-tuning", "transfer-learning", "pretraining", "cls"),
         *("learning-rate", "validation-set", "linear-probe", "warmup"),
