@@ -34,7 +34,7 @@ np.set_printoptions(precision=3, suppress=True)
 lesson = Lesson("13_vit", following="14_which_model_when")
 
 # %% tags=["parameters"]
-EPOCHS = 15
+EPOCHS = 16
 SIZES = (75, 300, 1200)
 RATES = (0.002, 0.006, 0.02)
 SEEDS = (0, 1, 2)
@@ -605,26 +605,32 @@ lesson.show(
 # Is the map an explanation? A test: exchange four of the 16 patches for those
 # at the same places of another digit, chosen at random, and ask again. If the
 # map shows what the answer depends on, it must do most harm to exchange the
-# four patches with the most rollout. Beside it the four with the most ink, four
-# at random, and the four with the least rollout.
+# four patches with the most rollout. Beside it the four with the most weight in
+# the last layer alone, the four with the most ink, four at random, and the four
+# with the least rollout. Then the same patches once more, this time simply
+# emptied.
 
 # %%
 pieces = ops.convert_to_numpy(cutter(x_test))  # (N, 16, 4)
 ink, rng = pieces.mean(axis=2), np.random.default_rng(0)
-others = pieces[rng.permutation(len(pieces))]
-print(f"nothing exchanged: {accuracy('ViT', x_test):.3f}")
+other_digits = pieces[rng.permutation(len(pieces))]
+last_layer = ops.convert_to_numpy(weights[-1]).mean(axis=1)[:, 0, 1:]
+print(f"as they are: {accuracy('ViT', x_test):.3f}")
 for name, rank in (
     ("most rollout", rollout),
+    ("last layer", last_layer),
     ("most ink", ink),
     ("at random", rng.random(ink.shape)),
     ("least rollout", -rollout),
 ):
     chosen = rank.argsort(axis=1)[:, -4:, None]
-    mixed = pieces.copy()
-    new = np.take_along_axis(others, chosen, axis=1)
-    np.put_along_axis(mixed, chosen, new, axis=1)
-    mixed = ops.convert_to_numpy(cutter.join(mixed, 8))
-    print(f"four patches, {name:13}: {accuracy('ViT', mixed):.3f}")
+    print(f"four patches, {name:13}:", end="")
+    for word, source in ("exchanged", other_digits), ("emptied", 0 * pieces):
+        mixed, new = pieces.copy(), np.take_along_axis(source, chosen, axis=1)
+        np.put_along_axis(mixed, chosen, new, axis=1)
+        share = accuracy("ViT", ops.convert_to_numpy(cutter.join(mixed, 8)))
+        print(f"   {word} {share:.3f}", end="")
+    print()
 for name, chosen in ("empty patches", ink == 0), ("others", ink > 0):
     print(f"rollout of {name}: {rollout[chosen].mean():.3f} on average")
 
