@@ -48,11 +48,12 @@ SEEDS = (0, 1, 2)
 # need not?**
 #
 # The number at the end is the accuracy on 355 digits that were not used for
-# training. Always naming the most frequent digit gets 0.10. Comparing with each
-# known digit and taking the label of the nearest one gets NN1200 with 1,200
-# digits and NN75 with 75. A convolutional network gets CNN1200 and CNN75. The
-# ViT, with as many weights, the same data, the same number of training steps
-# and the same search for a learning rate, gets about VIT1200 and VIT75.
+# training. Always naming the most frequent digit gets 0.10. Taking the label of
+# the most similar known digit gets 0.98 with 1,200 known digits and 0.91 with
+# 75, and a convolutional network gets about the same. The ViT, with as many
+# weights, the same data, the same number of training steps and the same search
+# for a learning rate, gets about **0.94** with 1,200 digits and only about
+# **0.68** with 75.
 
 # %% [markdown]
 # ## What failed
@@ -113,9 +114,9 @@ print(f"most frequent digit: {most_frequent:.3f}")
 print(f"nearest of {len(x):,}, test digits moved: {neighbor_moved:.3f}")
 
 # %% [markdown]
-# With 1,200 known digits the nearest one is nearly always right: this is a
-# strong baseline. But it compares pixel with pixel, and after a move of one
-# pixel it compares the wrong ones: NNMOVED is left. To a person it is the same
+# With 1,200 known digits the nearest one is nearly always right, 0.983: this is
+# a strong baseline. But it compares pixel with pixel, and after a move of one
+# pixel it compares the wrong ones: 0.662 is left. To a person it is the same
 # digit.
 
 # %% [markdown]
@@ -440,8 +441,8 @@ lesson.show(
     figure,
     "digits",
     "Held-out accuracy on digits by the number of training images. The ResNet "
-    "is above the nearest neighbor, the ViT below both, and the distance "
-    "becomes smaller with more images.",
+    "and the nearest neighbor are about equal, the ViT is below both, and the "
+    "distance becomes smaller with more images.",
 )
 
 # %%
@@ -598,7 +599,8 @@ lesson.show(
     ),
     "rollout",
     "Eight held-out digits with the answers of the ViT, and below them the "
-    "attention rollout of the class token over the 16 patches.",
+    "attention rollout of the class token over the 16 patches: often bright "
+    "where the patch is empty.",
 )
 
 # %% [markdown]
@@ -635,7 +637,18 @@ for name, chosen in ("empty patches", ink == 0), ("others", ink > 0):
     print(f"rollout of {name}: {rollout[chosen].mean():.3f} on average")
 
 # %% [markdown]
-# **What you should see.** TODO
+# **What you should see.** In the first picture the horizontal axis is
+# logarithmic. With 75 images the ViT is far below the others, and its line is
+# the steepest. ResNet and nearest neighbor lie on each other. In the second
+# picture, with photographs, both lines rise, and the distance between them
+# grows. The puzzle is what both models are given in the last column of the
+# table: the ViT does not mind. In the picture of the learned positions only the
+# dark cell of each patch with itself stands out. In the one of sines and
+# cosines each dark cell has a dark surrounding, its neighbors.
+#
+# In the last picture yellow and orange are much rollout. Look where they are:
+# seldom on the stroke, more often on empty patches beside it. The numbers below
+# say the same, an empty patch gets about twice as much as another one.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -650,7 +663,55 @@ lesson.compare(
 )
 
 # %% [markdown]
-# TODO
+# "ViT is behind a convolutional network if there is little data" is borne out,
+# and clearly: about 0.68 and 0.91 with 75 digits. With 1,200 it is 0.94 and
+# 0.98. But the ResNet is no better than the nearest neighbor, which was not
+# trained at all: these digits are all of one size and in the middle, and then
+# comparing pixels is enough. For photographs it is not. There a logistic
+# regression gets 0.315, the ViT 0.636 and the ResNet 0.761, with 10,000 images,
+# the mean of three seeds.
+#
+# "ViT is ahead if there is much data" is *not* borne out at these sizes. With
+# digits the distance shrinks; with photographs it grows from 0.035 at 1,000
+# images to 0.125 at 10,000. Why? Ten thousand is little. In the paper
+# (Dosovitskiy et al. 2021, figure 4) a ViT is still behind a ResNet after
+# pretraining on 9 million photographs, and ahead after 90 million. Our
+# measurement ends at a thousandth of the first number, so it does not
+# contradict the paper, it does not reach it. A part of the distance is also
+# time, not data: with eight times the epochs, the ViT of the long experiment
+# gets 0.975 on digits and not 0.924 (one seed,
+# `results/experiments/vit-digits.json`).
+#
+# ### What the models know
+#
+# A ViT that learned whole pictures is lost when the patches are shuffled: less
+# than 0.2. But one that *learned* from shuffled pictures is as good as before.
+# That the pictures were readable never helped it. The ResNet makes three
+# mistakes in 355 digits, and about four times as many when it has to learn from
+# the puzzle: it loses what it takes for granted, that neighbors belong
+# together. It loses no more than that because each patch stays whole. Without
+# positions the ViT gets about 0.7, and exactly the same for the shuffled
+# digits: it sees which patches there are, and no more.
+#
+# "A convolutional network recognizes an object wherever it is" is not borne out
+# here. After a move of one pixel the ResNet gets about 0.62, no more than the
+# nearest neighbor; the ViT gets even less. Each convolution moves with the
+# picture, we checked it. But between convolutions the network keeps only every
+# second pixel, twice, and after a move by one these are others (Zhang 2019).
+# Against that helps, for both, training on pictures that are moved a little.
+#
+# "Neighboring patches get similar positions" is not borne out either. Of sines
+# and cosines it holds by construction. The paper shows it for P too, after much
+# more training. Here the similarity of touching patches is near 0, as before
+# training. The model only has to tell 16 places apart, and rows of random
+# numbers do that already.
+#
+# And the rollout? It does say something: to exchange the four patches with the
+# most rollout does more harm than to exchange four at random, while the weights
+# of the last layer alone say little. But it does not draw the digit. This ViT
+# tells digits apart by where they are *empty*. Note how the test decides: an
+# empty patch cannot be emptied, and by emptying patches alone you would have
+# concluded that the rollout points to what does not matter.
 
 # %% [markdown]
 # ## Pitfalls
@@ -913,12 +974,12 @@ with lesson.exercise(5):
 # %% [markdown]
 # ## Next
 #
-# You have met every model of this road, and each had a data set on which it did
-# well. Side by side on one task they have not been yet. When is the recurrent
-# network enough, when does attention pay, when is a Transformer worth its data,
-# and what do a count table and a nearest neighbor get? The last lesson,
-# `14_which_model_when`, puts all of them on one road and says of each choice
-# which number speaks for it.
+# You have now met every model of this road, and each had a data set of its own.
+# They have never stood side by side on one task. When is a recurrent network
+# enough, when does attention pay, when is a Transformer worth its data, and
+# what does a table of counts or a nearest neighbor get? The last lesson,
+# `14_which_model_when`, compares them, and every line of its advice cites a
+# number.
 
 # %%
 lesson.finish()
