@@ -45,6 +45,10 @@ SHORT = {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
+    "13_vit": {
+        **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
+        "SEEDS": (0,),
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -90,6 +94,12 @@ EXPLAINED = {
         *("token", "self-attention", "causal-mask", "key-value-cache"),
         *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
         *("beam-search", "autoregressive", "overfitting"),
+    ],
+    "13_vit": [
+        *("vision-transformer", "token", "baseline", "validation-set"),
+        *("patch", "class-token", "positional-encoding"),
+        *("convolutional-neural-network", "inductive-bias"),
+        "attention-rollout",
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
