@@ -96,10 +96,9 @@ EXPLAINED = {
         *("beam-search", "autoregressive", "overfitting"),
     ],
     "13_vit": [
-        *("vision-transformer", "token", "baseline", "validation-set"),
-        *("patch", "class-token", "positional-encoding"),
-        *("convolutional-neural-network", "inductive-bias"),
-        "attention-rollout",
+        *("vision-transformer", "token", "baseline", "patch", "class-token"),
+        *("positional-encoding", "convolutional-neural-network"),
+        *("inductive-bias", "attention-rollout"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

@@ -80,9 +80,9 @@ for side in (1, 4, 16, 32):
 # The opposite is the whole picture as one vector. That is how a plain method
 # works, the nearest neighbor: compare the 64 pixels with those of all known
 # digits. It is our [baseline](glossary.md#baseline). Here are the digits, the
-# part of the training data that is kept for choices, the [validation
-# set](glossary.md#validation-set), and what happens to the baseline if the test
-# digits are moved to the right by a single pixel.
+# part of the training data that is kept for choices, the validation set, and
+# what happens to the baseline if the test digits are moved to the right by a
+# single pixel.
 
 
 # %%
@@ -93,6 +93,7 @@ def nearest(known, names, asked):
     return names[distance.argmin(axis=1)]
 
 
+# %%
 images, labels = data.digits("train")
 order = np.random.default_rng(0).permutation(len(images))
 images, labels = images[order][..., None], labels[order]
@@ -493,6 +494,7 @@ def learned_positions():
     return ops.convert_to_numpy(positions)[1:]  # without the class token
 
 
+# %%
 full, last = max(SIZES), SEEDS[-1]
 learn("ViT, no positions", full, best["ViT", full], last)
 tests = {"as they are": x_test, "moved": moved, "shuffled": puzzle(x_test)}
