@@ -7,10 +7,9 @@
 # and reads them one after the other, as if they were words. In this lesson you
 # cut two letters of four by four pixels by hand and let a single head tell them
 # apart. Then you train a ViT on handwritten digits beside a convolutional
-# network of the same size, and you find out what the one has to learn that the
-# other knows from the start. You need `06_self_attention`, `07_transformer` and
-# `10_bert`. Running everything takes about three minutes on two processor
-# cores.
+# network of the same size, and you @@. You need `06_self_attention`,
+# `07_transformer` and `10_bert`. Running everything takes about three minutes
+# on two processor cores.
 
 # %%
 import os
@@ -296,7 +295,7 @@ print(inspect.getsource(Patches.call))
 print(inspect.getsource(PatchEmbedding.call))
 
 # %% [markdown]
-# ### What a convolution knows
+# ### What a convolution assumes
 #
 # A [convolutional neural network](glossary.md#convolutional-neural-network)
 # moves a small window over the picture, here 3 × 3 pixels, and computes the
@@ -469,7 +468,7 @@ lesson.show(
 )
 
 # %% [markdown]
-# ### What the positions know
+# ### What the position embedding contains
 #
 # Now the assumptions themselves. We cut all pictures and put the 16 patches
 # together in another order, the same one for every picture: to us a puzzle.
@@ -569,7 +568,7 @@ for name, vectors, distance in (
     print(f"   others: {others.mean():6.3f}")
 
 # %% [markdown]
-# ### Where the class token looks
+# ### Which patches the class token depends on
 #
 # ![Attention rollout: for each layer the weights are averaged with the
 # identity, and the results are multiplied.](../docs/diagrams/rollout.en.svg)
@@ -647,7 +646,7 @@ for name, chosen in ("empty patches", ink == 0), ("others", ink > 0):
 # the steepest. ResNet and nearest neighbor lie on each other. In the second
 # picture, with photographs, both lines rise, and the distance between them
 # grows. The puzzle is what both models are given in the last column of the
-# table: the ViT does not mind. In the picture of the learned positions only the
+# table: the ViT loses nothing. In the picture of the learned positions only the
 # dark cell of each patch with itself stands out. In the one of sines and
 # cosines each dark cell has a dark surrounding, its neighbors.
 #
@@ -687,16 +686,16 @@ lesson.compare(
 # gets 0.975 on digits and not 0.924 (one seed,
 # `results/experiments/vit-digits.json`).
 #
-# ### What the models know
+# ### What the models assume
 #
-# A ViT that learned whole pictures is lost when the patches are shuffled: less
-# than 0.2. But one that *learned* from shuffled pictures is as good as before.
-# That the pictures were readable never helped it. The ResNet makes three
-# mistakes in 355 digits, and about four times as many when it has to learn from
-# the puzzle: it loses what it takes for granted, that neighbors belong
-# together. It loses no more than that because each patch stays whole. Without
+# A ViT that was trained on whole pictures gets less than 0.2 when the patches
+# are shuffled. But one that was *trained* on shuffled pictures is as good as
+# before: a layout that people can read never helped it. The ResNet makes three
+# mistakes in 355 digits, and about four times as many when it is trained on the
+# puzzle, because its assumption, that neighbors belong together, no longer
+# holds. It loses no more than that because each patch stays whole. Without
 # positions the ViT gets about 0.7, and exactly the same for the shuffled
-# digits: it sees which patches there are, and no more.
+# digits: its input is a set of patches without an order.
 #
 # "A convolutional network recognizes an object wherever it is" is not borne out
 # here. After a move of one pixel the ResNet gets about 0.62, no more than the
