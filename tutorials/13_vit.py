@@ -4,12 +4,13 @@
 # Every model since lesson 04 has read text. A Transformer, however, does not
 # need text: it needs a sequence of vectors. A [Vision
 # Transformer](glossary.md#vision-transformer) (ViT) cuts a picture into squares
-# and reads them one after the other, as if they were words. In this lesson you
-# cut two letters of four by four pixels by hand and let a single head tell them
+# and reads them as a sequence, as if they were words. In this lesson you cut
+# two letters of four by four pixels by hand and let a single head tell them
 # apart. Then you train a ViT on handwritten digits beside a convolutional
-# network of the same size, and you @@. You need `06_self_attention`,
-# `07_transformer` and `10_bert`. Running everything takes about three minutes
-# on two processor cores.
+# network of the same size, and find out what is built into the one and must be
+# learned by the other. You need `06_self_attention`, `07_transformer` and
+# `10_bert`. Running everything takes about three minutes on two processor
+# cores.
 
 # %%
 import os
