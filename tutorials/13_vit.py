@@ -545,18 +545,24 @@ lesson.show(
 # %% [markdown]
 # What has P learned? Each row of P belongs to one patch, and two rows can be
 # compared by the cosine of the angle between them: 1 for the same direction, 0
-# for unrelated ones. The picture has a small map for each patch: how similar
-# are its row and the rows of all 16 patches? Below it the same as numbers: for
-# patches that touch each other, and for all other pairs.
+# for unrelated ones. (What all rows have in common says nothing about places,
+# so their mean is subtracted first.) The picture has a small map for each
+# patch: how similar are its row and the rows of all 16 patches? Below it the
+# same as numbers: for patches that touch each other, and for all other pairs.
 
 # %%
+start = ops.convert_to_numpy(make("ViT").patch_embedding.positions)[1:]
+sines = ops.convert_to_numpy(sinusoidal_positions_2d(4, 4, 64))
+start, positions, puzzle_positions, sines = (
+    vectors - vectors.mean(axis=0)
+    for vectors in (start, positions, puzzle_positions, sines)
+)
 lesson.show(
     plots.position_similarity(positions, (4, 4)),
     "positions",
     "Similarity of the learned position embeddings: for each of the 16 "
     "patches a map of the cosines with all patches. No pattern is visible.",
 )
-sines = ops.convert_to_numpy(sinusoidal_positions_2d(4, 4, 64))
 lesson.show(
     plots.position_similarity(sines, (4, 4)),
     "sines",
@@ -568,7 +574,6 @@ lesson.show(
 place = np.array([divmod(n, 4) for n in range(16)])
 steps = np.abs(place[:, None] - place).sum(axis=2)  # on the grid
 true_steps = steps[shuffled][:, shuffled]  # patch n was patch shuffled[n]
-start = ops.convert_to_numpy(make("ViT").patch_embedding.positions)[1:]
 for name, vectors, distance in (
     ("before training", start, steps),
     ("after training", positions, steps),
