@@ -62,6 +62,9 @@ SHORT = {
         **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
         "MODELS": ("mean", "from scratch", "frozen"),
         "JIT": False,
+    "13_vit": {
+        **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
+        "SEEDS": (0,),
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -123,6 +126,10 @@ EXPLAINED = {
         *("fine-tuning", "transfer-learning", "pretraining", "cls"),
         *("learning-rate", "validation-set", "linear-probe", "warmup"),
         "overfitting",
+    "13_vit": [
+        *("vision-transformer", "token", "baseline", "patch", "class-token"),
+        *("positional-encoding", "convolutional-neural-network"),
+        *("inductive-bias", "attention-rollout"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
