@@ -42,7 +42,6 @@ VERDICTS = ("borne out", "not borne out", "borne out when", "not measured")
 # Lessons that are cited and not there yet. To be emptied.
 ABSENT = {
     "07_transformer",
-    "13_vit",
 }
 TUTORIALS, RESULTS = claims.ROOT / "tutorials", claims.ROOT / "results"
 ROWS = claims.rows()

@@ -62,6 +62,7 @@ SHORT = {
         **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
         "MODELS": ("mean", "from scratch", "frozen"),
         "JIT": False,
+    },
     "13_vit": {
         **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
         "SEEDS": (0,),
@@ -126,6 +127,7 @@ EXPLAINED = {
         *("fine-tuning", "transfer-learning", "pretraining", "cls"),
         *("learning-rate", "validation-set", "linear-probe", "warmup"),
         "overfitting",
+    ],
     "13_vit": [
         *("vision-transformer", "token", "baseline", "patch", "class-token"),
         *("positional-encoding", "convolutional-neural-network"),
