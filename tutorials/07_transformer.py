@@ -63,8 +63,8 @@ TESTS = 1_500
 WIDTH = 64
 EPOCHS = 2
 BUCKETS = (16, 24, 64)  # lengths to which batches are padded
-AMOUNTS = (1_000, 3_000)
-LENGTHS = (4, 16, 64, 256, 1024, 2048)
+AMOUNTS = (1_000,)
+LENGTHS = (4, 16, 64, 256, 1024)
 SEED = 0
 
 # %% [markdown]
@@ -76,7 +76,14 @@ SEED = 0
 # any recurrence. **Can a translator be built from attention alone? What else
 # does it need, and what is the price?**
 #
-# QQQ numbers
+# The numbers at the end are shares of 1,500 held-out dates, written without an
+# error. After two passes through 10,000 dates a small Transformer, with one
+# block on each side, gets about **0.79**; without positions about 0.12, and
+# without its residual connections about 0.14. The answer to the nearest
+# training date gets 0. You will also see that the attention model of lesson 05
+# learns faster from so little: about 1.00. (A wider Transformer in a longer
+# training, width 128 and five passes in `experiments/transformer.py`, got
+# 0.996.)
 
 # %% [markdown]
 # ## What failed
@@ -109,10 +116,10 @@ for depth in range(1, 13):
         print(f"   blocks {alike(blocks):.3f}")
 
 # %% [markdown]
-# An output of attention is a weighted *average* of values. Averages of averages
-# become more and more alike, until the model can no longer tell its tokens
-# apart. Nor is anything computed from a single vector, apart from products with
-# a matrix.
+# An output of attention is a weighted *average* of values. After two layers the
+# averages of averages are all the same, and no later layer can tell the tokens
+# apart any more. After twelve blocks they still differ. Nor does attention
+# compute anything from a single vector, apart from products with a matrix.
 #
 # The recurrent networks of lesson 05 have neither fault, but they pay with
 # time. A date of 62 characters takes 62 steps, and none can begin before the
@@ -365,7 +372,7 @@ def train(make, amount=DATES, rate=5e-3, size=32, change=None):
     fitted = model.fit(training, epochs=epochs, shuffle=False)
     loss, exact = model.evaluate(held_out, verbose=0)
     print(f"held out: {loss:.3f} nats, {exact:.3f} of the dates right")
-    return model, fitted.history["loss"], exact
+    return model, fitted.history["loss"][-1], exact
 
 
 # %%
@@ -384,8 +391,8 @@ def transformer(**options):
 
 
 # %%
-model, losses, exact = train(transformer)
-curves, right = {"full model": losses}, {"full model": exact}
+model, last_loss, exact = train(transformer)
+losses, right = {"full model": last_loss}, {"full model": exact}
 source = read.tokenize(texts_test, end=True)
 written = write.detokenize(generate(model, source, max_length=11).ids)
 for text, answer in zip(texts_test[:5], written):
@@ -414,14 +421,23 @@ def residual_connections(model):
         yield block.feed_forward_residual
 
 
+# %%
+def drop_residual(residual):
+    residual.add = lambda x, y, training=False: y
+
+
+def drop_normalization(residual):
+    residual.normalize_input = lambda x: x
+
+
 def no_residual(model):
     for residual in residual_connections(model):
-        residual.add = lambda x, y, training=False: y
+        drop_residual(residual)
 
 
 def no_normalization(model):
     for residual in residual_connections(model):
-        residual.normalize_input = lambda x: x
+        drop_normalization(residual)
         residual.norm.trainable = False  # not used any more
     for stack in model.encoder, model.decoder:
         stack.normalize = lambda x: x
@@ -443,7 +459,37 @@ variants = {
 models = {}
 for name, options in variants.items():
     print(f"\n{name}")
-    models[name], curves[name], right[name] = train(**options)
+    models[name], losses[name], right[name] = train(**options)
+
+# %% [markdown]
+# Without its normalization the model is no worse: about 0.83. One block on each
+# side is not deep. What normalization is for shows in a deep stack. Again 20
+# random vectors pass through twelve untrained blocks: whole ones, and ones
+# without each of the two parts.
+
+# %%
+changes = {"whole blocks": None, "no residual connection": drop_residual}
+changes["no normalization"] = drop_normalization
+for name, change in changes.items():
+    keras.utils.set_random_seed(SEED)
+    h = np.random.default_rng(SEED).normal(size=(1, 20, 64)).astype("float32")
+    for _ in range(12):
+        block = TransformerEncoder(128, 4, normalize_first=True)
+        block.build(h.shape)
+        if change:
+            change(block.attention_residual)
+            change(block.feed_forward_residual)
+        h = block(h)
+    size = np.sqrt(np.mean(ops.convert_to_numpy(h) ** 2))
+    print(f"{name:23} size {size:8.2f}   similarity {alike(h):.3f}")
+
+# %% [markdown]
+# Without the residual connection all vectors end up the same, as with attention
+# alone. Without normalization they grow from a size of 1 to about 230: what a
+# block adds is proportional to its input, so the growth multiplies from block
+# to block. A normalized block adds about as much at every depth, and after
+# twelve of them the size is 4. (The similarity of whole blocks is not the one
+# printed at the beginning, because the random weights are others.)
 
 # %% [markdown]
 # ### How much data does it want?
@@ -453,7 +499,7 @@ for name, options in variants.items():
 # built-in assumptions are called an [inductive
 # bias](glossary.md#inductive-bias). The Transformer has few: that neighbours
 # belong together, it has to learn from data. So let both models learn from
-# 1,000, 3,000 and 10,000 dates. Each sees 20,000 dates in all: the fewer there
+# 1,000 and from 10,000 dates. Each sees 20,000 dates in all: the fewer there
 # are, the more often it sees the same. The model of lesson 05 keeps the batch
 # size and the learning rate that it had there.
 
@@ -537,11 +583,16 @@ lesson.show(
 )
 
 # %%
+switched = {name: share for name, share in right.items() if name in models}
 lesson.show(
-    plots.curves(curves, log=True),
+    plots.bars(
+        switched,
+        dict.fromkeys(switched, exact),
+        ylabel="held-out dates right (share)",
+    ),
     "parts",
-    "Training loss by epoch, logarithmic, of the full model and of five "
-    "models in which one part is changed or switched off.",
+    "Share of held-out dates right of five models in which one part is changed "
+    "or switched off. The baseline beside each is the full model.",
 )
 
 # %%
@@ -568,6 +619,8 @@ figure = plots.curves(
 axes = figure.axes[0]
 axes.set_xscale("log", base=2)
 axes.set_xticks(LENGTHS, map(str, LENGTHS))
+axes.yaxis.set_major_formatter("{x:.0f}")
+axes.yaxis.set_minor_formatter("{x:.0f}")
 lesson.show(
     figure,
     "step_time",
@@ -606,7 +659,26 @@ for name, i in ("English", english[0]), ("Korean", korean[0]):
     )
 
 # %% [markdown]
-# **What you should see.** QQQ
+# **What you should see.** In the first picture, left, the columns on the left
+# change from row to row and those on the right hardly at all: short and long
+# waves. In the middle the dark diagonal says that neighbours are similar, and
+# that only the distance of two positions matters: every diagonal has one color.
+# On the right nothing of the kind was built in. A block of similar positions
+# has formed, about 13 to 31, and few dates are so long that the last rows were
+# trained much. Second picture: two pairs of bars differ a lot, no positions and
+# no residual connection; for no normalization the bar on the left is the higher
+# one. Third picture: from 1,000 to 10,000 dates the line of the Transformer
+# rises steeply, and the line above it has little room left. Fourth picture:
+# below a length of about 16 the LSTM is faster, above it the encoder block, and
+# at 1,024 it needs about a third of the time. (On another machine the lines
+# cross elsewhere.) Note that the line of the block bends upward too: that is
+# the table of scores.
+#
+# In the last two pictures look inside the frames. The model was never told
+# which field belongs to which digit. In the English date the four rows of the
+# year lead to the end of the source, those of the month back to `January`. In
+# the Korean date the frames descend, because year, month and day have the order
+# of the answer. Rows of a hyphen have no frame; their weight is spread.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -621,9 +693,9 @@ lesson.compare(
     "BahdanauSeq2Seq",
     by_amount["BahdanauSeq2Seq"][-1],
 )
-for name, share in right.items():
+for name, share in switched.items():
     lesson.compare(f"{metric}, {name}", share, "full model", exact)
-    print(f"{name:25} loss {curves[name][-1]:.4f}   right {share:.3f}")
+    print(f"{name:25} loss {losses[name]:.3f}   right {share:.3f}")
 
 fields, real = spans[:300], source[:300] > 0
 shares = [attention_on_spans(cross[:, h, :10], fields) for h in range(4)]
@@ -634,7 +706,38 @@ even = attention_on_spans(even[:, None].repeat(10, axis=1), fields)
 lesson.compare("attention on the right field", share, "even weights", even)
 
 # %% [markdown]
-# QQQ what it shows
+# **The parts.** Positions and residual connections matter most: 0.12 and 0.14
+# instead of 0.79. Without positions the model cannot tell the day from the
+# month in a date of digits; without residual connections the vector of a
+# character reaches the end only as a part of averages. One head instead of four
+# gets 0.73, a small difference for one seed. Learned positions get 0.35 after
+# these few steps: each has to be learned by itself, from the dates that are
+# long enough to reach it, while the sines are there from the start. The claim
+# that normalization is needed is not borne out at this depth: 0.83 without it.
+# And all of this is one seed, 626 steps, and the learning rate of the full
+# model. A part whose absence only slows the training looks as necessary here as
+# one that is indispensable.
+#
+# **Data.** With 1,000 dates the Transformer gets 0.51 and the attention model
+# of lesson 05 gets 0.96; with 10,000 it is 0.79 and about 1.00. So the claim
+# that a Transformer wants much data is borne out here, but read the conditions:
+# both saw 20,000 dates in all, the Transformer in 626 steps of 32 dates, the
+# other in 314 steps of 64, with 156,560 weights instead of 91,664. On a task of
+# this size the older model is the better choice. With more dates or more steps
+# the difference disappears: 0.996 in the longer experiment named at the
+# beginning.
+#
+# **Speed.** The table of scores, T · T for each head, is computed at once, and
+# so a step of the block is faster than one of the LSTM at all but the shortest
+# lengths, about three times at 1,024. Dates are short, and two processor cores
+# can do little at once; on a processor with thousands of parallel units the
+# difference should be larger, which is not measured here. What was measured is
+# training. Writing is sequential in both.
+#
+# **Attention.** About 0.78 of the cross-attention is on the right field, 0.18
+# if the weights were even. In lesson 05 it was more than 0.9. Here a vector of
+# the encoder has already mixed characters, so the right information need not
+# stand at the right place: read the maps with more care.
 
 # %% [markdown]
 # ## Pitfalls
