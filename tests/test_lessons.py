@@ -31,8 +31,8 @@ SHORT = {
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
     "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
     "07_transformer": {
-        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1},
-        **{"AMOUNTS": (80,), "LENGTHS": (4, 8), "BUCKETS": (64,)},
+        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1, "PARTS": 2},
+        **{"AMOUNTS": (), "LENGTHS": (4,), "BUCKETS": (64,), "JIT": False},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
