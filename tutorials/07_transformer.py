@@ -670,15 +670,16 @@ for name, i in ("English", english[0]), ("Korean", korean[0]):
 # that only the distance of two positions matters: every diagonal has one color.
 # On the right nothing of the kind was built in. A block of similar positions
 # has formed, about 13 to 31, and few dates are so long that the last rows were
-# trained much. Second picture: two pairs of bars differ a lot, no positions and
-# no residual connection; for no normalization the bar on the left is the higher
-# one. Third picture: from 1,000 to 10,000 dates the line of the Transformer
-# rises steeply, and the line above it has little room left. Fourth picture: the
-# lines cross between the lengths 4 and 16. Where sequences are shorter the LSTM
-# is faster, because the block computes many tiny tables of scores; where they
-# are longer the block is faster, and at 1,024 it needs about a third of the
-# time. (On another machine the lines cross elsewhere.) Note that the line of
-# the block bends upward too: that is the table of scores.
+# trained much. Second picture: the bars differ most for no positions and no
+# residual connection, then for learned positions; for no normalization the bar
+# on the left is the higher one. Third picture: from 1,000 to 10,000 dates the
+# line of the Transformer rises steeply, and the line above it has little room
+# left. Fourth picture: the lines cross between the lengths 4 and 16. Where
+# sequences are shorter the LSTM is faster, because the block computes many tiny
+# tables of scores; where they are longer the block is faster, and at 1,024 it
+# needs about a third of the time. (On another machine the lines cross
+# elsewhere.) Note that the line of the block bends upward too: that is the
+# table of scores.
 #
 # In the last two pictures look inside the frames. The model was never told
 # which field belongs to which digit. In the English date the four rows of the
