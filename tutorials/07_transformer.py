@@ -675,17 +675,17 @@ for name, i in ("English", english[0]), ("Korean", korean[0]):
 # on the left is the higher one. Third picture: from 1,000 to 10,000 dates the
 # line of the Transformer rises steeply, and the line above it has little room
 # left. Fourth picture: the lines cross between the lengths 4 and 16. Where
-# sequences are shorter the LSTM is faster, because the block computes many tiny
-# tables of scores; where they are longer the block is faster, and at 1,024 it
-# needs about a third of the time. (On another machine the lines cross
+# sequences are shorter the LSTM is faster,  probably because the block computes
+# many tiny tables of scores; where they are longer the block is faster, and at
+# 1,024 it needs about a third of the time. (On another machine the lines cross
 # elsewhere.) Note that the line of the block bends upward too: that is the
 # table of scores.
 #
 # In the last two pictures look inside the frames. The model was never told
-# which field belongs to which digit. In the English date the four rows of the
-# year lead to the end of the source, those of the month back to `January`. In
-# the Korean date the frames descend, because year, month and day have the order
-# of the answer. Rows of a hyphen have no frame; their weight is spread.
+# which field belongs to which digit. In the English date  the four rows of the
+# year lead past the day to `2089`, those of the month back to `January`. In the
+# Korean date the frames descend, because year, month and day have the order of
+# the answer. Rows of a hyphen have no frame; their weight is spread.
 
 # %% [markdown]
 # ## The number beside a baseline
