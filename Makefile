@@ -1,7 +1,8 @@
 # Everything a fresh machine needs is Python 3.11 or newer and make:
 #
-#   make tutorial                  the tutorial about attention
-#   make tutorial T=01_hello_rnn ARGS="--quick"
+#   make tutorial                  the lesson about attention
+#   make tutorial T=01_rnn
+#   make experiment E=gpt ARGS="--quick"
 #   make test                      the tests, on the three Keras backends
 #   make test BACKENDS=jax ARGS="-k lstm"
 #
@@ -13,6 +14,7 @@
 
 PYTHON ?= python3
 T ?= 05_attention
+E ?= attention
 BACKENDS ?= tensorflow jax torch
 WORKERS ?= 2
 BENCHMARKS ?= recurrent decoding transformer generation bert vit memory scaling
@@ -30,12 +32,15 @@ RUN := $(VENV)/bin/python
 # quick. TensorFlow needs no extra: the package itself requires it.
 with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
-.PHONY: tutorial test notebooks bench diagrams lint format clean
+.PHONY: tutorial experiment test notebooks bench diagrams lint format clean
 
 # TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
-tutorial: export TF_ENABLE_ONEDNN_OPTS ?= 1
+tutorial experiment: export TF_ENABLE_ONEDNN_OPTS ?= 1
 tutorial: $(call with,tutorials)
-	$(RUN) tutorials/$(T).py $(ARGS)
+	$(RUN) tutorials/$(T).py
+
+experiment: $(call with,tutorials)
+	$(RUN) -m experiments.$(E) $(ARGS)
 
 # One process per backend; a failure on one does not keep the next from
 # running, but it is the outcome.

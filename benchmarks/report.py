@@ -97,7 +97,9 @@ def arguments(doc, rounds, peers=None, dtypes=None, options=None):
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--quick", action="store_true", help="does it run?")
-    parser.add_argument("--out", help="default: results/NAME-BACKEND.json")
+    parser.add_argument(
+        "--out", help="default: results/benchmarks/NAME-BACKEND.json"
+    )
     if peers:
         parser.add_argument(
             "--peers",
@@ -145,7 +147,7 @@ def publish(name, args, results, row, **settings):
     if backend == "tensorflow":
         settings["onednn"] = os.environ["TF_ENABLE_ONEDNN_OPTS"] != "0"
     write(
-        args.out or f"results/{name}-{backend}{quick}.json",
+        args.out or f"results/benchmarks/{name}-{backend}{quick}.json",
         backend=backend,
         versions={"keras_seq": keras_seq.__version__, **versions(*packages)},
         **settings,

@@ -1,11 +1,11 @@
 """Keep measured results, and write their tables to README and docs/speed.md.
 
-    python -m benchmarks.results keep runs/03_gates   # into results/
-    python -m benchmarks.results pages                # only the tables
+    python -m benchmarks.results keep runs/gates   # into results/experiments/
+    python -m benchmarks.results pages             # only the tables
 
-A kept file is the results.json of a tutorial with the machine and the date, and
-for some tutorials a figure. The tables are generated from the files in
-results/, never typed.
+A kept file is the results.json of an experiment with the machine and the date;
+for some experiments a figure is kept beside it. The tables are generated from
+the files in results/experiments/ and results/benchmarks/, never typed.
 """
 
 import argparse
@@ -14,91 +14,91 @@ import pathlib
 import shutil
 
 from benchmarks import report
-from benchmarks.tables import RESULTS, speeds, table
+from benchmarks.tables import ROOT, speeds, table
 
-ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "results" / "experiments"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 # Rows of the README from a kept file: metric -> name in the table.
 SHOWN = {
-    "01_hello_rnn-tinyshakespeare": {
+    "hello_rnn-tinyshakespeare": {
         "loss_rnn": "RNN, nats per character",
         "loss_gru": "GRU, nats per character",
         "loss_lstm": "LSTM, nats per character",
     },
-    "02_five_settings-names": {
+    "five_settings-names": {
         "many_to_one_accuracy": "name -> language",
         "many_to_many_exact_match": "three-digit addition, exact",
         "synced_accuracy": "a label for every frame of a clip",
     },
-    "03_gates-adding": {
+    "gates-adding": {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
         "adding_mse_lstm_100": "the same, LSTM",
     },
-    "04_seq2seq-dates": {
+    "seq2seq-dates": {
         "exact_match": "dates -> ISO, exact, one context vector of 128",
     },
-    "05_attention-dates": {
+    "attention-dates": {
         "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
         "exact_match_luong_dot": "the same, Luong, dot",
         "alignment_bahdanau": "attention on the correct span, Bahdanau",
     },
-    "05_attention-docstrings": {
+    "attention-docstrings": {
         "rouge_l_bahdanau": "docstring -> its summary, ROUGE-L",
     },
-    "06_transformer-dates": {
+    "transformer-dates": {
         "exact_match": "dates -> ISO, exact, Transformer",
     },
-    "07_chatbot-dialogues": {
+    "chatbot-dialogues": {
         "chrf_recurrent": "dialogues, chrF, one context vector",
         "chrf_attention": "the same, Bahdanau",
         "chrf_transformer": "the same, Transformer",
     },
-    "07_chatbot-chatbot_ko": {
+    "chatbot-chatbot_ko": {
         "chrf_recurrent": "Korean answers, chrF, one context vector",
         "chrf_attention": "the same, Bahdanau",
         "chrf_transformer": "the same, Transformer",
     },
-    "08_gpt-tinyshakespeare": {
+    "gpt-tinyshakespeare": {
         "loss": "GPT, 1.5 million characters, nats per character",
     },
-    "09_bert-pydocs": {
+    "bert-pydocs": {
         "mlm_accuracy": "masked words of Python's documentation, accuracy",
         "nsp_accuracy": "next sentence prediction, accuracy",
     },
-    "09_bert-nsmc": {
+    "bert-nsmc": {
         "mlm_accuracy": "masked subwords of Korean film reviews (nsmc-40k)",
     },
-    "10_finetune-pydocs": {
+    "finetune-pydocs": {
         "accuracy_pretrained_100": "docstring -> package, 100 labels, BERT",
         "accuracy_scratch_100": "the same, from scratch",
         "accuracy_pretrained_1600": "the same, 1,600 labels, BERT",
         "tagging_f1": "year, month and day in a sentence, entity F1",
         "span_exact_match": "answer span of a question in a text, exact",
     },
-    "10_finetune-nsmc": {
+    "finetune-nsmc": {
         "accuracy_pretrained_1000": "reviews (nsmc-40k), 1,000 labels, BERT",
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
         "accuracy_scratch_40000": "the same, from scratch",
     },
-    "11_vit-digits": {
+    "vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
         "vit_accuracy_longer": "the same ViT, eight times the epochs, one run",
         "cnn_accuracy_100": "the same, ResNet with as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
         "cnn_accuracy_10": "the same, ResNet",
     },
-    "11_vit-cifar10-10k": {
+    "vit-cifar10-10k": {
         "vit_accuracy_100": "photo (cifar10-10k) -> class, ViT",
         "cnn_accuracy_100": "the same, ResNet with as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
         "cnn_accuracy_10": "the same, ResNet",
     },
 }
-# Figures of a tutorial that are kept beside its results.
-PICTURES = {"11_vit": ("accuracy",)}
+# Figures of an experiment that are kept beside its results.
+PICTURES = {"vit": ("accuracy",)}
 # The models, each with the published BLEU to exceed and its decoding.
 LADDER = {
     "lstm": ("LSTM, one context vector", 13.76),
@@ -110,7 +110,7 @@ LADDER = {
 
 
 def keep(folder):
-    """Copy results.json and `PICTURES` of a run into results/.
+    """Copy results.json and `PICTURES` of a run into results/experiments/.
 
     The machine and the date are added.
 
@@ -126,20 +126,20 @@ def keep(folder):
     run.pop("pretrained", None)  # a folder of this machine
     seed = f"-seed{run['seed']}" if run["seed"] else ""
     rung = f"-{run['rung']}" if run.get("rung") else ""
-    path = RESULTS / f"{run['tutorial']}-{run['data']}{rung}{seed}.json"
+    path = RESULTS / f"{run['experiment']}-{run['data']}{rung}{seed}.json"
     report.write(path, **run)
-    for name in PICTURES.get(run["tutorial"], ()):
+    for name in PICTURES.get(run["experiment"], ()):
         picture = RESULTS / f"{path.stem}-{name}.png"
         shutil.copyfile(pathlib.Path(folder) / f"{name}.png", picture)
     return path
 
 
 def learned():
-    """Return the results of the tutorials: Markdown tables for the README."""
-    lines = ["| tutorial | what | baseline | measured |", "|---|---|---|---|"]
+    """Return the results of the experiments: Markdown tables for the README."""
+    lines = ["| experiment | what | baseline | measured |", "|---|---|---|---|"]
     for stem, names in SHOWN.items():
         if (RESULTS / f"{stem}.json").exists():
-            lines += tutorial_rows(stem, names)
+            lines += experiment_rows(stem, names)
     ladder = "| German to English | published | BLEU | weights | minutes |"
     return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
 
@@ -147,8 +147,8 @@ def learned():
 PAGES = {"README.md": learned, "docs/speed.md": speeds}
 
 
-def tutorial_rows(stem, names):
-    """Yield a line for each shown metric of a kept tutorial."""
+def experiment_rows(stem, names):
+    """Yield a line for each shown metric of a kept experiment."""
     kept = json.loads((RESULTS / f"{stem}.json").read_text("utf-8"))
     for metric, name in names.items():
         plain = kept["baselines"].get(metric)
@@ -156,13 +156,13 @@ def tutorial_rows(stem, names):
             plain = kept["baselines"].get("loss_trigram")
         plain = "" if plain is None else f"{plain:.3g}"
         value = kept["metrics"][metric]
-        yield f"| `{kept['tutorial']}` | {name} | {plain} | {value:.3g} |"
+        yield f"| `{kept['experiment']}` | {name} | {plain} | {value:.3g} |"
 
 
 def ladder_rows():
     """Yield a line per kept model of the comparison on Multi30k."""
     for rung, (name, to_beat) in LADDER.items():
-        path = RESULTS / f"12_ladder-multi30k-{rung}.json"
+        path = RESULTS / f"ladder-multi30k-{rung}.json"
         if path.exists():
             found = json.loads(path.read_text("utf-8"))["metrics"]
             minutes = found[f"seconds_{rung}"] / 60

@@ -1,9 +1,9 @@
 """Small models for serving: quantization and LoRA, and what they cost.
 
     KERAS_BACKEND=tensorflow python -m benchmarks.small_models \
-        --bert runs/09_bert --gpt runs/08_gpt
+        --bert runs/bert --gpt runs/gpt
 
-The folders are those of the tutorials: a pretrained BERT and, if it is to be
+The folders are those of the experiments: a pretrained BERT and, if it is to be
 measured too, a trained GPT.
 
 LoRA: the BERT is fine-tuned to tell from which package a docstring is, with
@@ -223,7 +223,7 @@ def row(result):
 def main():
     """Measure with the options of the command line; print and save it."""
     args = report.arguments(
-        __doc__, 15, options={"bert": "runs/09_bert", "gpt": None}
+        __doc__, 15, options={"bert": "runs/bert", "gpt": None}
     )
     few = args.quick
     task = Task(args.bert, QUICK_LABELS if few else LABELS)

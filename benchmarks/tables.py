@@ -7,7 +7,8 @@ import json
 import pathlib
 import statistics
 
-RESULTS = pathlib.Path(__file__).parent.parent / "results"
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / "results" / "benchmarks"
 
 
 def speeds():
@@ -82,6 +83,10 @@ def speeds():
             "| training step of a GPT | time / float32 | memory |",
             training_rows("training-tensorflow"),
         ),
+        *table(
+            "| one epoch over short texts, GPT | time / padded |",
+            batching_rows("training-tensorflow"),
+        ),
         *pictures(),
     ]
     return "\n".join(lines[1:]) + "\n"
@@ -95,7 +100,7 @@ def pictures():
             name = f"scaling-{backend}-{axis}.png"
             if (RESULTS / name).exists():
                 text = f"Milliseconds of a training step by {axis}, {backend}"
-                lines += ["", f"![{text}](../results/{name})"]
+                lines += ["", f"![{text}](../results/benchmarks/{name})"]
     return lines
 
 
@@ -200,9 +205,17 @@ def memory_rows(backend):
 def training_rows(stem):
     """Yield a line per setting of a training step."""
     for row in kept_rows(stem):
-        size = row["bytes"]
-        size = "" if size is None else f"{size / 2**20:,.0f} MiB"
-        yield f"| {row['way']} | {row['ratio']['float32']:.2f} | {size} |"
+        if "float32" in row["ratio"]:
+            size = row["bytes"]
+            size = "" if size is None else f"{size / 2**20:,.0f} MiB"
+            yield f"| {row['way']} | {row['ratio']['float32']:.2f} | {size} |"
+
+
+def batching_rows(stem):
+    """Yield a line per way to batch short texts."""
+    for row in kept_rows(stem):
+        if "padded" in row["ratio"]:
+            yield f"| {row['way']} | {row['ratio']['padded']:.2f} |"
 
 
 def lora_rows(stem):

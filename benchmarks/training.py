@@ -10,6 +10,10 @@ before one step of the optimizer. The times are those of one row, measured in
 turns. Memory is the highest resident memory of a step above that before it, in
 a process of its own (Linux).
 
+Then one epoch over short texts: every text padded to the longest, batches of
+similar length (`BatchByLength`), and several texts packed into each row
+(`pack_sequences`). Same texts, same number of tokens in a batch at most.
+
 Shapes: B batch, T length.
 """
 
@@ -21,7 +25,11 @@ import numpy as np
 from benchmarks import memory, report
 from keras_seq.evaluation import median_ratio, time_interleaved
 from keras_seq.models import GPT
-from keras_seq.training import TokenCrossEntropy
+from keras_seq.training import (
+    BatchByLength,
+    TokenCrossEntropy,
+    pack_sequences,
+)
 
 SIZES = {
     "vocab": 8000,
@@ -30,6 +38,7 @@ SIZES = {
     "layers": 6,
     "length": 256,
     "batch": 16,
+    "texts": 128,
 }
 QUICK_SIZES = {
     "vocab": 13,
@@ -38,6 +47,7 @@ QUICK_SIZES = {
     "layers": 1,
     "length": 5,
     "batch": 4,
+    "texts": 12,
 }
 STEPS = 4  # of accumulation
 WAYS = (
@@ -109,13 +119,71 @@ def measure(sizes, rounds, quick):
     ]
 
 
+def epochs(sizes):
+    """Make a function that trains one epoch, for each way to batch texts.
+
+    The lengths are drawn log-uniformly from 8 to the longest.
+    """
+    length, rng = sizes["length"], np.random.default_rng(0)
+    low = min(8, length - 1)
+    lengths = np.exp(rng.uniform(np.log(low), np.log(length), sizes["texts"]))
+    texts = [rng.integers(1, sizes["vocab"], int(n) + 1) for n in lengths]
+    batch = sizes["batch"]
+    x, y = [t[:-1] for t in texts], [t[1:] for t in texts]
+    everything = {"buckets": [length], "shuffle": False}
+    packed, labels = pack_sequences(texts, length)
+    ways = {
+        "padded to the longest": BatchByLength(x, y, batch, **everything),
+        "BatchByLength": BatchByLength(x, y, batch),
+        "pack_sequences": (packed, labels),
+    }
+    return {way: epoch(sizes, data) for way, data in ways.items()}
+
+
+def epoch(sizes, data):
+    """Return a function that trains on all batches of a data set."""
+    model, batch = made(sizes, "float32"), sizes["batch"]
+    if isinstance(data, tuple):
+        parts = range(0, len(data[1]), batch)
+        batches = [
+            (
+                {k: v[i : i + batch] for k, v in data[0].items()},
+                data[1][i : i + batch],
+            )
+            for i in parts
+        ]
+    else:
+        batches = [data[i] for i in range(len(data))]
+
+    def train():
+        for x, y in batches:
+            model.train_on_batch(x, y)
+
+    return train
+
+
+def measure_batching(sizes, rounds):
+    """Measure an epoch of each way to batch: list of dict, as `measure`."""
+    seconds = time_interleaved(epochs(sizes), rounds, warmup=1)
+    padded = seconds["padded to the longest"]
+    return [
+        {
+            "way": way,
+            "bytes": None,
+            "seconds": report.summary(s / sizes["texts"] for s in times),
+            "ratio": {"padded": median_ratio(times, padded)},
+        }
+        for way, times in seconds.items()
+    ]
+
+
 def row(result):
     """Write a result as a line of the table."""
     size = result["bytes"]
     return {
         "way": result["way"],
         "ms": f"{1000 * result['seconds']['median']:.1f}",
-        "time": f"{result['ratio']['float32']:.2f}",
+        "time": " ".join(f"{r:.2f}" for r in result["ratio"].values()),
         "MiB": "" if size is None else f"{size / 2**20:.0f}",
     }
 
@@ -130,6 +198,7 @@ def main():
     args = report.arguments(__doc__, 9)
     sizes = QUICK_SIZES if args.quick else SIZES
     results = measure(sizes, args.rounds, args.quick)
+    results += measure_batching(sizes, max(1, args.rounds // 3))
     report.publish("training", args, results, row, sizes=sizes)
 
 

@@ -18,6 +18,8 @@ our weights and must return our outputs to 1e-4.
 Shapes: B batch, T length, D width, H heads, V vocabulary.
 """
 
+import itertools
+
 import keras
 import numpy as np
 
@@ -234,8 +236,8 @@ def check_same(mine, theirs, x):
     difference = np.abs(y - z).max()
     if not difference < 1e-4:
         raise ValueError(
-            "Keras's layers must give our outputs to 1e-4 with our "
-            f"weights. Received difference={difference:.2g}."
+            "Keras's layers must give our outputs to 1e-4 with our weights. "
+            f"Received difference={difference:.2g}."
         )
 
 
@@ -258,12 +260,11 @@ def measure(kind, sizes, dtype, peers=PEERS, rounds=10, builds=2):
         product of large matrices on this machine in this precision.
     """
     compared = there(kind, peers) + [HALF] * (dtype == "float32")
-    results = contenders.race(
-        lambda build: rivals(kind, sizes, DTYPES[dtype], peers, build),
-        compared,
-        rounds,
-        builds,
-    )
+
+    def make(build):
+        return rivals(kind, sizes, DTYPES[dtype], peers, build)
+
+    results = contenders.race(make, compared, rounds, builds)
     rate = contenders.matmul_rate(dtype, 16 * sizes["units"])
     for result in results:
         training = result["mode"] == "training step"
@@ -292,11 +293,8 @@ def main():
     args = report.arguments(__doc__, 10, PEERS)
     sizes = QUICK_SIZES if args.quick else SIZES
     builds, results = 1 if args.quick else 2, []
-    for kind in KINDS:
-        for dtype in DTYPES:
-            results += measure(
-                kind, sizes, dtype, args.peers, args.rounds, builds
-            )
+    for kind, dtype in itertools.product(KINDS, DTYPES):
+        results += measure(kind, sizes, dtype, args.peers, args.rounds, builds)
     report.publish("transformer", args, results, row, sizes=sizes)
 
 

@@ -16,13 +16,12 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "docs" / "locale" / "ko" / "LC_MESSAGES" / "tutorials"
-LESSON = 'tags=["parameters"]'  # only lessons have this cell
 UNTRANSLATED = re.compile(r" {4}|```|</|\|[-|]+$")  # how a block begins
 
 
-def messages(name):
-    """Read the Korean messages of a lesson: dict, English -> Korean."""
-    with open(MESSAGES / f"{name}.po", "rb") as file:
+def messages(name, folder=MESSAGES):
+    """Read the Korean messages of a lesson or page: dict, English -> Korean."""
+    with open(folder / f"{name}.po", "rb") as file:
         return {m.id: m.string for m in read_po(file, locale="ko") if m.id}
 
 
@@ -61,8 +60,6 @@ def make_notebooks(folder):
     import jupytext
 
     for path in sorted((ROOT / "tutorials").glob("*.py")):
-        if LESSON not in path.read_text("utf-8"):
-            continue
         for language in ("en", "ko"):
             target = folder / language / f"{path.stem}.ipynb"
             docs = os.path.relpath(ROOT / "docs", target.parent)

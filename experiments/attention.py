@@ -1,24 +1,28 @@
 # %% [markdown]
-# # 05. Attention: look back at the source
+# # Attention: four scores beside none
 #
-# *What failed:* chapter 04 squeezed every source into one vector; the narrower
-# it was, the more answers were wrong. *The idea* (Bahdanau, Cho & Bengio
-# 2015; Luong, Pham & Manning 2015): keep what the encoder knew at every
-# letter, and let the decoder look, at each step, at what it needs then.
+# The decoder reads the source again at every step (Bahdanau, Cho & Bengio 2015;
+# Luong, Pham & Manning 2015): a context vector for each step instead of one.
 #
-#     "5. März 1950"   5  .  ␣  M  ä  r  z  ␣  1  9  5  0
-#     to write "03"             ████████████                <- weights, sum 1
+#     e_ts = score(h_t, m_s)      score of letter s at step t
+#     a_t  = softmax_s(e_t)       attention weights, sum 1
+#     c_t  = sum_s a_ts m_s       context vector of step t
 #
-#     e_ts = score(h_t, m_s)      how well does letter s answer step t?
-#     a_t  = softmax_s(e_t)       weights
-#     c_t  = sum_s a_ts m_s       the context, a new one for each step
+# Measured: exact matches of Bahdanau's attention, Luong's with three scores,
+# and a model without attention, all of equal width and with the same batches
+# and number of steps; the share of the attention weights on the letters that
+# each digit comes from; exact matches by the length of the source; the exported
+# model's answers beside those of Python. (The experiment `seq2seq` trains its
+# models with twice as many dates for twice as many epochs: the model without
+# attention is far worse here than there.)
 #
-# Expected: nearly every date right, whatever its length, and the weights on
-# the field that each digit stands in, though nobody has told them.
+# Data: `dates`; `--data multi30k`, German to English, and `--data docstrings`,
+# a docstring's body to its first line (both not measured yet).
+# Expected: Bahdanau at least 0.99 of the dates right, and 0.7 of the weights on
+# the right letters; the export gives the same answers.
+# Minutes, on two processor cores: 2.
 #
-# `--data multi30k` translates German, `--data docstrings` summarises.
-#
-# Shapes: B batch, S source length, T target length, L written length.
+# Shapes: B batch, S source length, T target length.
 
 # %%
 import keras
@@ -45,16 +49,16 @@ from keras_seq.training import (
 )
 
 run = Run(
-    "05_attention",
+    "attention",
     data=("dates", "multi30k", "docstrings"),
     epochs={"dates": 2, "multi30k": 4, "docstrings": 8},
 )
 metrics, baselines = {}, {}
 
 # %% [markdown]
-# ## The task of chapter 04, and two real ones
+# ## The task of the experiment `seq2seq`, and two real ones
 #
-# Dates go in letter by letter, sentences in pieces of words, learned from the
+# Dates are read letter by letter, sentences as subwords, learned from the
 # training text. The plain baseline is the answer to the nearest training
 # text; of a summary also its first sentence, the *lead*.
 
@@ -92,15 +96,15 @@ source_test = read.tokenize(texts_test, end=True)
 # %% [markdown]
 # ## Four scores, and none
 #
-#     Bahdanau   v . tanh(h_{t-1} W + m_s U)     looks, then moves
-#     dot        h_t . m_s                       moves, then looks
+#     Bahdanau   v . tanh(h_{t-1} W + m_s U)     before the decoder's step
+#     dot        h_t . m_s                       after it, as those below
 #     general    h_t . (m_s W)
 #     concat     v . tanh([h_t ; m_s] W)
 #
 # All have the same width, the same batches and the same number of steps, and
-# so has the plain model of chapter 04 beside them. All encoders read from both
-# ends but that of `dot`, which wants vectors as wide as the decoder's state; so
-# it has fewer weights, and knows less of what comes next.
+# so has the model without attention. All encoders are bidirectional except
+# that of `dot`, whose vectors must be as wide as the decoder's state; so it has
+# fewer weights, and its encoder does not read what comes later.
 
 # %%
 sizes = (read.vocabulary_size(), write.vocabulary_size(), units)
@@ -147,12 +151,12 @@ for kind in chosen:
     baselines[f"{name}_{kind}"] = nearest
 
 # %% [markdown]
-# ## Where did it look?
+# ## The attention weights, beside the right letters
 #
 # A date is written field by field, so we know which letters of the source
 # each digit comes from: framed in the pictures. The share of the attention
-# inside the frame, averaged over all digits of all test dates, is the
-# measure. An even gaze would put into it the field's share of the letters.
+# weights inside the frame, averaged over all digits of all test dates, is the
+# measure. Even weights would put into it the field's share of the letters.
 
 
 # %%
@@ -188,8 +192,7 @@ for kind in chosen:
 # %% [markdown]
 # ## Short texts and long ones
 #
-# The test dates by the length of their text, in tenths: where one context
-# falls short, and that attention does not mind.
+# The test dates by the length of their text, in tenths.
 
 # %%
 if run.data == "dates":
@@ -214,10 +217,10 @@ if run.data == "dates":
     run.save(figure, "by_length")
 
 # %% [markdown]
-# ## Ship it: a SavedModel that takes text and gives text
+# ## Export: a SavedModel with text in and text out
 #
-# Tokenizer, network, loop and detokenizer in one graph. A new process that
-# knows neither Keras nor this library loads it and answers as Python does.
+# Tokenizer, network, loop and detokenizer in one graph. A new process with
+# neither Keras nor this library loads it and answers as Python does.
 
 # %%
 if keras.backend.backend() == "torch":

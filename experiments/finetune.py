@@ -1,27 +1,26 @@
 # %% [markdown]
-# # 10. Fine-tuning: one network that has read, and tasks with few labels
+# # Fine-tuning BERT: three kinds of tasks, few labels and many
 #
-# *What failed:* labels are dear. A network that begins with random numbers
-# must learn a language from a few hundred of them, and counting runs of
-# letters does better. *The idea* (Devlin et al. 2019, section 4): begin with
-# the BERT of chapter 09, put one matrix on top, and train all of it a little.
+# One dense layer on the model of the experiment `bert`, and all of it trained
+# (Devlin et al. 2019, section 4):
 #
-#     a text            [CLS] x x x [SEP]          ->  a class, of [CLS]
+#     a text            [CLS] x x x [SEP]          ->  a class, from [CLS]
 #     a text            [CLS] x x x [SEP]          ->  a tag for each token
-#     question, text    [CLS] q q [SEP] x x [SEP]  ->  where the answer stands
+#     question, text    [CLS] q q [SEP] x x [SEP]  ->  the span of the answer
 #
-# (Two texts have one class in the same way: it is how 09 learned what follows.)
+# Measured: the accuracy by the number of labels, beside the same network from
+# scratch, a GRU from scratch and TF-IDF with logistic regression; entity F1;
+# exact answers; the answers of three exported models beside those of Python.
 #
-# Run `09_bert` first, with the same `--data`; `--pretrained DIR` names its
-# folder. With `--data nsmc`, film reviews are good or bad, told from 1,000,
-# 5,000 and 40,000 labels, by the mean of the tokens: no one has asked that BERT
-# for anything at [CLS].
-#
-# Expected: with few labels, it beats the same network from scratch (0.49 to
-# 0.42 with 100 docstrings). The more labels, the less pretraining brings and
-# the harder plain baselines are to beat: of docstrings TF-IDF wins from 400 on,
-# and with 1,600 even a GRU from scratch is level; of reviews TF-IDF is behind
-# by three texts in a hundred, and then by one.
+# Data: `pydocs` (docstrings to their package, dates in sentences, questions
+# about functions); `--data nsmc`, Korean film reviews, good or bad, by the mean
+# of the tokens: that BERT was not trained to predict anything at [CLS].
+# Run the experiment `bert` with the same `--data` first; `--pretrained DIR`
+# names its folder.
+# Expected: with 100 docstrings 0.49 instead of 0.42 from scratch (TF-IDF 0.46),
+# with 1,600 0.64 (a GRU from scratch 0.66, TF-IDF 0.74). Reviews: 0.79 instead
+# of 0.71 with 1,000 labels (TF-IDF 0.76), 0.86 with 40,000 (TF-IDF 0.85).
+# Minutes, on two processor cores: 15; `nsmc` 29.
 #
 # Shapes: B batch, T length, C classes.
 
@@ -69,14 +68,19 @@ from keras_seq.training import (
     without_padding,
 )
 
-where = {"default": "runs/09_bert", "metavar": "DIR", "help": "of 09_bert"}
-run = Run(
-    "10_finetune", data=("pydocs", "nsmc"), arguments={"pretrained": where}
-)
+where = {
+    "default": "runs/bert",
+    "metavar": "DIR",
+    "help": "folder of a run of the experiment bert; default: runs/bert",
+}
+run = Run("finetune", data=("pydocs", "nsmc"), arguments={"pretrained": where})
 metrics, baselines = {}, {}
 folder = Path(run.options["pretrained"])
 if not (folder / "model.keras").exists():
-    raise SystemExit(f"Run 09_bert --data {run.data} first: no {folder}.")
+    raise SystemExit(
+        f"Run `python -m experiments.bert --data {run.data}` first: there is "
+        f"no {folder / 'model.keras'}."
+    )
 pieces = WordPieceTokenizer if run.data == "pydocs" else SentencePieceTokenizer
 DROPOUT = 0.1 if run.data == "pydocs" else 0.0  # for reviews, two views
 tokenizer = pieces.load(folder / "tokenizer.json")
@@ -118,6 +122,8 @@ def fit(
     """
     if not model.built:
         model.build()
+    if not run.jit_compile:
+        model.supports_jit = False
     epochs = run.epochs * (1 if run.quick else epochs)  # of the usual number
     total = epochs * (steps or -(-len(keras.tree.flatten(x)[0]) // 32))
     loss = loss or TokenCrossEntropy(no_label)
@@ -146,14 +152,15 @@ def fit(
 # %% [markdown]
 # ## A class for a text
 #
-# Which package is a docstring from? Or: did this person like the film? The
-# same labels for three networks, and for the plain baseline, TF-IDF of runs of
-# one to four letters with a logistic regression.
+# Which package is a docstring from? Or: is this film review good or bad? The
+# same labels for three networks, and for the plain baseline, TF-IDF of one to
+# four letters with a logistic regression.
 #
-# A review is read twice in each batch: in its best pieces, and in others, drawn
-# anew in each epoch, of which `MaskedLMMaskGenerator` hides or exchanges some.
-# Both have its label, and `TwoViewCrossEntropy` asks that the network say the
-# same of both: so it cannot learn reviews by heart, piece by piece.
+# A review is in each batch twice: as its most probable subwords, and as other
+# ones, drawn anew in each epoch, of which `MaskedLMMaskGenerator` masks or
+# exchanges some. Both have its label, and `TwoViewCrossEntropy` adds a term for
+# the difference of the two predictions: so the network cannot memorize reviews
+# by their subwords.
 
 
 # %%
@@ -164,7 +171,8 @@ def reviews_or_docstrings(split):
     for n, name in enumerate(NAMES):
         for text in data.docstrings(split, packages=(name,))[0]:
             label.setdefault(text, n)
-    texts = data.docstrings(split)[0]  # cut as in 09, which read no test
+    # Cut as in `bert`, which read no text of the test split.
+    texts = data.docstrings(split, packages=NAMES)[0]
     np.random.default_rng(0).shuffle(texts)
     return texts, np.array([label[text] for text in texts])
 
@@ -175,12 +183,14 @@ if run.data == "nsmc":
 else:
     NAMES, EPOCHS = list(data.DOCSTRING_PACKAGES), {100: 30, 400: 12, 1600: 4}
     POOLING, RATE = "cls", 3e-4
+    NAMES = ["matplotlib", "numpy"] if run.quick else NAMES
 RATES = {"pretrained": RATE, "scratch": 3e-4, "recurrent": 2e-3}
 (texts, labels), (test_texts, test_labels) = map(
     reviews_or_docstrings, ("train", "test")
 )
 if run.quick:
     EPOCHS = {50: 1}
+    del RATES["scratch"]
     test_texts, test_labels = test_texts[:100], test_labels[:100]
 few = 100 if run.quick else 1000
 
@@ -206,7 +216,7 @@ if run.data == "nsmc":
     )
 else:
     buckets = loss = None
-by_length = functools.partial(BatchByLength, buckets=buckets)  # as in 09
+by_length = functools.partial(BatchByLength, buckets=buckets)  # as in `bert`
 
 
 def drawing(seed):
@@ -277,10 +287,10 @@ figure = plots.curves(
 run.save(figure, "accuracy")
 
 # %% [markdown]
-# A network that has read each review in other pieces every time may read a new
-# one so, too: half of what it says of the best cut, half of the mean of sixteen
-# draws (the probabilities; by the network that was pretrained and had the most
-# labels).
+# A network that was trained on other subwords of a review each time can also
+# average over them: one half of the prediction is that of the most probable
+# subwords, the other the mean of sixteen draws (of probabilities, with the
+# pretrained network that had the most labels).
 
 # %%
 if run.data == "nsmc":
@@ -294,9 +304,9 @@ if run.data == "nsmc":
 # %% [markdown]
 # ## A tag for each token
 #
-# Where in a sentence, English or Korean, are the year, the month and the day
-# of a date that is written in one of ten languages? The plain baseline gives
-# each token the tag that it mostly has.
+# Where in a sentence, English or Korean, are the year, the month and the day of
+# a date in one of ten languages? The plain baseline gives each token its most
+# frequent tag.
 
 # %%
 TAGS, NONE = ["other", "year", "month", "day"], -100
@@ -325,8 +335,9 @@ if run.data == "pydocs":
 # ## The answer in a text
 #
 # Four facts about two functions, and a question; one in ten has no answer
-# there. The plain baseline is the first fact of the kind that is asked for.
-# To beat it, BERT must look the name up, and is told of many to learn that.
+# there. The plain baseline is the first fact of the right kind. To be better,
+# BERT must find the function's name in the text, which takes many examples to
+# learn.
 
 
 # %%
@@ -363,10 +374,10 @@ if run.data == "pydocs":
         print(f"{text}\n    {question}  ->  {found or '(no answer)'}")
 
 # %% [markdown]
-# ## Ship them: text in; label, tags, answer out
+# ## Export: text in; label, tags, answer out
 #
-# Each in a process that knows nothing of this library, on what was held out,
-# on nothing at all, in Korean, and on a text that is far too long.
+# Each in a process without this library, on held-out texts, an empty one, a
+# Korean one, and one that is far too long.
 
 # %%
 ODD = ["", "회의는 2031년 8월 26일에 열립니다. 🙂", "returns a list " * 60]
@@ -381,7 +392,7 @@ else:
     same["classifier"] = exact_match(
         [NAMES[n] for n in logits.argmax(1)], there
     )
-if same and run.data == "pydocs":
+if same and run.data == "pydocs" and not run.quick:
     path, asked_for = run.out / "tagger", [*sentences[:50], *ODD]
     export.export_bert_tagger(tagger, path, packer=DATES, labels=TAGS)
     there = export.run_alone(path, asked_for, output="tags")

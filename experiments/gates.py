@@ -1,14 +1,17 @@
 # %% [markdown]
-# # 03. Gates: what vanishes, and what does not
+# # Gates: what vanishes, and what does not
 #
-# *What failed:* a simple recurrent network forgets. *Why:* on the way back
-# through time its gradient is multiplied by the same matrix at every step.
-# *The idea* (Hochreiter & Schmidhuber 1997; Cho et al. 2014): a state that
-# is added to instead of rewritten, behind gates that open and close.
+# A simple recurrent network, a GRU and an LSTM of equal width learn to add two
+# marked numbers of a sequence. Measured: the squared error over 50, 100 and 200
+# steps; the gradient by lag, before and after training; the gates on single
+# sequences; the loss with and without gradient clipping where the gradient
+# explodes; parameters, and the time of a training step.
 #
-# Expected: the LSTM and the GRU add two numbers that stand somewhere in 100
-# steps (error below 0.01), even in 200; the simple network does no better than
-# the mean (0.167).
+# Data: `adding`, generated; Python's documentation for the picture of the gates
+# on a sentence.
+# Expected: over 100 steps, GRU and LSTM at most 0.01, the simple network above
+# 0.1 (always answering 1, the mean, has 0.167).
+# Minutes, on two processor cores: 3.
 
 # %%
 import keras
@@ -26,20 +29,20 @@ from keras_seq.training import (
     next_token_windows,
 )
 
-run = Run("03_gates", data=("adding",), epochs=4)
+run = Run("gates", data=("adding",), epochs=4)
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 ROWS, UNITS = (1280 if run.quick else 32_000), 64
-LENGTHS = (50, 100, 200)
+LENGTHS, LAG = ((50,), 20) if run.quick else ((50, 100, 200), 100)
 metrics, baselines, adders = {}, {}, {}
 
 # %% [markdown]
 # ## The adding problem
 #
-# At each step the input is a random number and a mark. Two numbers are
-# marked; after the last step the network has to say their sum. Whoever always
-# says 1 has a squared error of 1/6 = 0.167. To do better, a number has to
-# survive for up to T - 1 steps.
+# At each step the input is a random number and a mark. Two numbers are marked;
+# the output after the last step is to be their sum. Always answering 1 has a
+# squared error of 1/6 = 0.167. To do better, a number has to be kept for up to
+# T - 1 steps.
 #
 # All three cells get the same width, the same optimizer and at most the same
 # 1,000 steps. The LSTM starts with its forget gates open for 1 to T steps
@@ -59,7 +62,8 @@ def learn_to_add(name, layer, length):
     validation = data.adding(500, length, seed=run.seed + 1)
     options = {"epochs": run.epochs, "batch_size": 128, "verbose": 2}
     model.fit(x, y, validation_data=validation, callbacks=callbacks, **options)
-    x, y = data.adding(2000, length, seed=run.seed + 2)  # held out
+    rows = 200 if run.quick else 2000
+    x, y = data.adding(rows, length, seed=run.seed + 2)  # held out
     metrics[f"adding_mse_{name}"] = model.evaluate(x, y, verbose=0)
     baselines[f"adding_mse_{name}"] = np.mean((y - 1) ** 2)
     adders[name] = model
@@ -70,29 +74,28 @@ def open_lstm(steps):
     return LSTM(UNITS, bias_initializer=bias, unit_forget_bias=False)
 
 
-for length in LENGTHS[:1] if run.quick else LENGTHS:
+for length in LENGTHS:
     learn_to_add(f"rnn_{length}", SimpleRNN(UNITS), length)
     learn_to_add(f"gru_{length}", GRU(UNITS), length)
     learn_to_add(f"lstm_{length}", open_lstm(length), length)
-if not run.quick:
-    scores = {
-        NAMES[cell]: [metrics[f"adding_mse_{cell}_{n}"] for n in LENGTHS]
-        for cell in CELLS
-    }
-    figure = plots.curves(
-        scores,
-        x=LENGTHS,
-        xlabel="length of the adding problem (steps)",
-        ylabel="squared error, held out",
-        baselines={"always 1": 1 / 6},
-        log=True,
-    )
-    run.save(figure, "adding")
+scores = {
+    NAMES[cell]: [metrics[f"adding_mse_{cell}_{n}"] for n in LENGTHS]
+    for cell in CELLS
+}
+figure = plots.curves(
+    scores,
+    x=LENGTHS,
+    xlabel="length of the adding problem (steps)",
+    ylabel="squared error, held out",
+    baselines={"always 1": 1 / 6},
+    log=True,
+)
+run.save(figure, "adding")
 
 # %% [markdown]
 # ## How far back does the gradient reach?
 #
-#     ratio = |d h_T / d x_{T-100}| / |d h_T / d x_T|
+#     ratio = |d h_T / d x_{T-LAG}| / |d h_T / d x_T|        LAG = 100
 #
 # Untrained, the simple network is not the worst: its recurrent matrix is
 # drawn orthogonal, which neither stretches nor shrinks. The GRU's gates stand
@@ -100,7 +103,7 @@ if not run.quick:
 # *the simple network* closes the way, while the gates learn to hold it open.
 
 # %%
-x, _ = data.adding(64, 150, seed=run.seed + 3)
+x, _ = data.adding(64, LAG + 50, seed=run.seed + 3)
 length = 50 if run.quick else 100
 starts = {"rnn": SimpleRNN(UNITS), "gru": GRU(UNITS), "lstm": open_lstm(length)}
 lags = {"LSTM, usual, untrained": gradient_by_lag(LSTM(UNITS), x)}
@@ -109,8 +112,8 @@ for cell, untrained in starts.items():
     before, after = gradient_by_lag(untrained, x), gradient_by_lag(trained, x)
     lags[f"{NAMES[cell]}, untrained"] = before
     lags[f"{NAMES[cell]}, trained"] = after
-    metrics[f"gradient_ratio_{cell}"] = after[100] / after[0]
-    baselines[f"gradient_ratio_{cell}"] = before[100] / before[0]
+    metrics[f"gradient_ratio_{cell}"] = after[LAG] / after[0]
+    baselines[f"gradient_ratio_{cell}"] = before[LAG] / before[0]
 run.save(plots.gradient_by_lag(lags), "gradient_by_lag")
 
 # %% [markdown]
@@ -141,12 +144,12 @@ metrics["cell_step_marked_over_unmarked"] = (
 # sentence it has never seen.
 
 # %%
-tokenizer = CharTokenizer.train(data.pydocs_text("train"))
-ids = tokenizer.tokenize(data.pydocs_text("train"))
+text = data.pydocs_text("train")[: 9000 if run.quick else None]
+tokenizer = CharTokenizer.train(text)
 reader = RecurrentLM(tokenizer.vocabulary_size(), 128, embedding_dim=32)
 optimizer = keras.optimizers.Adam(4e-3, clipnorm=1.0)
 reader.compile(optimizer, TokenCrossEntropy())
-x, y = next_token_windows(ids[: 9000 if run.quick else None], 64)
+x, y = next_token_windows(tokenizer.tokenize(text), 64)
 reader(x[:1])
 epochs = 1 if run.quick else 3
 reader.fit(x, y, 32, epochs, verbose=2, callbacks=run.callbacks("reader"))
@@ -178,8 +181,9 @@ for name, clip in (("unclipped", None), ("clipped", 1.0)):
     )
     optimizer = keras.optimizers.SGD(0.03, clipnorm=clip)
     model.compile(optimizer, "mse", jit_compile=run.jit_compile)
-    calls = run.callbacks(name)
-    model.fit(x, y, batch_size=32, epochs=10, verbose=0, callbacks=calls)
+    epochs = 2 if run.quick else 10
+    calls = run.callbacks(name, every=epochs)
+    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, callbacks=calls)
     curves[name] = run.history(name)["loss"]
     # A loss that has left the range of float32 counts as its largest number.
     worst = np.nan_to_num(curves[name], nan=3.4e38, posinf=3.4e38).max()

@@ -1,16 +1,16 @@
 # %% [markdown]
-# # 01. Hello, recurrent network
+# # Three recurrent cells as language models of characters
 #
-# *What failed:* a feed-forward network sees one letter and cannot know what
-# came before. Both l's of "hello" look the same to it, yet one is followed by
-# another l and the other by an o. *The idea* (Elman 1990): hand the state of
-# the last step to the next one.
+# A simple recurrent network, a GRU and an LSTM of equal width predict the next
+# character of a text, with equal batches and numbers of steps. Measured: nats
+# per character on held-out text, beside counted unigrams and trigrams. Before
+# that: "hell" -> "ello" by a network of eight units, and the loop over the cell
+# written out, compared with the layer.
 #
-#     h_t = tanh(x_t W + h_{t-1} U + b)          p_t = softmax(h_t V + c)
-#
-# Expected: after "hell" the network says "ello", every letter right; and as a
-# model of English prose, at equal width, the gates of the GRU and the LSTM
-# beat the simple network, and all three beat counting three letters.
+# Data: `pydocs`, Python's documentation; `--data tinyshakespeare`.
+# Expected: "ello", every character right. Tiny Shakespeare: LSTM at most 1.65
+# nats per character, GRU about as good, the simple network 1.73, trigrams 2.05.
+# Minutes, on two processor cores: 3.
 
 # %%
 import keras
@@ -31,7 +31,7 @@ from keras_seq.training import (
 )
 
 EPOCHS = {"pydocs": 8, "tinyshakespeare": 2}
-run = Run("01_hello_rnn", data=tuple(EPOCHS), epochs=EPOCHS)
+run = Run("hello_rnn", data=tuple(EPOCHS), epochs=EPOCHS)
 metrics, baselines = {}, {}
 
 # %% [markdown]
@@ -53,10 +53,13 @@ hello = keras.Sequential(
         keras.layers.Dense(len(vocabulary)),
     ]
 )
-hello.compile(keras.optimizers.Adam(0.1), TokenCrossEntropy(pad_id=None))
-hello.fit(
-    source, target, epochs=30, verbose=0, callbacks=run.callbacks("hello")
+hello.compile(
+    keras.optimizers.Adam(0.1),
+    TokenCrossEntropy(pad_id=None),
+    jit_compile=run.jit_compile and "auto",
 )
+callbacks = run.callbacks("hello", every=30)
+hello.fit(source, target, epochs=30, verbose=0, callbacks=callbacks)
 
 logits = keras.ops.cast(hello(source), "float32")
 logits = keras.ops.convert_to_numpy(logits)
@@ -110,9 +113,11 @@ for name, n in (("unigram", 1), ("trigram", 3)):
 
 # %%
 prompt = test[:20].split("\n")[0]
+CELLS = ("lstm",) if run.quick else ("rnn", "gru", "lstm")
+TEMPERATURES, WRITTEN = ((0.7,), 60) if run.quick else ((0.3, 0.7, 1.2), 200)
 
 
-def speak(model, temperature, length=200):
+def speak(model, temperature, length=WRITTEN):
     sampler = Sampling(temperature=temperature, seed=run.seed)
     ids = generate(
         model, tokenizer.tokenize([prompt]), sampler, max_length=length
@@ -122,7 +127,7 @@ def speak(model, temperature, length=200):
 
 curves, models = {}, {}
 kept = np.arange(len(x)) % 20 == 0
-for cell in ("rnn", "gru", "lstm"):
+for cell in CELLS:
     model = RecurrentLM(V, 256, cell=cell, embedding_dim=64, pad_id=None)
     steps = run.epochs * -(-np.sum(~kept) // 32)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -160,11 +165,12 @@ run.save(plots.curves(curves, baselines=lines), "curves")
 # %% [markdown]
 # ## Three temperatures
 #
-# Below 1 the likeliest letters win more often, and the text repeats itself;
-# above 1 the unlikely ones get their chance, and the words fall apart.
+# Below 1 the most probable letters are chosen more often, and the text repeats
+# itself; above 1 improbable ones are chosen more often, and the words fall
+# apart.
 
 # %%
-for temperature in (0.3, 0.7, 1.2):
+for temperature in TEMPERATURES:
     print(f"\ntemperature {temperature}: {speak(models['lstm'], temperature)}")
 
 # %%

@@ -172,7 +172,7 @@ def ids(vocabulary_size, **arguments):
         if outside.size:
             raise ValueError(
                 f"`{name}` must be in [0, {vocabulary_size}), below the "
-                f"vocabulary's size. Received {outside[0]}."
+                f"number of ids. Received {outside[0]}."
             )
 
 
@@ -266,4 +266,15 @@ def built(model, name="model"):
         raise ValueError(
             f"`{name}` must have weights: call it, fit it or load it first. "
             f"Received {name}={model!r}, which is not built."
+        )
+
+
+def within_positions(max_length, max_sequence_length):
+    """Raise a ValueError if there are fewer learned positions than tokens."""
+    positive_int(max_length=max_length)
+    if max_length > max_sequence_length:
+        raise ValueError(
+            "`max_length` must be at most `max_sequence_length`, the number of "
+            f"learned positions. Received max_length={max_length}, "
+            f"max_sequence_length={max_sequence_length}."
         )

@@ -556,6 +556,7 @@ CASES += [
 # Public names that are no layers; each has tests of its own.
 PLAIN = {
     "AutoregressiveModel",
+    "segment_mask",
     "BERTTask",
     "BeamSearch",
     "ChronoInitializer",

@@ -20,7 +20,7 @@ import keras
 import pytest
 
 TESTS_RUN = itertools.count(1)
-TENSORFLOW_ONLY = ("tensorflow_only", "tutorial")
+TENSORFLOW_ONLY = ("tensorflow_only", "tutorial", "experiment")
 # What XLA compiles here runs once or twice: compiling is all of its time, and
 # its older loops compile in half of it.
 COMPILE_FAST = (
@@ -49,8 +49,13 @@ def pytest_configure(config):
         folder = os.environ[name] = tempfile.mkdtemp(prefix="keras_seq-jax-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     jax.config.update("jax_compilation_cache_dir", os.environ[name])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    settings = {
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)  # for processes that tests start
 
 
 def _is_known(flags):
@@ -130,6 +135,22 @@ def real_data():
         return path
 
     return find
+
+
+@pytest.fixture
+def eager_functions():
+    """Run functions of TensorFlow eagerly: tracing takes most of the time.
+
+    `test_generation.py` compares a compiled loop with one that runs so.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -31,6 +31,12 @@ from keras_seq.evaluation import median_ratio, time_interleaved
 SHAPE = (2, 3, 5, 7)  # B, T, D, U
 
 
+NOT_ON_JAX = pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="JAX compiles each of many small steps; nothing here is JAX's own",
+)
+
+
 @pytest.fixture
 def eager(monkeypatch):
     """Run models and functions eagerly: compiling takes most of the time.
@@ -213,6 +219,7 @@ def test_generation_is_compared_with_and_without_the_cache():
     assert set(result["tokens_per_second"]) == {"keras_seq", "uncached"}
 
 
+@NOT_ON_JAX
 def test_speculative_decoding_is_compared_with_greedy():
     sizes = speculative.QUICK_SIZES
     *models, prompts, held_out = speculative.trained_models(sizes)
@@ -224,6 +231,7 @@ def test_speculative_decoding_is_compared_with_greedy():
     assert len(speculative.row(result)) == 5
 
 
+@NOT_ON_JAX
 def test_bert_is_compared_with_each_peer(eager):
     for name in ("keras_hub", "torch", "transformers", "safetensors"):
         pytest.importorskip(name)
@@ -272,6 +280,7 @@ def test_a_bert_of_other_outputs_is_not_timed(monkeypatch, peer):
         bert.rivals(bert.QUICK_SIZES, "float32", (peer,))
 
 
+@NOT_ON_JAX
 def test_padding_of_bert_is_counted_over_an_epoch(eager):
     pytest.importorskip("tensorflow_text")
     texts = ["a"] * 2 + [
@@ -317,6 +326,7 @@ def tiny_vit():
     return sizes
 
 
+@NOT_ON_JAX
 def test_vit_is_compared_with_each_peer(eager):
     for name in ("keras_hub", "torch", "transformers", "safetensors"):
         pytest.importorskip(name)
@@ -373,12 +383,12 @@ def test_results_of_vit_become_lines_of_the_page(monkeypatch):
 
 def test_the_figure_of_a_kept_run_is_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    run = {"tutorial": "11_vit", "data": "digits", "seed": 0, "quick": False}
+    run = {"experiment": "vit", "data": "digits", "seed": 0, "quick": False}
     (tmp_path / "results.json").write_text(json.dumps(run))
     (tmp_path / "accuracy.png").write_bytes(b"curve")
     path = results.keep(tmp_path)
     assert json.loads(path.read_text("utf-8"))["data"] == "digits"
-    picture = path.with_name("11_vit-digits-accuracy.png")
+    picture = path.with_name("vit-digits-accuracy.png")
     assert picture.read_bytes() == b"curve"
 
 
@@ -396,6 +406,7 @@ def test_our_models_read_a_text(kind):
     assert all(np.isfinite(x).all() for x in keras.tree.flatten(found))
 
 
+@NOT_ON_JAX
 def test_the_cost_of_each_size_is_measured_and_drawn():
     for axis, values in scaling.QUICK.items():
         result = scaling.measure(axis, values, rounds=1)

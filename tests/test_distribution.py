@@ -45,7 +45,7 @@ elif kind == "model":
 draw = np.random.default_rng(0)
 ids = draw.integers(1, 13, (8, 6)).astype("int32")
 images = draw.random((8, 6, 6, 3), "float32")
-sizes = {"num_heads": 2, "num_layers": 2, "dropout": 0.0}
+sizes = {"num_heads": 2, "num_layers": 1, "dropout": 0.0}
 makers = {
     "GPT": lambda: (GPT(13, 8, **sizes), ids, ids),
     "BERT": lambda: (

@@ -1,32 +1,33 @@
-"""Each tutorial in its short form, as a learner runs it: its results file,
-its pictures, its model reloaded in a fresh process."""
+"""Each experiment in its short form: its results file, its figures, its model
+reloaded in a fresh process, its --help."""
 
 import contextlib
 import json
 import os
 import pathlib
+import re
+import runpy
 import subprocess
 import sys
 import time
 
 import pytest
 
+from keras_seq.training import Run
+
 ROOT = pathlib.Path(__file__).parent.parent
-TUTORIALS = sorted(
-    path.stem
-    for path in (ROOT / "tutorials").glob("*.py")
-    if 'tags=["parameters"]' not in path.read_text("utf-8")  # test_lessons.py
-)
+HOME = ROOT / "experiments"
+EXPERIMENTS = sorted(path.stem for path in HOME.glob("[!_]*.py"))
 PROMISED = {
-    "01_hello_rnn": ("hello_accuracy", "loss_rnn", "loss_gru", "loss_lstm"),
-    "02_five_settings": (
+    "hello_rnn": ("hello_accuracy", "loss_lstm"),
+    "five_settings": (
         "one_to_one_accuracy",
         "one_to_many_exact_match",
         "many_to_one_accuracy",
         "many_to_many_exact_match",
         "synced_accuracy",
     ),
-    "03_gates": (
+    "gates": (
         "adding_mse_rnn_50",
         "gradient_ratio_rnn",
         "gradient_ratio_gru",
@@ -34,7 +35,7 @@ PROMISED = {
         "gru_to_lstm_params",
         "gru_to_lstm_step_time",
     ),
-    "04_seq2seq": (
+    "seq2seq": (
         "exact_match",
         "exact_match_scheduled_sampling",
         "exact_match_shortest_third",
@@ -42,37 +43,36 @@ PROMISED = {
         "recency_first",
         "recency_last",
     ),
-    "05_attention": (
+    "attention": (
         "exact_match_bahdanau",
         "alignment_bahdanau",
         "exact_match_longest_third",
         "exported_answers_the_same",
     ),
-    "06_transformer": (
+    "transformer": (
         "exact_match",
         "exact_match_longest_third",
         "exact_match_no_positions",
         "core_difference",
     ),
-    "07_chatbot": ("perplexity_attention", "chrf_transformer"),
-    "08_gpt": (
+    "chatbot": ("perplexity_attention", "chrf_transformer"),
+    "gpt": (
         "loss",
         "sort_accuracy",
         "tokens_per_second_cached",
         "tokens_per_second_uncached",
         "exported_answers_the_same",
     ),
-    "09_bert": ("mlm_accuracy", "nsp_accuracy", "mlm_loss"),
-    "10_finetune": (
+    "bert": ("mlm_accuracy", "nsp_accuracy", "mlm_loss"),
+    "finetune": (
         "accuracy_pretrained_50",
-        "accuracy_scratch_50",
         "accuracy_recurrent_50",
         "tagging_f1",
         "span_exact_match",
         "span_f1",
         "exported_answers_the_same",
     ),
-    "11_vit": (
+    "vit": (
         "vit_accuracy_100",
         "cnn_accuracy_10",
         "vit_accuracy_permuted",
@@ -80,24 +80,19 @@ PROMISED = {
         "params_cnn",
         "exported_answers_the_same",
     ),
-    "12_ladder": ("exact_match_bahdanau", "params_luong", "seconds_lstm"),
+    "ladder": ("exact_match_luong", "params_luong", "seconds_transformer"),
 }
-EXPORTED = (
-    "05_attention",
-    "07_chatbot",
-    "08_gpt",
-    "10_finetune",
-    "11_vit",
-)  # and so loaded in a bare process
-UNDRAWN = ("12_ladder",)
-BEFORE = {"10_finetune": ("--pretrained", "09_bert")}  # what it goes on from
-pytestmark = pytest.mark.tutorial
+EXPORTED = ("attention", "chatbot", "gpt", "finetune", "vit")
+UNDRAWN = ("ladder",)
+BEFORE = {"finetune": ("--pretrained", "bert")}  # what it goes on from
+pytestmark = pytest.mark.experiment
 
 
-def python(*arguments):
-    """Run Python in the folder of the checkout; fail with what it said."""
+def python(*arguments, lines=()):
+    """Run Python in the folder of the checkout; fail with its output."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
+        input="\n".join(map(str, lines)),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -108,20 +103,24 @@ def python(*arguments):
     return done.stdout
 
 
-@pytest.fixture(scope="session", params=TUTORIALS)
-def finished(request, tmp_path_factory):
-    """Run one tutorial in its short form; give its name and its folder."""
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Give a folder that all processes of a test run share."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", params=EXPERIMENTS)
+def finished(request, shared):
+    """Run one experiment in its short form; give its name and its folder."""
     return request.param, finish(request.param, shared)
 
 
 def finish(name, shared):
-    """Run a tutorial, after the one that it goes on from; give its folder.
+    """Run an experiment, after the one that it goes on from; give its folder.
 
-    The processes of pytest-xdist share a folder: who comes first runs the
-    tutorial; who comes later runs others that nobody has begun, till it is
-    done.
+    The processes of pytest-xdist share a folder: the first one runs the
+    experiment; another one runs those that have not begun, until it is done.
     """
     out = shared / name
     done, failed = (out.with_suffix(f".{end}") for end in ("done", "failed"))
@@ -129,9 +128,9 @@ def finish(name, shared):
         out.mkdir()
     except FileExistsError:
         while not (done.exists() or failed.exists()):
-            others = [n for n in TUTORIALS if not (shared / n).exists()]
+            others = [n for n in EXPERIMENTS if not (shared / n).exists()]
             if others:
-                with contextlib.suppress(AssertionError):  # told by its tests
+                with contextlib.suppress(Exception):  # reported by its tests
                     finish(others[0], shared)
             else:
                 time.sleep(1)
@@ -142,7 +141,7 @@ def finish(name, shared):
         if name in BEFORE:
             option, before = BEFORE[name]
             given = [option, finish(before, shared)]
-        python(f"tutorials/{name}.py", "--quick", "--out", out, *given)
+        run_here(name, "--quick", "--out", out, *given)
         done.touch()
     except BaseException as error:
         failed.write_text(f"{name} failed in another process: {error}", "utf-8")
@@ -150,39 +149,28 @@ def finish(name, shared):
     return out
 
 
-LOAD = """
-import sys, keras, keras_seq
-for path in sys.stdin:
-    print(keras.models.load_model(path.strip()).built, flush=True)
-"""
+def run_here(name, *options):
+    """Run an experiment in this process, in which Keras is imported already.
 
-
-@pytest.fixture(scope="session")
-def loader():
-    """Start a process that has trained nothing, and loads what it is told."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", LOAD],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    yield process
-    process.stdin.close()
-    process.wait()
+    A process of its own would import for a third of its time.
+    """
+    script = str(HOME / f"{name}.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr("sys.argv", [script, *map(str, options)])
+        runpy.run_path(script, run_name="__main__")
 
 
 def test_results_file_holds_what_is_promised(finished):
     name, out = finished
     results = json.loads((out / "results.json").read_text("utf-8"))
-    assert results["tutorial"] == name
+    assert results["experiment"] == name
     assert results["backend"] == "tensorflow"
     assert set(PROMISED[name]) <= set(results["metrics"])
     assert results["baselines"] and results["seconds"] > 0
 
 
-def test_the_export_answers_in_a_bare_process_as_here(finished):
+def test_the_export_gives_the_same_answers(finished):
     name, out = finished
     if name not in EXPORTED:
         pytest.skip(f"{name} exports nothing")
@@ -198,20 +186,48 @@ def test_pictures_are_drawn(finished):
     assert pictures and all(p.stat().st_size > 5000 for p in pictures)
 
 
-def test_model_loads_in_a_fresh_process(finished, loader):
-    _, out = finished
-    print(out / "model.keras", file=loader.stdin, flush=True)
-    assert loader.stdout.readline() == "True\n"
+def test_every_experiment_has_its_line_in_the_index():
+    index = (HOME / "README.md").read_text("utf-8")
+    lines = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.py\) \|", index, re.MULTILINE)
+    assert sorted(lines) == [(name, name) for name in EXPERIMENTS]
+    assert set(EXPERIMENTS) == set(PROMISED)
 
 
-def test_every_tutorial_has_its_line_in_the_index():
-    index = (ROOT / "tutorials" / "README.md").read_text("utf-8")
-    assert all(f"`{name}`" in index for name in TUTORIALS)
-    assert set(TUTORIALS) == set(PROMISED)
-
-
-@pytest.mark.parametrize("name", TUTORIALS)
-def test_tutorial_is_cells_without_classes(name):
-    text = (ROOT / "tutorials" / f"{name}.py").read_text("utf-8")
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_is_cells_without_classes(name):
+    text = (HOME / f"{name}.py").read_text("utf-8")
     assert text.startswith("# %% [markdown]\n")
     assert "\nclass " not in text
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_help_describes_the_experiment(name, monkeypatch, capsys):
+    script = HOME / f"{name}.py"
+    monkeypatch.setattr("sys.argv", [str(script), "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        Run(name, data=("pydocs",))
+    shown = capsys.readouterr().out
+    for part in ("Measured", "\nData: `", "\nExpected", "\nMinutes, on two"):
+        assert part in shown
+    assert f'"{name}"' in script.read_text("utf-8")  # its name for `Run`
+
+
+def test_an_experiment_is_described_by_its_help():
+    shown = python("-m", "experiments.hello_rnn", "--help")
+    title = "Three recurrent cells as language models of characters"
+    assert shown.startswith("usage: hello_rnn [-h] [--quick]")
+    assert f"\n\n{title}\n\nA simple recurrent network" in shown
+    assert "default: 8 (pydocs), 2 (tinyshakespeare)" in shown
+
+
+LOAD = """
+import sys, keras, keras_seq
+for path in map(str.strip, sys.stdin):
+    print(path, keras.models.load_model(path).built)
+"""
+
+
+def test_the_models_load_in_a_fresh_process(shared):
+    paths = [finish(name, shared) / "model.keras" for name in EXPERIMENTS]
+    loaded = python("-c", LOAD, lines=paths).splitlines()
+    assert loaded == [f"{path} True" for path in paths]

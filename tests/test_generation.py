@@ -43,6 +43,22 @@ def built(kind):
     return model
 
 
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    "sampler", [Greedy(), Sampling(seed=3), BeamSearch(2)], ids=str
+)
+@pytest.mark.parametrize("kind", [*MODELS, "transformer"])
+def test_a_compiled_loop_gives_the_tokens_of_an_eager_one(
+    kind, sampler, request
+):
+    model = built(kind)
+    compiled = generate(model, PROMPTS, sampler, max_length=6)
+    request.getfixturevalue("eager_functions")
+    eager = generate(built(kind), PROMPTS, sampler, max_length=6)
+    np.testing.assert_array_equal(compiled.ids, eager.ids)
+    np.testing.assert_allclose(compiled.scores, eager.scores, atol=1e-4)
+
+
 def in_threads(calls):
     """Run functions at the same time; return their results in order."""
     results, start = [None] * len(calls), threading.Barrier(len(calls))

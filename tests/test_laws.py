@@ -20,6 +20,8 @@ from keras_seq.generation import (
 from keras_seq.layers import GRU, LSTM, ChronoInitializer, TokenEmbedding
 from keras_seq.models import GPT, RecurrentLM
 
+pytestmark = pytest.mark.usefixtures("eager_functions")
+
 LANGUAGE_MODELS = {
     **{
         cell: (RecurrentLM, {"units": 7, "cell": cell})

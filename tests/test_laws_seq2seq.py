@@ -13,6 +13,8 @@ from keras_seq.generation import BeamSearch, Greedy, generate
 from keras_seq.layers import attend
 from keras_seq.models import ScheduledSampling
 
+pytestmark = pytest.mark.usefixtures("eager_functions")
+
 SMALL = {"hidden_dim": 14, "num_heads": 2, "num_layers": 2}
 MODELS = {
     "plain": ("Seq2Seq", {}),

@@ -14,12 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 TUTORIALS = ROOT / "tutorials"
 NOTEBOOKS = runpy.run_path(str(ROOT / "docs" / "notebooks.py"))
 blocks, messages = NOTEBOOKS["blocks"], NOTEBOOKS["messages"]
-PARAMETERS = '# %% tags=["parameters"]\n'
-LESSONS = [
-    path.stem
-    for path in sorted(TUTORIALS.glob("*.py"))
-    if PARAMETERS in path.read_text("utf-8")
-]
+LESSONS = [path.stem for path in sorted(TUTORIALS.glob("*.py"))]
 PARTS = [
     *("Question", "What failed", "Diagram", "A worked example"),
     *("The equation", "Code", "Picture", "The number beside a baseline"),
@@ -29,10 +24,30 @@ PARTS = [
 SHORT = {
     "00_before_you_start": {"EPOCHS": 3, "CHARACTERS": 20_000},
     "01_rnn": {"EPOCHS": 1, "CHARACTERS": 20_000},
-    "02_gates": {"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+    "02_gates": {
+        **{"LENGTHS": (10, 20), "ROWS": 640, "EPOCHS": 1, "UNITS": 8},
+        "JIT": False,
+    },
+    "03_five_settings": {
+        **{"EPOCHS": 1, "LANGUAGES": ("en", "ko"), "SUMS": 256, "CLIPS": 64},
+        "JIT": False,
+    },
+    "04_seq2seq": {
+        **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
+        **{"WIDTHS": (4, 8), "NARROW": (2,)},
+    },
+    "05_attention": {
+        **{"DATES": 640, "TESTS": 64, "UNITS": 16},
+        **{"EPOCHS": 1, "LONGER_EPOCHS": 2, "BUCKETS": (64,)},
+    },
+    "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
     "07_transformer": {
         **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1, "PARTS": 2},
         **{"AMOUNTS": (), "LENGTHS": (4,), "BUCKETS": (64,), "JIT": False},
+    },
+    "08_gpt": {
+        **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
+        **{"ROUNDS": 1, "LENGTHS": (10, 20)},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
@@ -42,7 +57,7 @@ EXPLAINED = {
         *("baseline", "batch", "time-step", "one-hot-encoding", "embedding"),
         *("logits", "softmax", "cross-entropy", "perplexity", "padding-mask"),
         *("attention-weights", "causal-mask", "epoch"),
-        *("tensor", "nat", "gradient"),  # not in the glossary of models
+        *("tensor", "nat", "gradient"),
     ],
     "01_rnn": [
         *("recurrent-neural-network", "sequence", "hidden-state"),
@@ -55,11 +70,36 @@ EXPLAINED = {
         *("cell-state", "forget-gate", "input-gate", "candidate"),
         *("output-gate", "update-gate", "reset-gate"),
     ],
+    "03_five_settings": [
+        *("padding-mask", "dropout", "end-token", "bidirectional"),
+        *("encoder", "decoder"),
+    ],
+    "04_seq2seq": [
+        *("encoder", "decoder", "held-out", "context-vector", "start-token"),
+        *("end-token", "teacher-forcing", "greedy-decoding", "bottleneck"),
+        *("scheduled-sampling", "linear-probe"),
+    ],
+    "05_attention": [
+        *("held-out", "baseline", "encoder", "context-vector", "decoder"),
+        *("bottleneck", "teacher-forcing", "query", "key", "value"),
+        *("cross-attention", "attention-score", "attention-weights"),
+        *("attention-map", "alignment"),
+    ],
+    "06_self_attention": [
+        *("query", "key", "value", "self-attention", "multi-head-attention"),
+        *("padding-mask", "causal-mask", "positional-encoding"),
+        "cross-attention",
+    ],
     "07_transformer": [
         *("positional-encoding", "position-wise-feed-forward-network"),
         *("residual-connection", "layer-normalization", "cross-attention"),
         *("teacher-forcing", "causal-mask", "inductive-bias"),
         "key-value-cache",
+    ],
+    "08_gpt": [
+        *("token", "self-attention", "causal-mask", "key-value-cache"),
+        *("greedy-decoding", "sampling", "temperature", "top-k", "top-p"),
+        *("beam-search", "autoregressive", "overfitting"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
@@ -116,10 +156,8 @@ def shortened(name, code):
     return code
 
 
-@pytest.fixture(scope="module", params=LESSONS)
-def executed(request, tmp_path_factory):
-    """Execute a short lesson: its name, its variables, its folder."""
-    name, folder = request.param, tmp_path_factory.mktemp("lesson")
+def execute(name, folder):
+    """Execute a short lesson as a script in a folder; return its variables."""
     variables = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -129,7 +167,7 @@ def executed(request, tmp_path_factory):
                 if "parameters" in tags:
                     code = shortened(name, code)
                 exec(compile(code, name, "exec"), variables)
-    return name, variables, folder / "runs" / name
+    return variables
 
 
 def graded(number, check, variables):
@@ -141,6 +179,12 @@ def graded(number, check, variables):
 def test_parts_are_in_order(name):
     headings = re.findall(r"^## (.*)$", markdown(name), re.MULTILINE)
     assert headings == PARTS
+
+
+@every_lesson
+def test_lesson_has_its_line_in_the_index(name):
+    index = (TUTORIALS / "README.md").read_text("utf-8")
+    assert f"| [`{name}`]({name}.py) |" in index
 
 
 @every_lesson
@@ -201,32 +245,25 @@ def test_korean_has_each_message_with_its_links_code_and_numbers(name):
 
 
 @pytest.mark.tutorial
-def test_stubs_fail_their_checks_and_do_not_stop_the_lesson(executed):
-    name, variables, _ = executed
-    numbers = [number for number, _, _ in exercises(name)]
-    assert variables["lesson"].solved == dict.fromkeys(numbers, False)
-
-
-@pytest.mark.tutorial
-def test_answers_pass_their_checks(executed):
-    name, variables, _ = executed
-    for number, check, answer in exercises(name):
+@every_lesson
+def test_short_lesson_fails_stubs_passes_answers_and_shows_figures(
+    name, tmp_path
+):
+    variables = execute(name, tmp_path)
+    lesson, tasks = variables["lesson"], exercises(name)
+    assert lesson.solved == {number: False for number, _, _ in tasks}
+    for number, check, answer in tasks:
         assert not graded(number, check, variables)
         exec(answer, variables)
         assert graded(number, check, variables)
-
-
-@pytest.mark.tutorial
-def test_figures_are_in_the_report_with_a_caption(executed):
-    _, variables, folder = executed
-    captions = variables["lesson"].captions
-    assert len(captions) >= 2
+    assert len(lesson.captions) >= 2
+    folder = tmp_path / "runs" / name
     report = (folder / "index.html").read_text("utf-8")
-    for figure, caption in captions.items():
+    for figure, caption in lesson.captions.items():
         assert len(caption.split()) >= 8
         assert matplotlib.image.imread(folder / f"{figure}.png").size
         assert f'<img src="{figure}.png" alt="{caption}">' in report
-    assert len(variables["lesson"].numbers) >= 1
+    assert len(lesson.numbers) >= 1
     assert "<script" not in report and "http" not in report
 
 

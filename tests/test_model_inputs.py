@@ -11,11 +11,16 @@ from keras import ops
 from keras_seq.layers import MultiHeadAttention, TokenEmbedding
 from keras_seq.models import (
     BERT,
+    GPT,
+    BERTClassifier,
     BERTPretrainer,
     MaskedLMHead,
+    RecurrentLM,
+    Seq2Seq,
     Transformer,
     ViT,
 )
+from keras_seq.training import BatchByLength, TokenCrossEntropy
 
 WITH_ATTENTION = ("BERT", "GPT", "Transformer", "ViT")
 every_model = pytest.mark.parametrize(
@@ -65,18 +70,6 @@ def test_a_called_model_has_a_summary(case):
     model(case.inputs())
     model.summary(print_fn=lambda line, **_: lines.append(line))
     assert "Total params" in "".join(lines)
-
-
-@pytest.mark.usefixtures("quick_collection")
-@every_model
-def test_a_quantized_model_loads_with_the_same_outputs(case, tmp_path):
-    model, x = case.make(), case.inputs()
-    model(x)
-    model.quantize("int8")
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    for a, b in zip(*(keras.tree.flatten(m(x)) for m in (model, again))):
-        assert np.array_equal(*map(ops.convert_to_numpy, (a, b)))
 
 
 @every_model
@@ -156,3 +149,66 @@ def test_a_masked_lm_head_is_tied_to_an_embedding(tmp_path):
     assert np.array_equal(a, b)
     with pytest.raises(ValueError, match="vocabulary_size"):
         MaskedLMHead(17, token_embedding=embedding)
+
+
+def fitted(make, x, y, loss=None):
+    model = make()
+    model.compile("adam", loss or TokenCrossEntropy())
+    model.fit(x, y, verbose=0)
+
+
+IDS = np.array([[5, 3, 7], [4, 9, 2]], "int32")
+BERT_OF_13 = functools.partial(BERT, 13, 8, num_heads=2, num_layers=1)
+
+
+@pytest.mark.parametrize("wrong", [13, -1])
+@pytest.mark.parametrize(
+    "make, inputs, name",
+    [
+        (lambda: GPT(13, 8, num_heads=2), lambda ids: (ids, IDS), "x"),
+        (lambda: GPT(13, 8, num_heads=2), lambda ids: (IDS, ids), "y"),
+        (lambda: RecurrentLM(13, 8), lambda ids: (IDS, ids), "y"),
+        (
+            lambda: Seq2Seq(13, 99, 8),
+            lambda ids: ({"source": ids, "target": IDS}, IDS),
+            "source",
+        ),
+        (
+            lambda: Transformer(99, 13, 8, num_heads=2),
+            lambda ids: ({"source": IDS, "target": IDS}, ids),
+            "y",
+        ),
+        (
+            lambda: BERTClassifier(BERT_OF_13(num_segments=13), 3),
+            lambda ids: ({"token_ids": IDS, "segment_ids": ids}, IDS[:, 0] % 3),
+            "segment_ids",
+        ),
+        (
+            lambda: BERTClassifier(BERT_OF_13(), 13),
+            lambda ids: (IDS, ids[:, 1]),
+            "y",
+        ),
+        (
+            lambda: ViT(13, 8, image_size=6, patch_size=3, num_heads=2),
+            lambda ids: (np.zeros((2, 6, 6, 3), "float32"), ids[:, 1]),
+            "y",
+        ),
+    ],
+)
+def test_wrong_ids_and_labels_are_named_by_fit(make, inputs, name, wrong):
+    ids = IDS.copy()
+    ids[1, 1] = wrong
+    with pytest.raises(ValueError, match=rf"`{name}` must be in \[0, 13\)"):
+        fitted(make, *inputs(ids))
+
+
+def test_wrong_labels_of_a_dataset_are_named_by_fit():
+    rows = [[5, 3, 7], [4, 99, 2]]
+    batches = BatchByLength(rows, rows, batch_size=2)
+    with pytest.raises(ValueError, match=r"`x` must be in \[0, 13\)"):
+        fitted(lambda: GPT(13, 8, num_heads=2), batches, None)
+
+
+def test_ignored_labels_may_have_any_id():
+    labels = np.array([[5, -100, 7], [4, 9, -100]], "int32")
+    fitted(lambda: RecurrentLM(13, 8), IDS, labels, TokenCrossEntropy(-100))

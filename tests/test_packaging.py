@@ -33,7 +33,8 @@ def wheel(tmp_path_factory):
     for name in SHIPPED:
         shutil.copy(ROOT / name, copy)
     for package in (
-        *("keras_seq", "tests", "tutorials", "benchmarks", "diagrams"),
+        *("keras_seq", "tests", "tutorials", "experiments"),
+        *("benchmarks", "diagrams"),
     ):
         caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, copy / package, ignore=caches)

@@ -75,5 +75,15 @@ def test_the_table_has_every_file_of_layers_and_models():
     }
 
 
+def test_links_lead_to_files():
+    pages = list(results.ROOT.glob("*.md"))
+    for folder in ("docs", "tutorials", "experiments"):
+        pages += (results.ROOT / folder).glob("*.md")
+    for page in pages:
+        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
+        absent = [link for link in links if not (page.parent / link).exists()]
+        assert not absent, page
+
+
 def test_the_readme_has_at_most_150_lines():
     assert len(TEXT.splitlines()) <= 150

@@ -21,6 +21,7 @@ BATCH, LENGTH, WIDTH, UNITS = 3, 5, 7, 11
 
 every_kind = pytest.mark.parametrize("name", KINDS)
 gated = pytest.mark.parametrize("name", GATED)
+BACKEND = keras.backend.backend()
 
 
 def floats(*shape):
@@ -233,8 +234,73 @@ def test_functions_of_the_user_need_not_be_registered(name):
 
 
 @gated
-def test_loop_is_that_of_keras_with_its_fused_function(name):
-    assert GATED[name].inner_loop is getattr(keras.layers, name).inner_loop
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_bias": False},
+        {"go_backwards": True, "return_sequences": True},
+        {"dropout": 0.5, "seed": 3, "return_sequences": True},
+        {"stateful": True},
+        {"dtype": "float64"},
+    ],
+    ids=str,
+)
+@pytest.mark.skipif(BACKEND != "torch", reason="the function is PyTorch's")
+def test_pytorch_runs_its_fused_function(name, options, monkeypatch):
+    import torch
+
+    calls = []
+    function = getattr(torch, name.lower())
+
+    def spy(*args):
+        calls.append(args)
+        return function(*args)
+
+    monkeypatch.setattr(torch, name.lower(), spy)
+    gradients = []
+    x = np.random.default_rng(0).normal(size=(BATCH, LENGTH, WIDTH))
+    for use_cudnn in ("auto", False):
+        keras.utils.set_random_seed(2)
+        layer = GATED[name](
+            UNITS, return_state=True, use_cudnn=use_cudnn, **options
+        )
+        layer.build(x.shape)
+        sequences = torch.tensor(x, requires_grad=True)
+        outputs = [layer(sequences, training=True) for _ in range(2)]
+        sum((y**2).sum() for ys in outputs for y in ys).backward()
+        found = [y.detach() for ys in outputs for y in ys]
+        found += [w.value.grad for w in layer.trainable_variables]
+        gradients.append([*found, sequences.grad])
+    assert len(calls) == 2
+    for one, other in zip(*gradients):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@gated
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "relu"},
+        {"recurrent_dropout": 0.5},
+        {"unroll": True},
+        {"use_cudnn": False},
+        {"dtype": "mixed_bfloat16"},
+    ],
+    ids=str,
+)
+@pytest.mark.skipif(BACKEND != "torch", reason="the function is PyTorch's")
+def test_pytorch_runs_the_loop_where_its_function_differs(
+    name, options, monkeypatch
+):
+    import torch
+
+    monkeypatch.setattr(torch, name.lower(), None)
+    assert np.isfinite(
+        numbers(GATED[name](UNITS, **options)(floats()))[0]
+    ).all()
+    masked = GATED[name](UNITS)
+    masked(floats(), mask=np.ones((BATCH, LENGTH), bool))
 
 
 @gated
@@ -247,6 +313,7 @@ def test_fused_function_gives_the_numbers_of_the_cell(name):
 
 
 @gated
+@pytest.mark.skipif(BACKEND == "torch", reason="we call PyTorch's ourselves")
 def test_fused_function_gets_the_weights_of_our_cell(name, monkeypatch):
     received = {}
 

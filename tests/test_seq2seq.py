@@ -327,31 +327,6 @@ def test_generate_needs_the_source_without_a_dict(cls):
         generate(model, {"source": x["source"]}, max_length=2)
 
 
-@pytest.mark.usefixtures("quick_collection")
-@pytest.mark.parametrize(
-    "cls, options",
-    [
-        (RecurrentLM, {"num_layers": 2}),
-        (Seq2SeqDecoder, {}),
-        (Seq2Seq, {"bidirectional": True, "feed_context": True}),
-        (BahdanauSeq2Seq, {"cell": "lstm"}),
-        (LuongSeq2Seq, {"score_mode": "concat"}),
-        (LuongSeq2Seq, {"score_mode": "general", "bidirectional": True}),
-    ],
-)
-def test_a_quantized_model_is_near_and_loads_again(cls, options, tmp_path):
-    vocabularies = 1 if cls in (RecurrentLM, Seq2SeqDecoder) else 2
-    x = sentences() if vocabularies == 2 else sentences()["source"]
-    model = cls(*[VOCAB] * vocabularies, 19, **options)
-    expected = numbers(model(x))
-    model.quantize("int8")
-    found = numbers(model(x))
-    np.testing.assert_allclose(found, expected, atol=0.05 * expected.std())
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert np.array_equal(numbers(again(x)), found)
-
-
 @pytest.mark.parametrize(
     "cls, score",
     [

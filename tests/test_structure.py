@@ -85,6 +85,8 @@ def test_layers_and_models_import_only_keras_and_numpy(path):
         return
     packages = {name.split(".")[0] for name in imported(path)}
     packages -= set(sys.stdlib_module_names)
+    if path.stem == "torch_recurrent":  # Keras has no name for its functions
+        packages -= {"torch"}
     assert packages <= {"keras", "numpy", "keras_seq"}
 
 
@@ -116,9 +118,10 @@ def test_no_imports_go_in_a_circle():
 
 
 @every_file
-def test_library_never_imports_tutorials_or_keras_internals(path):
+def test_library_never_imports_scripts_or_keras_internals(path):
     names = set(imported(path))
-    assert not {n for n in names if n.split(".")[0] == "tutorials"}
+    scripts = {"tutorials", "experiments", "benchmarks"}
+    assert not {n.split(".")[0] for n in names} & scripts
     assert not {n for n in names if n.startswith("keras.src")}
 
 

@@ -631,7 +631,7 @@ def start(folder, *argv, **arguments):
     """A run in `folder`, with the command line `argv`."""
     arguments = {"data": ("pydocs", "shakespeare"), "epochs": 3} | arguments
     argv = ["--out", str(folder), *argv]
-    return training.Run("01_test", argv=argv, **arguments)
+    return training.Run("test", argv=argv, **arguments)
 
 
 def test_options_have_defaults(tmp_path):
@@ -645,7 +645,17 @@ def test_quick_means_one_epoch_unless_told(tmp_path):
     assert start(tmp_path, "--quick", "--epochs", "2").epochs == 2
 
 
-def test_a_tutorial_may_have_options_of_its_own(tmp_path):
+def test_xla_compiles_no_quick_form_on_tensorflow(tmp_path):
+    expected = {
+        "tensorflow": (False, True),
+        "jax": ("auto", True),
+        "torch": ("auto", "auto"),
+    }[keras.backend.backend()]
+    runs = start(tmp_path, "--quick"), start(tmp_path)
+    assert tuple(run.jit_compile for run in runs) == expected
+
+
+def test_an_experiment_may_have_options_of_its_own(tmp_path):
     own = {"rung": {"choices": ["a", "b"]}, "chat": {"action": "store_true"}}
     run = start(tmp_path, "--rung", "a", arguments=own)
     assert run.options == {"rung": "a", "chat": False}
@@ -925,6 +935,27 @@ def test_an_unbuilt_model_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text, described",
+    [
+        ("# %% [markdown]\n# # Title\n#\n#     x = 1\n\n# %%\n", True),
+        ("# %%\n# Title\n", False),
+        ('"""Title"""\n', False),
+    ],
+)
+def test_help_prints_the_first_cell_of_the_script(
+    tmp_path, monkeypatch, capsys, text, described
+):
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    with pytest.raises(SystemExit):
+        training.Run("test", data=("pydocs",))
+    shown = capsys.readouterr().out
+    assert ("Title\n\n    x = 1\n" in shown) == described
+    assert ("Title" in shown) == described
+
+
+@pytest.mark.parametrize(
     "launcher", ["ipykernel_launcher.py", "colab_kernel_launcher.py"]
 )
 def test_in_a_notebook_the_options_have_their_defaults(
@@ -933,12 +964,12 @@ def test_in_a_notebook_the_options_have_their_defaults(
     monkeypatch.chdir(tmp_path)
     argv = [f"/somewhere/{launcher}", "-f", "kernel-7.json"]
     monkeypatch.setattr(sys, "argv", argv)
-    run = training.Run("01_test", data=("pydocs",), epochs=3)
+    run = training.Run("test", data=("pydocs",), epochs=3)
     assert (run.epochs, run.quick) == (3, False)
-    run = training.Run("01_test", data=("pydocs",), argv=["--quick"])
+    run = training.Run("test", data=("pydocs",), argv=["--quick"])
     assert run.quick
-    monkeypatch.setattr(sys, "argv", ["01_test.py", "--epochs", "2"])
-    assert training.Run("01_test", data=("pydocs",)).epochs == 2
+    monkeypatch.setattr(sys, "argv", ["test.py", "--epochs", "2"])
+    assert training.Run("test", data=("pydocs",)).epochs == 2
 
 
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
@@ -1012,7 +1043,7 @@ def test_results_have_their_keys_and_the_table_its_columns(tmp_path, capsys):
     assert results["metrics"] == {"loss": 0.333333, "정확도": 1}
     assert "정확도" in text
     assert results["params"] == V * 5 + 5 * V + V
-    assert (results["tutorial"], results["seed"]) == ("01_test", 2)
+    assert (results["experiment"], results["seed"]) == ("test", 2)
     assert results["backend"] == keras.backend.backend()
     assert set(results["versions"]) == {"python", "keras", "backend"}
     assert set(results) >= {"data", "seconds", "baselines", "epochs", "quick"}

@@ -39,6 +39,7 @@ ROWS = 32_000
 EPOCHS = 4
 UNITS = 64
 SEED = 0
+JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 
 # %% [markdown]
 # ## Question
@@ -66,7 +67,6 @@ SEED = 0
 # at most 1,000 training steps.
 
 # %%
-JIT = keras.backend.backend() != "torch"  # compile the loop over the steps
 
 
 def learn_to_add(make_layer, length):

@@ -1,7 +1,7 @@
 """Layers: one file per idea."""
 
 from keras_seq.layers.additive_attention import AdditiveAttention
-from keras_seq.layers.attention import attend, causal_mask
+from keras_seq.layers.attention import attend, causal_mask, segment_mask
 from keras_seq.layers.embedding import (
     PositionEmbedding,
     TokenEmbedding,
@@ -45,6 +45,7 @@ __all__ = [
     "attend",
     "causal_mask",
     "padding_mask",
+    "segment_mask",
     "sinusoidal_positions",
     "sinusoidal_positions_2d",
 ]

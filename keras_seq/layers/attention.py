@@ -60,6 +60,29 @@ def causal_mask(length, values=None):
     return s[None, :] <= t[:, None]
 
 
+def segment_mask(segment_ids):
+    """Create a mask that separates the sequences packed into one row.
+
+    Args:
+        segment_ids: int (B, T), which sequence of its row a token belongs to.
+    Returns:
+        bool (B, T, T), True where both tokens belong to the same sequence.
+    Raises:
+        ValueError: if `segment_ids` do not have the shape (B, T).
+    Example:
+        >>> mask = segment_mask(np.array([[1, 1, 2]]))
+        >>> ops.convert_to_numpy(mask)[0].astype(int).tolist()
+        [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    """
+    segment_ids = ops.convert_to_tensor(segment_ids)
+    if len(segment_ids.shape) != 2:
+        raise ValueError(
+            "`segment_ids` must have the shape (B, T). "
+            f"Received the shape {tuple(segment_ids.shape)}."
+        )
+    return segment_ids[:, :, None] == segment_ids[:, None, :]
+
+
 def attend(scores, values, mask=None, dropout=None, scale=1.0):
     """Turn scores into attention weights, and average the values with them.
 

@@ -25,6 +25,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.recurrent import TracedCell, TracedRNN, project
+from keras_seq.layers.torch_recurrent import fused_loop
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -151,7 +152,7 @@ class GRU(keras.layers.GRU, TracedRNN):
             Default False.
         reset_after: bool, apply the reset gate after the product with the
             recurrent kernel, or before it as in the paper. Default True.
-        use_cudnn: "auto", True or False: use Keras's fused function where
+        use_cudnn: "auto", True or False: use the backend's fused function where
             there is one, require it, or always run the cell. On a GPU with
             TensorFlow it needs masks that end in padding. It does not run a
             changed `GRUCell.step`: for that pass False. Default "auto".
@@ -180,3 +181,8 @@ class GRU(keras.layers.GRU, TracedRNN):
     """
 
     cell_class = GRUCell
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        loop = sequences, initial_state, mask, training
+        fused = fused_loop(self, *loop, GRUCell)
+        return super().inner_loop(*loop) if fused is None else fused

@@ -29,6 +29,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.layers.recurrent import TracedCell, TracedRNN, project
+from keras_seq.layers.torch_recurrent import fused_loop
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -210,7 +211,7 @@ class LSTM(keras.layers.LSTM, TracedRNN):
             Default False.
         unroll: bool, unroll the loop (for short sequences of fixed length).
             Default False.
-        use_cudnn: "auto", True or False: use Keras's fused function where
+        use_cudnn: "auto", True or False: use the backend's fused function where
             there is one, require it, or always run the cell. On a GPU with
             TensorFlow it needs masks that end in padding. It does not run a
             changed `LSTMCell.step`: for that pass False. Default "auto".
@@ -239,3 +240,8 @@ class LSTM(keras.layers.LSTM, TracedRNN):
     """
 
     cell_class = LSTMCell
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        loop = sequences, initial_state, mask, training
+        fused = fused_loop(self, *loop, LSTMCell)
+        return super().inner_loop(*loop) if fused is None else fused

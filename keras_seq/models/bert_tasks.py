@@ -43,11 +43,8 @@ class BERTTask(ServableModel):
     also for other models that share this BERT.
 
     Args:
-        bert: `BERT`.
+        bert: `BERT`, trained together with the head.
         use_pooler: bool, the head reads `pooled_output`. Default False.
-    Attributes:
-        bert: the `BERT`, trained together with the head.
-        use_pooler: bool.
     Raises:
         ValueError: if `bert` is not a `BERT`, or has no pooler and
             `use_pooler` is True.
@@ -75,6 +72,10 @@ class BERTTask(ServableModel):
             bert.pooler_is_frozen_by_task = False
             bert.pooler.trainable = bert.trainable
         self.bert, self.use_pooler = bert, use_pooler
+
+    def id_limits(self):
+        inputs = {k: n for k, n in self.bert.id_limits().items() if k != "y"}
+        return inputs | super().id_limits()
 
     def build_bert(self):
         """Build the BERT, unless it is built."""
@@ -291,8 +292,7 @@ def best_span(start, end, max_length=30):
     checks.positive_int(max_length=max_length)
     start, end = map(ops.convert_to_tensor, (start, end))
     total = start[:, :, None] + end[:, None, :]  # (B, T, T)
-    position = ops.arange(ops.shape(start)[1])
-    i, j = position[:, None], position[None, :]
+    i, j = ops.meshgrid(*[ops.arange(ops.shape(start)[1])] * 2, indexing="ij")
     possible = (i <= j) & (j < i + max_length) & ((i > 0) == (j > 0))
     total = ops.where(possible, total, -float("inf"))
     first = ops.argmax(ops.max(total, axis=2), axis=1)[:, None]

@@ -28,7 +28,7 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.generation.prompts import check_input_length, split_prompt
-from keras_seq.layers.attention import causal_mask
+from keras_seq.layers.attention import causal_mask, segment_mask
 from keras_seq.layers.embedding import (
     PositionEmbedding,
     TokenEmbedding,
@@ -51,16 +51,14 @@ class GPT(ServableModel):
     Args:
         vocabulary_size: int > 0, number of tokens V.
         hidden_dim: int > 0, width D of the token vectors.
-        num_heads: int > 0, number of attention heads H, a divisor of
-            `hidden_dim`. Default 4.
+        num_heads: int > 0, number of heads H, divides `hidden_dim`. Default 4.
         num_layers: int > 0, number of blocks. Default 4.
         max_sequence_length: int > 0, the longest input, prompt and answer
             together. Default 256.
         intermediate_dim: optional int > 0, inner width of the feed-forward
             networks. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
-        attention_dropout: optional float in [0, 1), dropout of the attention
-            weights. Default: `dropout`.
+        attention_dropout: optional float in [0, 1). Default: `dropout`.
         activation: str or function, activation of the feed-forward networks.
             Default "gelu_tanh", the approximation that GPT-2 was trained
             with; "gelu" is the exact function.
@@ -68,7 +66,9 @@ class GPT(ServableModel):
         pad_id: optional int, id of padding, on either side. Default 0. None:
             every id is a real token.
     Call arguments:
-        token_ids: int (B, T).
+        inputs: int (B, T), token ids; or a dict of `token_ids` and
+            `segment_ids`, int (B, T) each, as `pack_sequences` makes it: each
+            segment attends to itself alone and begins at position 0.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
         training: bool, apply dropout. Default False.
@@ -167,22 +167,29 @@ class GPT(ServableModel):
             epsilon=config["layer_norm_epsilon"], dtype=dtype
         )
 
-    def build(self, token_ids_shape=None):
+    def build(self, inputs_shape=None):
         self.token_embedding.build()
         shape = (None, None, self.config["hidden_dim"])
         for layer in (self.position_embedding, *self.blocks, self.layer_norm):
             layer.build(shape)
         propagate_trainable(self)
 
-    def call(self, token_ids, return_attention_scores=False, training=False):
+    def call(self, inputs, return_attention_scores=False, training=False):
         checks.boolean(return_attention_scores=return_attention_scores)
+        token_ids, segments = inputs, None
+        if isinstance(inputs, dict):
+            checks.has_keys(inputs, "token_ids", "segment_ids")
+            token_ids, segments = inputs["token_ids"], inputs["segment_ids"]
+            segments = segment_mask(segments)
         mask = self.token_embedding.compute_mask(token_ids)
-        x = self.dropout(self._embed(token_ids, mask), training=training)
+        x = self._embed(token_ids, mask, segments)
+        x = self.dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
             x = block(
                 x,
                 mask=mask,
+                attention_mask=segments,
                 use_causal_mask=True,
                 return_attention_scores=return_attention_scores,
                 training=training,
@@ -193,17 +200,18 @@ class GPT(ServableModel):
         logits = self.token_embedding.logits(self.layer_norm(x))
         return (logits, all_weights) if return_attention_scores else logits
 
-    def _embed(self, token_ids, mask):
+    def _embed(self, token_ids, mask, segments=None):
         x = self.token_embedding(token_ids)
         positions = None if mask is None else position_ids(mask)
+        if segments is not None:  # the number of earlier ones in its segment
+            positions = ops.sum(ops.cast(ops.tril(segments, -1), "int32"), 2)
         return x + self.position_embedding(x, positions)
 
     def start(self, prompt, max_length=None):
         """Read a prompt, but leave its last token to the first `step`.
 
-        Rows end in different columns. So all T tokens are run, the last real
-        one of each row is hidden, and the first `step` reads it again in slot
-        T of all rows: the cache has one slot more than tokens.
+        Rows end in different columns. So the last real token of each row is
+        hidden, and the first `step` reads it again in slot T of all rows.
 
         Args:
             prompt: int (B, T), T > 0; rows may be padded on either side.
@@ -239,13 +247,7 @@ class GPT(ServableModel):
 
     def max_prompt_length(self, max_length):
         """Return the longest prompt that `max_length` tokens may follow."""
-        checks.positive_int(max_length=max_length)
-        if max_length > self.max_sequence_length:
-            raise ValueError(
-                "`max_length` must be at most `max_sequence_length`. Received "
-                f"max_length={max_length}, max_sequence_length="
-                f"{self.max_sequence_length}."
-            )
+        checks.within_positions(max_length, self.max_sequence_length)
         return self.max_sequence_length - max_length + 1
 
     def step(self, ids, state):
@@ -288,8 +290,6 @@ class GPT(ServableModel):
         Args:
             state: what `start`, `step` or `call_with_cache` returned.
             num_tokens: int or scalar int tensor, how many tokens to remove.
-        Returns:
-            The state without them.
         """
         counts = {k: state[k] - num_tokens for k in ("position", "slot")}
         return {**state, **counts}

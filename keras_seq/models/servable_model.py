@@ -1,4 +1,4 @@
-"""ServableModel: quantization, LoRA and export of a `keras.Model`.
+"""ServableModel: a `keras.Model` with checked ids, LoRA and export.
 
 `model.quantize("int8")` replaces the float kernels of a model's dense layers by
 int8 kernels and float scales. Keras saves them, but recreates a subclassed
@@ -11,6 +11,9 @@ model Keras exports float inputs of the length of the first call. A
 `ServableModel` exports int32 ids of any number and any length.
 
     kernel ~ kernel_int8 / kernel_scale           # one scale for each column
+
+`model.fit` checks the ids and labels in NumPy arrays, of a `PyDataset` those of
+the first batch: compiled code does not, and JAX computes with a wrong id.
 
 `model.enable_lora(rank)` freezes the weights and adds to some kernels a product
 of two narrow matrices, which alone are trained: low-rank adaptation. The change
@@ -28,10 +31,19 @@ import re
 import typing
 
 import keras
+import numpy as np
 
 from keras_seq import checks
 
 SOURCE_AND_TARGET = {"source": "(B, S)", "target": "(B, T)"}
+# For an argument of a model: the inputs and labels that must be below it.
+LIMITED = {
+    "vocabulary_size": ("x", "token_ids", "y"),
+    "source_vocabulary_size": ("source",),
+    "target_vocabulary_size": ("target", "y"),
+    "num_segments": ("segment_ids",),
+    "num_classes": ("y",),
+}
 
 
 class ServableModel(keras.Model):
@@ -68,6 +80,21 @@ class ServableModel(keras.Model):
         """
         ids = keras.InputSpec(shape=(None, None), dtype="int32")
         return dict.fromkeys(self.input_shapes, ids) or ids
+
+    def id_limits(self):
+        """Return for each input and for the labels, `y`, the number of ids."""
+        config = self.get_config()
+        return {
+            name: config[size]
+            for size, names in LIMITED.items()
+            if size in config
+            for name in names
+        }
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        first = x[0] if isinstance(x, keras.utils.PyDataset) else (x, y)
+        check_ids(self, *first[:2])
+        return super().fit(x, y, *args, **kwargs)
 
     def export(
         self,
@@ -173,6 +200,21 @@ class ServableModel(keras.Model):
                         saved["config"]
                     ),
                 )
+
+
+def check_ids(model, x, y):
+    """Raise a ValueError for an id or a label of an array that is too large."""
+    arrays = {**(x if isinstance(x, dict) else {"x": x}), "y": y}
+    ignored = [
+        getattr(model.loss, name, None) for name in ("pad_id", "ignore_class")
+    ]
+    for name, limit in model.id_limits().items():
+        ids = arrays.get(name)
+        if not isinstance(ids, np.ndarray) or ids.dtype.kind not in "iu":
+            continue
+        if name == "y":
+            ids = ids[~np.isin(ids, [i for i in ignored if i is not None])]
+        checks.ids(limit, **{name: ids})
 
 
 def _quantization(layer):

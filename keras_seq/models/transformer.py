@@ -268,12 +268,7 @@ class Transformer(ServableModel):
         if self.config["position_encoding"] != "learned":
             return None
         limit = self.config["max_sequence_length"]
-        if max_length > limit:
-            raise ValueError(
-                "`max_length` must be at most `max_sequence_length` if the "
-                f"positions are learned. Received max_length={max_length}, "
-                f"max_sequence_length={limit}."
-            )
+        checks.within_positions(max_length, limit)
         return limit
 
     def step(self, ids, state):

@@ -1,5 +1,6 @@
 """Checks of tensors and ids that the functions of this package receive."""
 
+import functools
 import sys
 
 import keras
@@ -10,6 +11,23 @@ def is_tf_tensor(value):
     """Return whether `value` is a tf.Tensor, without importing TensorFlow."""
     tf = sys.modules.get("tensorflow")
     return tf is not None and tf.is_tensor(value)
+
+
+def without_autograph(method):
+    """Keep autograph, which would take seconds, from converting a method.
+
+    `tf.data` and `tf.function` convert Python's `if` and `for` to operations.
+    The methods here have none that depends on a tensor.
+    """
+
+    @functools.wraps(method)
+    def call(*args, **kwargs):
+        tf = sys.modules.get("tensorflow")
+        if tf is None:
+            return method(*args, **kwargs)
+        return tf.autograph.experimental.do_not_convert(method)(*args, **kwargs)
+
+    return call
 
 
 def check_tensor(name, tensor, right_dtype, ranks, rule):

@@ -41,6 +41,7 @@ from keras_seq.text.tensor_checks import (
     check_ids,
     check_tensor,
     is_tf_tensor,
+    without_autograph,
 )
 from keras_seq.text.tokenizer_files import read_tokenizer, write_tokenizer
 from keras_seq.text.unicode import REPLACEMENT, text_tensor
@@ -145,10 +146,10 @@ class Tokenizer(keras.layers.Layer):
         """
         check_sequence_length(sequence_length, start + end, truncate)
         added = [self.start_id] * bool(start), [self.end_id] * bool(end)
-        return self._tokenize(
-            texts, (*added, self.pad_id, sequence_length, truncate)
-        )
+        options = (*added, self.pad_id, sequence_length, truncate)
+        return self._tokenize(texts, options)
 
+    @without_autograph
     def _tokenize(self, texts, options):
         if is_tf_tensor(texts):
             texts, single = text_tensor(texts, form=self.normal_form)
@@ -190,6 +191,7 @@ class Tokenizer(keras.layers.Layer):
             texts, look_up, self.special_tokens(), self.special_ids()
         )
 
+    @without_autograph
     def tokenize_with_offsets(self, texts):
         """Convert texts to ids and the characters that each was read from.
 
@@ -243,6 +245,7 @@ class Tokenizer(keras.layers.Layer):
         ]
         return texts[0] if ids.ndim == 1 else texts
 
+    @without_autograph
     def _detokenize_tensor(self, ids):
         import tensorflow as tf
 
@@ -288,12 +291,8 @@ class Tokenizer(keras.layers.Layer):
 
     @classmethod
     def load(cls, path):
-        """Read a file that `save` of the same class wrote.
+        """Read a file, str or Path, that `save` of the same class wrote.
 
-        Args:
-            path: str or Path.
-        Returns:
-            a tokenizer of this class.
         Raises:
             ValueError: if the file cannot be read or is of another class.
         """

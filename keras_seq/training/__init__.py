@@ -8,6 +8,7 @@ from keras_seq.training.batching import BatchByLength
 from keras_seq.training.callbacks import SampleEachEpoch, StopWhen
 from keras_seq.training.datasets import (
     next_token_windows,
+    pack_sequences,
     teacher_forcing,
     without_autotune,
     without_padding,
@@ -42,6 +43,7 @@ __all__ = [
     "WarmupCosineDecay",
     "layout_map",
     "next_token_windows",
+    "pack_sequences",
     "reset_weights",
     "teacher_forcing",
     "without_autotune",

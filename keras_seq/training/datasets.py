@@ -1,9 +1,11 @@
-"""Prepare token ids for training: remove padding, shift targets, cut windows.
+"""Prepare token ids for training: shift targets, cut windows, pack rows.
 
     teacher forcing:  input  y_1 y_2 ... y_{T-1}      label  y_2 y_3 ... y_T
     language model:   input  x_1 x_2 ... x_T          label  x_2 x_3 ... x_{T+1}
+    packed row:       input  a_1 a_2 b_1 b_2 b_3 0    segment  1 1 2 2 2 0
 
-Shapes: N sequences, S source length, T target length.
+Shapes: N sequences, S source length, T target length, R rows.
+Paper: packing: Krell et al. (2021), arXiv:2107.02027, section 3.1, first-fit.
 """
 
 import numpy as np
@@ -93,6 +95,74 @@ def next_token_windows(ids, length, stride=None):
     windows = np.lib.stride_tricks.sliding_window_view(ids, length + 1)
     windows = windows[::stride].astype("int32")
     return windows[:, :-1].copy(), windows[:, 1:].copy()
+
+
+def pack_sequences(sequences, length, pad_id=0):
+    """Pack short sequences into full rows for next-token prediction.
+
+    Several sequences share a row: the longest first, each in the first row
+    that has room for it (first-fit decreasing). `segment_ids` keep them apart:
+    GPT gives every token the logits that it has if its sequence is alone.
+
+    Args:
+        sequences: list of N int sequences of two or more tokens, without
+            padding, each with its start and end tokens, if any.
+        length: int > 0, tokens per row T; a sequence has at most T + 1.
+        pad_id: int, id of the padding token. Default 0.
+    Returns:
+        `(inputs, labels)`: a dict of `token_ids` and `segment_ids`, numbered
+        from 1, 0 for padding; and the next tokens; int32 (R, T) each.
+    Raises:
+        ValueError: if `length` is not an int > 0, or a sequence is not int
+            (n,) with 2 <= n <= `length` + 1.
+    Example:
+        >>> x, y = pack_sequences([[5, 6, 7], [8, 9], [4, 3, 2]], length=4)
+        >>> x["token_ids"].tolist(), y.tolist()
+        ([[5, 6, 4, 3], [8, 0, 0, 0]], [[6, 7, 3, 2], [9, 0, 0, 0]])
+        >>> x["segment_ids"].tolist()
+        [[1, 1, 2, 2], [1, 0, 0, 0]]
+    """
+    sequences = [np.asarray(row) for row in sequences]
+    check_sequences(sequences, length)
+    rows = first_fit([len(row) - 1 for row in sequences], length)
+    token_ids, labels = np.full((2, len(rows), length), pad_id, "int32")
+    segment_ids = np.zeros_like(labels)
+    for r, members in enumerate(rows):
+        start = 0
+        for number, i in enumerate(members, 1):
+            end = start + len(sequences[i]) - 1
+            token_ids[r, start:end] = sequences[i][:-1]
+            labels[r, start:end] = sequences[i][1:]
+            segment_ids[r, start:end] = number
+            start = end
+    return {"token_ids": token_ids, "segment_ids": segment_ids}, labels
+
+
+def check_sequences(sequences, length):
+    """Raise a ValueError for what `pack_sequences` cannot pack."""
+    checks.positive_int(length=length)
+    for i, row in enumerate(sequences):
+        valid = row.ndim == 1 and row.dtype.kind in "iu"
+        if not valid or not 2 <= len(row) <= length + 1:
+            raise ValueError(
+                "`sequences` must be int (n,) each, 2 <= n <= `length` + 1. "
+                f"Received sequences[{i}] of dtype {row.dtype} and shape "
+                f"{row.shape}, length={length}."
+            )
+
+
+def first_fit(sizes, room):
+    """Distribute sizes over rows, the largest first: list of lists of int."""
+    rows, left = [], np.zeros(len(sizes), int)
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        fits = left[: len(rows)] >= sizes[i]
+        r = int(fits.argmax()) if fits.any() else len(rows)
+        if r == len(rows):
+            rows.append([])
+            left[r] = room
+        rows[r].append(i)
+        left[r] -= sizes[i]
+    return rows
 
 
 def without_autotune(dataset):

@@ -1,6 +1,6 @@
-"""One run of a tutorial: its options, its folder, its time, its results.
+"""One run of an experiment: its options, its folder, its time, its results.
 
-    run = Run("01_hello_rnn", data=("pydocs", "tinyshakespeare"), epochs=3)
+    run = Run("hello_rnn", data=("pydocs", "tinyshakespeare"), epochs=3)
     model.fit(x, y, epochs=run.epochs, callbacks=run.callbacks("lstm"))
     run.save(figure, "curves")
     run.finish(model, metrics={"loss_lstm": 1.6}, baselines={})
@@ -10,14 +10,17 @@ a stage that continues after its last completed epoch, or is skipped if it is
 finished.
 """
 
-import argparse
 import contextlib
 import sys
-from pathlib import Path
 
 import keras
 
 from keras_seq import checks
+from keras_seq.training.command_line import (
+    check_arguments,
+    in_notebook,
+    make_parser,
+)
 from keras_seq.training.distribution import (
     is_first_process,
     make_distribution,
@@ -25,24 +28,19 @@ from keras_seq.training.distribution import (
 from keras_seq.training.results import table, versions, write_results
 from keras_seq.training.resume import Progress, replace_file
 
-RESERVED = (
-    *("quick", "data", "epochs", "seed", "out", "dtype", "resume", "devices"),
-    *("tutorial", "backend", "seconds", "params", "versions", "num_devices"),
-    *("metrics", "baselines", "help"),
-)
-
 
 class Run:
-    """Parse the command line of a tutorial and manage its output folder.
+    """Parse the command line of an experiment and manage its output folder.
 
-    Sets the seed of Python, NumPy and the backend, and the dtype policy.
+    Sets the seed of Python, NumPy and the backend, and the dtype policy. The
+    option --help prints the first cell of the script, which describes it.
     Without --resume, the saved state of an earlier run in the folder is
     deleted, and nothing else. In a notebook, the command line is that of the
     Jupyter kernel and is ignored: all options have their defaults, unless
     `argv` is given.
 
     Args:
-        name: str, the tutorial, for example "01_hello_rnn".
+        name: str, the experiment, for example "hello_rnn".
         data: tuple of str, the choices of --data; the first is the default.
         epochs: int > 0, default of --epochs (1 with --quick); or a dict, name
             of the data -> int > 0. Default 1.
@@ -63,8 +61,9 @@ class Run:
         out: Path, output folder, created. Default runs/NAME.
         dtype: str, "float32" or "mixed_bfloat16", set as Keras's policy.
         jit_compile: value for `compile`: True, with which small recurrent
-            networks train faster once compiled; "auto" on PyTorch and with
-            --quick.
+            networks train faster once compiled; "auto" on PyTorch. With
+            --quick, "auto", and False on TensorFlow: XLA would compile for
+            longer than a trial run trains.
     Raises:
         ValueError: if --resume finds another run in the folder, --devices is
             given on another backend than JAX, or `data`, `epochs` or
@@ -93,7 +92,7 @@ class Run:
         check_arguments(arguments)
         if argv is None and in_notebook():
             argv = []
-        parser = command_line(name, data, arguments, devices)
+        parser = make_parser(name, data, epochs, arguments, devices)
         options = parser.parse_args(argv)
         self.options = {key: getattr(options, key) for key in arguments}
         self.name = name
@@ -104,8 +103,7 @@ class Run:
         self.dtype, self.devices = options.dtype, options.devices
         self.distribution = make_distribution(self.devices)
         self.out = options.out
-        torch = keras.backend.backend() == "torch"
-        self.jit_compile = "auto" if torch or self.quick else True
+        self.jit_compile = self.choose_jit_compile()
         self.out.mkdir(parents=True, exist_ok=True)
         same = self.fixed_options(arguments)
         self.progress = Progress(self.out / "resume", same, self.resume)
@@ -114,6 +112,13 @@ class Run:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # "?", not a crash
+
+    def choose_jit_compile(self):
+        """Return the value of `jit_compile`: bool or "auto"."""
+        backend = keras.backend.backend()
+        if self.quick:
+            return False if backend == "tensorflow" else "auto"
+        return "auto" if backend == "torch" else True
 
     def fixed_options(self, arguments):
         """Return the options that all parts of a run must share: dict.
@@ -203,7 +208,7 @@ class Run:
         if model is not None:
             replace_file(self.out / "model.keras", model.save)
         results = {
-            "tutorial": self.name,
+            "experiment": self.name,
             "data": self.data,
             "backend": keras.backend.backend(),
             "seed": self.seed,
@@ -242,56 +247,3 @@ def checked_epochs(data, epochs):
     for each in epochs.values():
         checks.positive_int(epochs=each)
     return epochs
-
-
-def check_arguments(arguments):
-    """Raise a ValueError for an extra option with a bad or reserved name."""
-    for key in arguments:
-        if not key.isidentifier() or key in RESERVED:
-            raise ValueError(
-                "`arguments` must have names that are Python identifiers and "
-                f"not reserved. Received {key!r}."
-            )
-
-
-def in_notebook():
-    """Return whether the command line is that of a Jupyter kernel.
-
-    A kernel is started as `ipykernel_launcher.py -f connection.json` (Colab:
-    `colab_kernel_launcher.py`), and its arguments are not those of a script.
-    """
-    return Path(sys.argv[0]).stem.endswith("kernel_launcher")
-
-
-def command_line(name, data, arguments, devices):
-    """Return the argparse parser of a tutorial."""
-    parser = argparse.ArgumentParser(name)
-    add = parser.add_argument
-    add("--quick", action="store_true", help="a trial run, under 30 s")
-    add("--data", choices=data, default=data[0])
-    add("--epochs", type=int_from(1), metavar="N")
-    add("--seed", type=int_from(0), default=0, metavar="N")
-    add("--out", type=Path, default=Path("runs") / name, metavar="DIR")
-    add("--dtype", choices=("float32", "mixed_bfloat16"), default="float32")
-    add("--resume", action="store_true", help="continue an interrupted run")
-    parser.set_defaults(devices=None)
-    if devices:
-        add(
-            "--devices",
-            choices=("data", "model"),
-            help="train on all devices: split the batch or the model (JAX)",
-        )
-    for key, settings in arguments.items():
-        add(f"--{key}", **settings)
-    return parser
-
-
-def int_from(least):
-    """Return an argparse type: an int >= `least`."""
-
-    def integer(text):
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is below {least}")
-        return int(text)
-
-    return integer
