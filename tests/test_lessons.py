@@ -42,8 +42,9 @@ SHORT = {
     },
     "06_self_attention": {"ROWS": 640, "EPOCHS": 1, "LENGTHS": (8, 16)},
     "07_transformer": {
-        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1, "PARTS": 2},
-        **{"AMOUNTS": (), "LENGTHS": (4,), "BUCKETS": (64,), "JIT": False},
+        **{"DATES": 160, "TESTS": 300, "WIDTH": 8, "EPOCHS": 1, "PARTS": 1},
+        **{"AMOUNTS": (), "LENGTHS": (4,), "BUCKETS": (64,), "DEPTH": 2},
+        "JIT": False,
     },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},

@@ -163,8 +163,9 @@ for depth in range(1, DEPTH + 1):
 # cross-attention to the encoder output, then a feed-forward
 # network.](../docs/diagrams/decoder_block.en.svg)
 #
-# The decoder block has one sublayer more. Its self-attention is masked, so that
-# no position sees a later one. Then comes
+# The decoder block has one sublayer more. (It is drawn in post-norm; the model
+# of this lesson is pre-norm on both sides.) Its self-attention is masked, so
+# that no position sees a later one. Then comes
 # [cross-attention](glossary.md#cross-attention): the queries come from the
 # target, the keys and values from the output of the encoder. It is the
 # attention of lesson 05, with a position of the target in place of the
@@ -401,7 +402,8 @@ def transformer(**options):
 model, last_loss, exact = train(transformer)
 losses, right = {"full model": last_loss}, {"full model": exact}
 source = read.tokenize(texts_test, end=True)
-written = write.detokenize(generate(model, source, max_length=11).ids)
+ids_written = generate(model, source, max_length=11).ids
+written = write.detokenize(ids_written)
 for text, answer in zip(texts_test[:5], written):
     print(answer, "<-", text)
 print(f"exact match: {exact_match(answers_test, written):.3f}")
@@ -443,6 +445,7 @@ def no_residual(model):
         drop_residual(residual)
 
 
+# %%
 def no_feed_forward(model):
     for block in (*model.encoder.blocks, *model.decoder.blocks):
         block.apply_feed_forward = lambda x, training=False: x
@@ -553,7 +556,9 @@ milliseconds = {name: [] for name in timed}
 for length in LENGTHS:
     x = np.random.default_rng(SEED).normal(size=(2048 // length, length, 128))
     steps = {
-        name: functools.partial(m.train_on_batch, x, 0 * m.predict_on_batch(x))
+        name: functools.partial(
+            m.train_on_batch, x, np.zeros((*x.shape[:2], m.output_shape[-1]))
+        )
         for name, m in timed.items()
     }
     seconds = time_interleaved(steps, rounds=7, warmup=2)
@@ -774,8 +779,9 @@ lesson.compare("attention on the right field", share, "even weights", even)
 # ## Pitfalls
 #
 # **No positions.** *Symptom:* no error. The loss falls for a while and stops,
-# and the answers have the right characters in the wrong order. Check that the
-# output changes when you exchange two tokens of the input.
+# and the answers have many right digits in the wrong places, such as
+# `1989-05-03` for `8.5.1993`. Check that the output changes when you exchange
+# two tokens of the input.
 #
 # **The residual connection in the wrong place.** *Symptom:* a pre-norm stack
 # that learns slowly. What is added must be x, not norm(x). A pre-norm stack
@@ -791,9 +797,10 @@ lesson.compare("attention on the right field", share, "even weights", even)
 # the other texts of the batch. Layer normalization works on the last axis, the
 # entries of one vector; batch normalization does not.
 #
-# **A missing causal mask.** *Symptom:* a training loss that is almost 0 after a
-# few hundred steps, and nonsense when the model writes. The decoder has read
-# the answer.
+# **A missing causal mask.** *Symptom:* a loss of almost 0 after a few hundred
+# steps, on held-out data too, and nonsense when the model writes: our model
+# without the mask answers `1111-11-11` to most dates. In training the
+# decoder has read the answer.
 #
 # **The target not shifted.** *Symptom:* the same. The decoder's input begins
 # with the start token, and its label is one character further.
@@ -911,7 +918,7 @@ def translate(model, source, length):
 with lesson.exercise(3):
     ids = np.asarray(translate(model, source[:8], 11))
     assert ids.shape == (8, 11), f"the ids must be (8, 11), not {ids.shape}"
-    wanted = generate(model, source[:8], max_length=11).ids
+    wanted = ids_written[:8]
     message = "the first character is not right"
     assert np.all(ids[:, 0] == wanted[:, 0]), message
     kept = wanted != 0  # up to the end token
