@@ -611,7 +611,7 @@ switched = {name: share for name, share in right.items() if name in models}
 figure = Figure(figsize=(8, 3.6), layout="constrained")
 axes = figure.subplots()
 bars = axes.barh(list(switched), list(switched.values()), color="#0072B2")
-axes.bar_label(bars, fmt="%.2f", padding=3)
+axes.bar_label(bars, fmt="%.2f", label_type="center", color="white")
 line = axes.axvline(exact, color="#D55E00", linestyle="--")
 label = f"full model, {exact:.2f}"
 axes.legend([line], [label], loc="lower right", bbox_to_anchor=(1, 1))
