@@ -347,7 +347,7 @@ def batches(texts, answers, size, **options):
     return BatchByLength(*pairs, size, buckets=BUCKETS, **options)
 
 
-held_out = batches(texts_test, answers_test, 100, shuffle=False)
+held_out = batches(texts_test, answers_test, 300, shuffle=False)
 
 # %% [markdown]
 # One function trains every model of this lesson. `SequenceAccuracy` is the
