@@ -40,9 +40,7 @@ PICTURES = {
 }
 VERDICTS = ("borne out", "not borne out", "borne out when", "not measured")
 # Lessons that are cited and not there yet. To be emptied.
-ABSENT = {
-    "07_transformer",
-}
+ABSENT = set()
 TUTORIALS, RESULTS = claims.ROOT / "tutorials", claims.ROOT / "results"
 ROWS = claims.rows()
 FIGURES = [

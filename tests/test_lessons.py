@@ -44,6 +44,11 @@ SHORT = {
         **{"ROWS": 320, "EPOCHS": 1, "LENGTHS": (8, 16)},
         "JIT": False,
     },
+    "07_transformer": {
+        **{"DATES": 32, "TESTS": 100, "WIDTH": 8, "EPOCHS": 1, "PARTS": 1},
+        **{"AMOUNTS": (), "LENGTHS": (2,), "BUCKETS": (64,), "DEPTH": 2},
+        "JIT": False,
+    },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
         **{"ROUNDS": 1, "LENGTHS": (10, 20)},
@@ -68,6 +73,7 @@ SHORT = {
         "SEEDS": (0,),
     },
 }
+EAGER = ("07_transformer",)  # many models of few steps: tracing takes longer
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
     "00_before_you_start": [
@@ -107,6 +113,12 @@ EXPLAINED = {
         *("query", "key", "value", "self-attention", "multi-head-attention"),
         *("padding-mask", "causal-mask", "positional-encoding"),
         "cross-attention",
+    ],
+    "07_transformer": [
+        *("positional-encoding", "position-wise-feed-forward-network"),
+        *("residual-connection", "layer-normalization", "cross-attention"),
+        *("teacher-forcing", "causal-mask", "inductive-bias"),
+        "key-value-cache",
     ],
     "08_gpt": [
         *("token", "self-attention", "causal-mask", "key-value-cache"),
@@ -279,8 +291,10 @@ def test_korean_has_each_message_with_its_links_code_and_numbers(name):
 @pytest.mark.tutorial
 @every_lesson
 def test_short_lesson_fails_stubs_passes_answers_and_shows_figures(
-    name, tmp_path
+    name, tmp_path, request
 ):
+    if name in EAGER:
+        request.getfixturevalue("eager_functions")
     variables = execute(name, tmp_path)
     lesson, tasks = variables["lesson"], exercises(name)
     assert lesson.solved == {number: False for number, _, _ in tasks}
