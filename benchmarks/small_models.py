@@ -12,9 +12,9 @@ rate of each way is the best of `RATES` on a part of the training texts; then
 each way is trained from several seeds and measured on the test texts.
 
 Quantization: the fine-tuned BERT, and the GPT, in float32, int8 and int4. Size
-is that of the file of weights; quality is the accuracy of the BERT and the loss
-of the GPT, in nats per character, on the test texts; the times are those of a
-forward pass of one batch, measured in turns.
+is that of the file of weights, without those of an optimizer; quality is the
+accuracy of the BERT and the loss of the GPT, in nats per character, on the test
+texts; the times are those of a forward pass of one batch, measured in turns.
 """
 
 import pathlib
@@ -148,7 +148,7 @@ def compare_modes(name, model, x, quality, rounds):
         path = pathlib.Path(folder, "model.keras")
         model.save(path)
         for mode in MODES:
-            models[mode] = keras.models.load_model(path)
+            models[mode] = keras.models.load_model(path, compile=False)
             if mode != "float32":
                 models[mode].quantize(mode)
         sizes = {}
