@@ -3,12 +3,12 @@
 #
 # Lesson `06_self_attention` built one operation: every token of a text attends
 # to every other. In this lesson the operation becomes a model. You add the
-# order of the tokens, two measures that let many layers be stacked, and a small
-# dense network, compute the resulting block by hand on two tokens, stack blocks
-# to an encoder and a decoder, and train them on the dates of lessons 04 and 05.
-# Then you take the parts away again, one at a time, and see which of them
-# matter. You need lessons 00 to 06. Everything runs in about four minutes on
-# two processor cores.
+# order of the tokens, two techniques that let many layers be stacked, and a
+# small dense network, compute the resulting block by hand on two tokens, stack
+# blocks into an encoder and a decoder, and train them on the dates of lessons
+# 04 and 05. Then you take the parts away again, one at a time, and see which of
+# them matter. You need lessons 00 to 06. Everything runs in about four minutes
+# on two processor cores.
 
 # %%
 import os
@@ -80,14 +80,15 @@ SEED = 0
 # any recurrence. **Can a translator be built from attention alone? What else
 # does it need, and what is the price?**
 #
-# The numbers at the end are shares of 1,500 held-out dates, written without an
-# error. After two passes through 10,000 dates a small Transformer, with one
-# block on each side, gets about **0.79**; without positions about 0.12, and
-# without its residual connections about 0.14. The answer to the nearest
-# training date gets 0. You will also see that the attention model of lesson 05,
-# with as many weights and steps, learns faster from so little: about 1.00. (A
-# wider Transformer in a longer training, width 128 and five passes in
-# `experiments/transformer.py`, got 0.996.)
+# The numbers at the end are the shares of 1,500 held-out dates that a model
+# writes without an error. After two passes through 10,000 dates a small
+# Transformer, with one block on each side, gets about **0.79**; without
+# positions about 0.12, and without its residual connections about 0.14. Copying
+# the answer of the most similar training date gets 0. You will also see that
+# the attention model of lesson 05, with as many weights and steps, learns
+# faster from so little data: it gets about 1.00. (A wider Transformer in a
+# longer training, width 128 and five passes in `experiments/transformer.py`,
+# got 0.996.)
 
 # %% [markdown]
 # ## What failed
@@ -96,9 +97,9 @@ SEED = 0
 # output with its input, so the vectors became wider with every layer, which
 # cannot go on for long. Let us leave the concatenation out. Below, 20 random
 # vectors pass through twelve untrained layers of attention, and then through
-# twelve of the blocks that this lesson builds. Printed is the cosine similarity
-# of two different vectors, on average: 1 means that they all point in the same
-# direction.
+# twelve of the blocks that this lesson builds. The printed number is the mean
+# cosine similarity of two different vectors: 1 means that they all point in the
+# same direction.
 
 
 # %%
@@ -122,8 +123,8 @@ for depth in range(1, DEPTH + 1):
 # %% [markdown]
 # An output of attention is a weighted *average* of values. After two layers the
 # averages of averages are all the same, and no later layer can tell the tokens
-# apart any more. After twelve blocks they still differ. Nor does attention
-# compute anything from a single vector, apart from products with a matrix.
+# apart any more. After twelve blocks they still differ. And apart from products
+# with a matrix, attention computes nothing from a single vector by itself.
 #
 # The recurrent networks of lesson 05 have neither fault, but they pay with
 # time. A date of 62 characters takes 62 steps, and none can begin before the
@@ -151,13 +152,14 @@ for depth in range(1, DEPTH + 1):
 # Then the block. Attention mixes the tokens; the [position-wise feed-forward
 # network](glossary.md#position-wise-feed-forward-network), two dense layers
 # with a ReLU between them, transforms each token by itself, with the same
-# weights at every position. Around each of the two runs a [residual
-# connection](glossary.md#residual-connection): the input is added to the
-# output, so that a block only has to compute a change. [Layer
+# weights at every position. Each of the two has a [residual
+# connection](glossary.md#residual-connection): its input is added to its
+# output, so that it only has to compute a change. [Layer
 # normalization](glossary.md#layer-normalization) brings every vector to mean 0
 # and variance 1. The paper of 2017 (Vaswani et al.) normalizes after the
 # addition (*post-norm*, left), most later models before attention and before
-# the dense layers (*pre-norm*, right), which leaves the additive path free.
+# the dense layers (*pre-norm*, right), so that a path of nothing but additions
+# leads from the input to the output.
 #
 # ![The decoder block of the Transformer: causal self-attention over the target,
 # cross-attention to the encoder output, then a feed-forward
@@ -180,8 +182,8 @@ for depth in range(1, DEPTH + 1):
 #
 # **Normalize.** x_1 has the mean 2; its deviations are (1, −1), their variance
 # is 1. x_2 has the mean 4, the deviations (−2, 2) and the variance 4, whose
-# root is 2. So the normalized vectors are n_1 = (1, −1) and n_2 = (−1, 1). (In
-# two dimensions that is all that can be left: which entry is the larger one.)
+# root is 2. So the normalized vectors are n_1 = (1, −1) and n_2 = (−1, 1). (Of
+# two entries, normalization leaves only which one is larger.)
 
 # %%
 x = np.array([[3, 1], [2, 6]], "float32")
@@ -199,8 +201,9 @@ print(n)
 # %% [markdown]
 # **Attend.** The keys and the values are the normalized vectors themselves: W_K
 # = W_V = identity. The queries are −c times these, with c = log(2) / √2 =
-# 0.490, so that each token looks for its opposite. The score of token 1 with
-# itself is the dot product, divided by the root of the width 2:
+# 0.490, so that each token attends more to a vector in the opposite direction.
+# The score of token 1 with itself is the dot product, divided by the root of
+# the width 2:
 #
 #     q_1 · k_1 / √2 = −c · (1 · 1 + (−1) · (−1)) / √2 = −log 2
 #     q_1 · k_2 / √2 = −c · (1 · (−1) + (−1) · 1) / √2 = +log 2
@@ -233,10 +236,11 @@ print("after the first residual connection\n", h)
 #     y_1 = (2.4, 1.6) + (1, 0) = (3.4, 1.6)
 #     y_2 = (2.6, 5.4) + (0, 2) = (2.6, 7.4)
 #
-# Attention moved something from each token to the other; the feed-forward
-# network did not. And look at what the residual connection carries: both times
-# the sublayer saw only (1, −1) and (−1, 1), yet the output still tells a 3
-# from a 2.
+# Attention moved information from each token to the other; the feed-forward
+# network did not. And note what the residual connection does: both times the
+# sublayer read only (1, −1) and (−1, 1), in which the original numbers are
+# lost. The output still depends on them, because the residual connection added
+# them.
 
 # %%
 W_1, W_2 = np.eye(2), np.diag([1.0, 2.0])
@@ -297,14 +301,15 @@ print("x_1 first:", found[0, 0], " x_1 second:", found[1, 1])
 #     logits = norm(y) W + b
 #
 # p is the position of a token, i counts pairs of columns, D is the width, the
-# same everywhere in the model. E is the embedding. gamma and beta are learned,
-# one number for each of the D entries; epsilon prevents a division by zero.
-# attention(q, m) is multi-head attention with queries from q and keys and
+# same everywhere in the model. E is the embedding; its entries begin small, and
+# the factor sqrt(D) brings them to about the size of PE. gamma and beta are
+# learned, one number for each of the D entries; epsilon prevents a division by
+# zero. attention(q, m) is multi-head attention with queries from q and keys and
 # values from m, as in lesson 06. W_1 has the shape (D, F), W_2 (F, D), and F is
-# usually 4 D. x after the last block is the output of the encoder, and it is
-# normalized once more; the decoder reads it in every one of its blocks. The
-# block is short enough to read whole; `normalize_input` and `add` are the
-# residual connection:
+# usually 4 D (2 D in the model below). x after the last block is the output of
+# the encoder, and it is normalized once more; the decoder reads it in every one
+# of its blocks. The block is short enough to read whole; `normalize_input` and
+# `add` are the residual connection:
 
 # %%
 print(inspect.getsource(TransformerEncoder.call))
@@ -318,10 +323,10 @@ print(inspect.getsource(ResidualConnection.add))
 # of a batch, are rows of the same matrix products. For the decoder this holds
 # in training only, when the whole target is known: [teacher
 # forcing](glossary.md#teacher-forcing) gives it the true characters, and the
-# [causal mask](glossary.md#causal-mask) hides from position t whatever it will
-# not know when it writes. *When* the model writes, each character depends on
-# the one before, and the steps return. The price is the table of scores: T
-# times T of them for each head.
+# [causal mask](glossary.md#causal-mask) hides from position t the characters
+# that it will not know when the model writes. *When* the model writes, each
+# character depends on the one before, and the steps return. The price is the
+# table of scores: T times T of them for each head.
 
 # %% [markdown]
 # ## Code
@@ -483,9 +488,10 @@ for name, options in list(variants.items())[:PARTS]:
 
 # %% [markdown]
 # Without its normalization the model is no worse: about 0.83. One block on each
-# side is not deep. What normalization is for shows in a deep stack. Again 20
-# random vectors pass through twelve untrained blocks: whole ones, and ones
-# without each of the two parts.
+# side is not deep. The effect of normalization shows in a deep stack. Again 20
+# random vectors pass through twelve untrained blocks: whole blocks, blocks
+# without residual connections, and blocks without normalization. The printed
+# size is the root of the mean square of all entries.
 
 # %%
 changes = {"whole blocks": None, "no residual connection": drop_residual}
@@ -504,12 +510,13 @@ for name, change in changes.items():
     print(f"{name:23} size {size:8.2f}   similarity {alike(h):.3f}")
 
 # %% [markdown]
-# Without the residual connection all vectors end up the same, as with attention
-# alone. Without normalization they grow from a size of 1 to about 230: what a
-# block adds is proportional to its input, so the growth multiplies from block
-# to block. A normalized block adds about as much at every depth, and after
-# twelve of them the size is 4. (The similarity of whole blocks is not the one
-# printed at the beginning, because the random weights are others.)
+# Without the residual connection all vectors end up in the same direction, as
+# with attention alone. Without normalization they grow from a size of 1 to
+# about 230: what a block adds is roughly proportional to its input, so the
+# growth multiplies from block to block. A normalized block adds about as much
+# at every depth, and after twelve of them the size is 4. (The similarity of
+# whole blocks is not the one printed at the beginning, because the random
+# weights are different.)
 
 # %% [markdown]
 # ### How much data does it want?
@@ -517,14 +524,14 @@ for name, change in changes.items():
 # A recurrent network reads from left to right because it is built that way, and
 # the model of lesson 05 has one attention that does nothing but align. Such
 # built-in assumptions are called an [inductive
-# bias](glossary.md#inductive-bias). The Transformer has few: that neighbours
-# belong together, it has to learn from data. So let both models learn from
-# 1,000 and from 10,000 dates. Each sees 20,000 dates in all: the fewer there
-# are, the more often it sees the same. Batches, steps and learning rate are the
-# same for both, and the model of lesson 05 is 48 wide here instead of 64, so
-# that it has about as many weights as the Transformer. Of the rates 0.0025,
-# 0.005 and 0.01 the Transformer learns best with the second (measured on dates
-# that are in neither set); the older model learns well with each.
+# bias](glossary.md#inductive-bias). The Transformer has few: even that
+# neighbors belong together has to be learned from data. So let both models
+# learn from 1,000 and from 10,000 dates. Each sees 20,000 dates in all: the
+# fewer there are, the more often it sees the same. Batches, steps and learning
+# rate are the same for both, and the model of lesson 05 is 48 wide here instead
+# of 64, so that it has about as many weights as the Transformer. Of the rates
+# 0.0025, 0.005 and 0.01 the Transformer learns best with the second (measured
+# on dates that are in neither set); the older model learns well with each.
 
 # %%
 bahdanau = functools.partial(BahdanauSeq2Seq, *sizes, WIDTH * 3 // 4)
@@ -573,7 +580,7 @@ for length in LENGTHS:
 # First the positions. Left, the sinusoidal encoding: a row for each position, a
 # column for each of the 64 entries. In the middle, the cosine similarity of
 # each pair of positions. Right, the same for the positions that the encoder of
-# the second model has *learned*.
+# the model with learned positions has *learned*.
 
 # %%
 table = models["learned positions"].encoder.position_encoding.embeddings
@@ -692,19 +699,19 @@ for name, i in ("English", english[0]), ("Korean", korean[0]):
 # %% [markdown]
 # **What you should see.** In the first picture, left, the columns on the left
 # change from row to row and those on the right hardly at all: short and long
-# waves. In the middle the dark diagonal says that neighbours are similar, and
+# waves. In the middle the dark diagonal says that neighbors are similar, and
 # that only the distance of two positions matters: every diagonal has one color.
 # On the right nothing of the kind was built in. A block of similar positions
-# has formed, about 13 to 31, and few dates are so long that the last rows were
-# trained much. Second picture: the bars of no positions and of no residual
-# connection end far to the left of the dashed line, then come learned positions
-# and no feed-forward network; the bar of no normalization passes the line.
-# Third picture: from 1,000 to 10,000 dates the line of the Transformer rises
-# steeply, and the line above it has little room left. Fourth picture: the lines
-# cross between the lengths 4 and 16. Where sequences are shorter the LSTM is
-# faster, probably because the block computes many tiny tables of scores; at 16
-# and 64 the block is a little faster, at 256 about twice as fast, and at 1,024
-# it needs about a third of the time. (On another machine the lines cross
+# has formed, about 13 to 31, and the last rows were hardly trained, because few
+# dates are that long. Second picture: the bars of no positions and of no
+# residual connection end far to the left of the dashed line, then come learned
+# positions and no feed-forward network; the bar of no normalization passes the
+# line. Third picture: from 1,000 to 10,000 dates the line of the Transformer
+# rises steeply, and the line above it has little room left. Fourth picture: the
+# lines cross between the lengths 4 and 16. Where sequences are shorter the LSTM
+# is faster, probably because the block computes many tiny tables of scores; at
+# 16 and 64 the block is a little faster, at 256 about twice as fast, and at
+# 1,024 it needs about a third of the time. (On another machine the lines cross
 # elsewhere.) Note that the line of the block bends upward too: that is the
 # table of scores.
 #
@@ -749,11 +756,12 @@ lesson.compare("attention on the right field", share, "even weights", even)
 # itself, from the dates that are long enough to reach it, while the sines are
 # there from the start. Two claims of the textbooks are *not* borne out at this
 # size. Without normalization it is 0.83, with one head instead of four 0.73,
-# and with another seed the full model differs from itself by as much.
-# Normalization is for deep stacks, as you saw above, and one look at the source
-# seems to be enough for a digit of a date. And all of this is one seed, 626
-# steps, and a learning rate chosen for the full model. A part whose absence
-# only slows the training looks as necessary here as one that is indispensable.
+# and the full model changes by as much with another seed (not printed here).
+# Normalization is for deep stacks, as you saw above, and for a digit of a date
+# one weighted average of the source seems to be enough. And all of this is one
+# seed, 626 steps, and a learning rate chosen for the full model. A part whose
+# absence only slows the training looks as necessary here as one that is
+# indispensable.
 #
 # **Data.** With 1,000 dates the Transformer gets 0.51 and the attention model
 # of lesson 05 gets 0.985; with 10,000 it is 0.79 and about 1.00. Is it the data
@@ -792,11 +800,12 @@ lesson.compare("attention on the right field", share, "even weights", even)
 # that learns slowly. What is added must be x, not norm(x). A pre-norm stack
 # also needs one more normalization at its end.
 #
-# **Post-norm without a warm-up.** *Symptom:* the loss stays high. In a
-# measurement of the project (`experiments/transformer.py`: width 128, two
-# blocks on each side, 5,000 dates once, one learning rate), the held-out loss
-# was 0.68 nats per character with post-norm and a warm-up and 2.27 without one;
-# with pre-norm it was 0.42 and 0.86.
+# **Post-norm without a warm-up.** *Symptom:* the loss stays high. (In a
+# warm-up, which all models above have, the learning rate rises gradually to its
+# peak.) In a measurement of the project (`experiments/transformer.py`: width
+# 128, two blocks on each side, 5,000 dates once, one learning rate), the
+# held-out loss was 0.68 nats per character with post-norm and a warm-up and
+# 2.27 without one; with pre-norm it was 0.42 and 0.86.
 #
 # **Normalization over the wrong axis.** *Symptom:* a prediction that depends on
 # the other texts of the batch. Layer normalization works on the last axis, the
@@ -1013,9 +1022,9 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# Two things remain. When the model writes, it still writes one character after
-# the other. And the table of scores grows with the square of the length: a text
-# twice as long has four times as many.
+# Two problems remain. When the model writes, it still writes one character
+# after the other. And the table of scores grows with the square of the length:
+# a text twice as long has four times as many.
 #
 # There is also more in this model than a translator. Leave out the encoder and
 # the cross-attention, and what is left predicts the next token of any text. It

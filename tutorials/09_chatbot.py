@@ -4,7 +4,7 @@
 # The model of the last lesson continues any text. A chatbot continues in a
 # particular way: after the [prompt](glossary.md#prompt), what somebody says, it
 # writes what another person could answer. In this lesson three models of the
-# road learn that from a few hundred pairs of Korean small talk: an
+# earlier lessons learn that from a few hundred pairs of Korean small talk: an
 # encoder-decoder with attention, a Transformer, and a GPT that reads prompt and
 # answer as one text. Beside them stands a chatbot that learns nothing: it looks
 # up the most similar known prompt and gives its answer. You compute the score
@@ -59,25 +59,25 @@ SEED = 0
 # %% [markdown]
 # ## Question
 #
-# "내일 시간 돼?" means "Are you free tomorrow?". The data know other ways to
+# "내일 시간 돼?" means "Are you free tomorrow?". The data contain other ways to
 # ask this, all with the answer "네, 내일 시간 있어요! 뭐 하고 싶어요?" ("Yes, I
-# am free tomorrow! What would you like to do?"). **Does a model that learned
-# from pairs like these answer a prompt that it has never seen better than a
-# search for the most similar prompt, and when does it answer every prompt with
-# the same sentence?**
+# am free tomorrow! What would you like to do?"). **Does a model trained on
+# pairs like these answer new prompts better than a search for the most similar
+# known prompt? And when does it give every prompt the same answer?**
 #
-# The measure is [chrF](glossary.md#chrf), from 0 to 100: how many characters an
-# answer shares with the written one. You will compute it by hand. Looking up
-# gets about 63 on one set of held-out prompts and 80 on another. The best of
-# the models, the Transformer, gets about **67 and 80**: slightly ahead on the
-# first, level on the second. The model with attention is close behind, GPT
-# farther. One and the same answer for everybody gets less than 6.
+# The measure is [chrF](glossary.md#chrf), from 0 to 100: how much of its
+# characters, and of their runs, an answer shares with the one written in the
+# data. You will compute it by hand. Looking up gets about 63 on one set of
+# held-out prompts and 80 on another. The best of the models, the Transformer,
+# gets about **67 and 80**: slightly ahead on the first, level on the second.
+# The model with attention is close behind, GPT farther. The same answer to
+# every prompt gets less than 6.
 
 # %% [markdown]
 # ## What failed
 #
 # The GPT of lesson 08 learned from 250,000 characters of documentation. How
-# many questions are in them, a question mark at the end of a sentence?
+# many sentences in them end with a question mark?
 
 # %%
 text = data.pydocs_text("train")[:250_000]
@@ -86,10 +86,10 @@ sentences = re.findall(r"\w\.\s", text)
 print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 
 # %% [markdown]
-# More than 1,500 full stops and not one question mark. A model that learned
-# from this text has no reason to answer, and no idea of what an answer is. What
-# has to change is not so much the model as the text: from now on, each piece of
-# text is a prompt *and its answer*, and only the answer is to be predicted.
+# More than 1,500 full stops and not one question mark. A model trained on this
+# text has never seen a question, let alone an answer. What has to change is
+# less the model than the text: from now on, each piece of text is a prompt *and
+# its answer*, and only the answer is to be predicted.
 
 # %% [markdown]
 # ## Diagram
@@ -100,11 +100,11 @@ print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 #
 # For an encoder-decoder an answer is a translation: the prompt is the source,
 # the answer is the target (Vinyals and Le, 2015). Three things in this diagram
-# will matter. The [start token](glossary.md#start-token) `<sos>` is the input
-# from which the first character is predicted. The [end
-# token](glossary.md#end-token) `<eos>` is the last label; predicting it is how
-# a model stops. And the lower arrows differ: in training the decoder reads the
-# true character, which is called [teacher
+# will matter. The [start token](glossary.md#start-token) `<sos>`, in the
+# library `[START]`, is the input from which the first character is predicted.
+# The [end token](glossary.md#end-token) `<eos>`, in the library `[END]`, is the
+# last label; predicting it is how a model stops. And the lower arrows differ:
+# in training the decoder reads the true character, called [teacher
 # forcing](glossary.md#teacher-forcing), and in use it reads its own.
 #
 # ![Left, a padding mask. Middle, a causal mask: a triangle, each query keeps
@@ -112,7 +112,7 @@ print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 # masks.](../docs/diagrams/masks.en.svg)
 #
 # GPT has no encoder. It gets one text, and its causal mask (middle) lets every
-# character of the answer see the whole prompt:
+# character of the answer attend to the whole prompt (`[ ]` is a space):
 #
 #     encoder-decoder   source   내 일 [ ] 바 빠 ? [END]
 #                       target   [START] 네 , ... ? [END]
@@ -132,11 +132,11 @@ print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 # leaves), the other one "잘 자!" ("Sleep well!", to a close friend). Neither is
 # equal to the wanted answer. How close are they?
 #
-# chrF (Popović, 2015) compares runs of n characters, for n = 1 to 6, without
-# the spaces. The *precision* is the share of the answer's runs that are in the
-# wanted one, the *recall* the share of the wanted one's runs that are in the
-# answer. Here is "잘가요!" against "잘자요!": the single characters 잘, 요 and
-# ! are in both, and of the pairs only 요!.
+# chrF (Popović, 2015) compares *runs*, that is n characters in a row, for n = 1
+# to 6, without the spaces. The *precision* is the share of the answer's runs
+# that are in the wanted one, the *recall* the share of the wanted one's runs
+# that are in the answer. Here is "잘가요!" against "잘자요!": the single
+# characters 잘, 요 and ! are in both, and of the pairs only 요!.
 #
 # | n | runs of the answer | runs wanted | in both | precision | recall |
 # |---|---|---|---|---|---|
@@ -147,8 +147,9 @@ print(f"full stops: {len(sentences):,}, question marks: {len(questions)}")
 #
 # Four characters have no run of five, so these four rows count. The means are P
 # = R = (3/4 + 1/3) / 4 = 0.271. For "잘자!" the rows 1 to 3 count, with the
-# precisions 3/3, 1/2, 0 and the recalls 3/4, 1/3, 0: P = 0.500 and R = 0.361.
-# P and R are combined to one number, in which recall weighs more:
+# precisions 3/3, 1/2, 0 and the recalls 3/4, 1/3, 0: P = 0.500 and R = 0.361. P
+# and R are combined into one number, in which recall counts twice as much as
+# precision (its parameter β is 2):
 #
 #     chrF = 100 · (1 + 4) P R / (4 P + R)
 #
@@ -181,7 +182,7 @@ for given in "잘 가요!", "잘 자!":
     assert np.allclose(by_hand, library)
 
 # %% [markdown]
-# Two things to remember. One wrong syllable of three costs three quarters of
+# Remember two things. Here, one wrong syllable of three costs three quarters of
 # the score. And the score compares characters and not meanings: "Go well!" is
 # the wrong answer, but still gets 27. For a whole data set the counts of all
 # pairs are added before dividing.
@@ -197,10 +198,10 @@ for given in "잘 가요!", "잘 자!":
 #
 #     (log 4 + log 2 + log 2 + log 4) / 4 = 1.040 nats per answer
 #
-# No model can get below that without reading the prompt. And [greedy
-# decoding](glossary.md#greedy-decoding) makes it say "good morning", whatever
-# it is asked. Now the same for the training data: one function for the loss,
-# one for the answer.
+# On these four answers no model can get below that without reading the prompt.
+# And [greedy decoding](glossary.md#greedy-decoding) makes it say "good
+# morning", whatever it is asked. Now the same for the training data: one
+# function for the loss, one for the answer.
 
 
 # %%
@@ -235,10 +236,11 @@ assert np.isclose(nats, (2 * np.log(4) + 2 * np.log(2)) / 4)
 #
 # x is the prompt and y the answer with its end token; t runs over the
 # characters of the answer, and padding does not count. All three models
-# minimize this same L. They differ only in how x reaches y_t: through weights
-# over the states of a recurrent encoder, through cross-attention in each block,
-# or through self-attention over one text. Without x, the mean L of the training
-# pairs is at least the loss of the frequencies above.
+# minimize this same L. They differ in how x reaches y_t: through weights over
+# the states of a recurrent encoder, through cross-attention in each block, or
+# through self-attention over one text. Averaged over all characters of the
+# training answers, the loss without x is at least that of the frequencies
+# above.
 #
 # Retrieval computes something else, without any learning:
 #
@@ -255,11 +257,12 @@ print(inspect.getsource(nearest_answer).split('"""')[2])
 # %% [markdown]
 # ## Code
 #
-# The data are Korean small talk: 79 intents such as thanking, being hungry or
-# asking for the weather, each with six prompts or more and *one* answer. We
-# need three parts. The library holds out one prompt in five, the [test
-# set](glossary.md#test-set). From the others we take 84 by chance as the
-# [validation set](glossary.md#validation-set), and 384 remain for training.
+# The data are Korean small talk: 79 *intents*, things that one may want to say,
+# such as thanking, being hungry or asking for the weather, each with six
+# prompts or more and *one* answer. We need three parts. The library holds out
+# one prompt in five, the [test set](glossary.md#test-set). From the others we
+# take 84 by chance as the [validation set](glossary.md#validation-set), and 384
+# remain for training.
 
 # %%
 prompts, answers = map(np.array, data.dialogues("ko"))
@@ -282,11 +285,12 @@ print(f"most frequent, {count} times: {frequent}")
 print("greedy, without a prompt:", blind_answer(known[1]))
 
 # %% [markdown]
-# The last two lines are worth a look. The most frequent answer is a joke, what
-# becomes of a strawberry that loses its job. Greedy decoding without a prompt
-# does not arrive at it, but at "I am a computer program, but I really like to
-# talk": it takes the most frequent first character, then the most frequent one
-# after that, and so on.
+# The last two lines are worth a look. The most frequent answer is a pun: a
+# strawberry that loses its job becomes strawberry syrup, a word that sounds
+# like "unemployment" in Korean. Greedy decoding without a prompt does not
+# arrive at it, but at "I am a computer program, but I really like to talk": it
+# takes the most frequent first character, then the most frequent one after
+# that, and so on.
 #
 # Tokens are characters, as in lesson 04. `encode` makes the inputs and labels
 # of a model. For GPT it puts prompt and answer into one row and sets the labels
@@ -335,8 +339,8 @@ for kind in Transformer, GPT:
 # the peaks of the learning rates come from another random division of the same
 # 468 pairs, after only two to four trials for each model. One choice is not
 # clean: an earlier run of this lesson gave the model with attention 64 units,
-# and had shown its test score before they became 128. `ask` turns prompts into
-# answers, with any sampler.
+# and had shown its test score before the width became 128. `ask` turns prompts
+# into answers, with any sampler.
 
 # %%
 MODELS = {
@@ -418,10 +422,11 @@ for name, units, epochs in zip(MODELS, UNITS, EPOCHS):
     print(f"{name}: {model.count_params():,} weights, {seconds:.0f} s")
 
 # %% [markdown]
-# Now compare six chatbots: the three models, retrieval, and two that always say
-# the same sentence, one of the two from above. Beside the score stand three
-# shares: answers that are exactly right, different answers among all, and
-# answers that occur in the training data.
+# Now compare six chatbots: the three models, retrieval, and two that always
+# give the same answer, each one of the two from above. Beside the score are
+# three shares: of answers that are exactly right (`exact`), of different
+# answers among all (`distinct`), and of answers that occur in the training data
+# (`known`).
 
 # %%
 chatbots = {
@@ -492,10 +497,10 @@ print(f"{asked[0]} -> {begun[0]}| -> {whole[0]}")
 
 # %% [markdown]
 # After the true characters, the Transformer gets about 0.98 of the characters
-# right and GPT 0.96, but whole answers on their own only 0.64 and 0.50 of the
-# time. Most characters are easy: once an answer has begun, there is only one
-# way to continue it. What matters are the few that decide *which* answer it is,
-# and teacher forcing gives these away.
+# right and GPT 0.96, but of the whole answers, written from their own
+# characters, only 0.64 and 0.50. Most characters are easy: once an answer has
+# begun, there is usually only one way to continue it. What matters is the few
+# that decide *which* answer it is, and teacher forcing supplies these.
 #
 # The last lines show the other side. If GPT is made to begin with three
 # characters of another answer, it completes that other answer for about 0.35 of
@@ -505,7 +510,7 @@ print(f"{asked[0]} -> {begun[0]}| -> {whole[0]}")
 # ### Padding
 #
 # The rows of GPT have 54 places. How many of them count in the loss? And does
-# an answer depend on how much padding follows its prompt?
+# an answer depend on how much padding surrounds its prompt?
 
 # %%
 x, y = encode(GPT, *known)
@@ -522,16 +527,16 @@ for pad_id in 0, None:
     print(f"loss with pad_id={pad_id}: {value:.3f} nats")
 
 # %% [markdown]
-# Less than half of the labels count. Four more places of padding change no
-# answer: the mask hides them, and positions are counted from the first real
-# token. If the loss counted padding, it would be above 10 nats instead of below
-# 0.1, since the model was never taught what follows the end token, and never
-# has to know.
+# Less than half of the labels count. Four more places of padding, on the left,
+# change no answer: the mask hides them, and positions are counted from the
+# first real token. If the loss counted padding, it would be above 10 nats
+# instead of below 0.1, since the model was never trained on what follows the
+# end token, and need not predict it.
 #
 # ### Start and end tokens
 #
 # What does GPT write if it gets the prompt without the start token? And what
-# follows after the end token if nobody stops there?
+# follows after the end token if generation does not stop there?
 
 # %%
 few = asked[:4]
@@ -545,12 +550,12 @@ for prompt, first, second in zip(few, no_start, no_end):
     print(f"{'':4}{''.join(names)}   (without an end)")
 
 # %% [markdown]
-# Without the start token GPT stands in the middle of a prompt. It begins with a
-# space or with pieces of words that do not exist, and only then finds into some
-# answer. After the end token there is nothing that it has learned: mostly it
-# predicts the end token again, sometimes a leftover of an answer. This is why
-# `generate` needs to know which token ends a row, and why it must be among the
-# labels.
+# Without the start token the prompt is not finished, so GPT continues it. It
+# begins with a space or with pieces of words that do not exist, and only then
+# writes some answer. It has learned nothing about what follows the end token:
+# mostly it predicts the end token again, sometimes a leftover of an answer.
+# This is why `generate` needs to know which token ends a row, and why it must
+# be among the labels.
 #
 # ### Greedy decoding, temperature and top-p
 #
@@ -573,13 +578,13 @@ for name, sampler in SAMPLERS.items():
     print(f"{'':16}  {asked[0]} -> {found[0]}")
 
 # %% [markdown]
-# Nothing is gained by drawing here. There is one right answer to each prompt,
+# Nothing is gained by sampling here. There is one right answer to each prompt,
 # and the most probable characters lead to it most often. With top-p and at
 # temperature 1 somewhat fewer answers are right, and at temperature 2 hardly
 # one in twenty: the characters form words that do not exist. At the same time
-# the share of different answers rises from 0.68 to 1.00. So this share is a
-# warning when it is low, and no praise when it is high. Where many answers are
-# acceptable, the trade is the one of lesson 08.
+# the share of different answers rises from 0.68 to 1.00. So a low share is a
+# warning, but a high share is no proof of quality. Where many answers are
+# acceptable, the trade-off is that of lesson 08.
 #
 # ### Less data
 #
@@ -625,8 +630,9 @@ for amount in amounts:
 # ## Picture
 #
 # Four pictures. First, how the models learned to read the prompt: the loss of
-# the validation answers beside the loss of their frequencies, and the share of
-# different answers among 84.
+# the validation answers beside the loss of a model that knows only the
+# frequencies of the training answers, and the share of different answers among
+# 84.
 
 # %%
 asked, wanted = held_out["validation"]
@@ -667,8 +673,8 @@ for name, by_epoch in often.items():
 # %% [markdown]
 # Second, the [attention map](glossary.md#attention-map) of an answer, from
 # words to words. The model computes a weight for every character of the prompt;
-# those of a word are added, and of the characters of an answer's word the mean
-# is taken.
+# we add the weights of the characters of a prompt word, and average over the
+# characters of an answer word.
 
 
 # %%
@@ -790,25 +796,25 @@ lesson.show(
 # from the Transformer, too. Which one? The lines printed below the picture show
 # it: a garbled form of "저는 컴퓨터 프로그램이지만 ..." ("I am a computer
 # program, but ..."), and that is the greedy answer without a prompt, which we
-# counted before any training. So models do begin with one answer for everybody,
-# and it is not even the most frequent sentence, but the most frequent
+# counted before any training. So the models do begin with one answer to every
+# prompt. It is not even the most frequent sentence, but the most frequent
 # characters one after the other.
 #
-# But this is a phase. After ten epochs it is over, with 384 pairs. With only 96
-# pairs and as many steps the answers of the model with attention are not dull
+# But with 384 pairs this is over after ten epochs. With only 96 pairs and as
+# many steps the answers of the model with attention are not all the same
 # either: a share of 0.79 is different, more than of the written ones (0.65),
-# and with a chrF of 25 most are wrong. Too little *training* makes the answers
-# equal; too few *pairs* make them wrong.
+# and with a chrF of 25 most are wrong. Here too little *training* makes the
+# answers equal, and too few *pairs* make them wrong.
 #
 # The curves of attention and GPT stay above the line of the written answers,
 # because these models mix: the beginning of one answer, the end of another. The
 # column `known` says so. About 0.99 of the Transformer's answers to the
 # validation prompts are training answers to the letter, 0.90 of those with
 # attention, 0.79 of GPT's. On the left, two of the models fall below the loss
-# of the frequencies after six to eleven epochs, and from then on they must be
-# reading the prompt. The loss of GPT does not, although half of its answers are
-# right: on the training pairs it is far below that line, and a wrong answer,
-# predicted with confidence, costs many nats.
+# of the frequencies after six to eleven epochs, which a model that ignores the
+# prompt could hardly do. The loss of GPT does not, although half of its answers
+# are right: on the training pairs it is far below that line, and a wrong
+# answer, predicted with confidence, costs many nats.
 #
 # In the attention maps there is no diagonal, as there was for dates. An answer
 # is not a translation: no word of it belongs to one word of the prompt. The
@@ -820,14 +826,15 @@ lesson.show(
 #
 # In the third picture compare the blue bars with the grey one of retrieval,
 # left and right. Then see the last picture, on the left. Every line rises:
-# prompts that resemble a known one are easy for everybody. For the most similar
-# quarter retrieval is ahead of all models, 93 to 89 for the Transformer. In the
-# two middle groups the Transformer is ahead, 74 to 69 and 85 to 81. With the
+# prompts that resemble a known one are easier for all four. For the most
+# similar quarter retrieval is ahead of all models, 93 to 89 for the
+# Transformer. In the two middle groups the Transformer is ahead, 74 to 69 and
+# 85 to 81; with 53 prompts in a group these are small differences. With the
 # least similar prompts all four are nearly level, at 51 to 53. On the right,
 # see how the model catches up: on the test prompts retrieval is 15 points ahead
 # with 96 pairs, 6 with 192, and 1 with 384. Looking up works from the first
-# pair on; a model has to learn the language first. Where the lines would go
-# with more pairs, these data cannot say.
+# pair on; a model has to learn the language first. How the lines would continue
+# with more pairs cannot be told from these data.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -843,37 +850,39 @@ for split in held_out:
         lesson.compare(what, row["distinct"], "retrieval", base["distinct"])
 
 # %% [markdown]
-# Is a model ahead of looking up? On the validation prompts the Transformer is,
+# Is a model ahead of retrieval? On the validation prompts the Transformer is,
 # 66.7 to 63.4. But these are 84 prompts, each of them about one point, and a
 # difference of three proves little. On the test prompts the two are level, 80.1
 # and 80.2. The model with attention has 62.2 and 79.0, GPT 58.2 and 73.6: no
 # model is clearly ahead at this size. Width and epochs differ between the
-# models, so their order is not settled either; with 64 units, in an earlier run,
-# the model with attention was about ten points lower. In the longer experiment, with
-# English and Korean in one model and 20 epochs for each, no model reaches
-# retrieval on the test prompts: retrieval has a chrF of 83.0, attention 77.8,
-# the Transformer 76.5, and one context vector 66.0
+# models, so their order is not settled either; with 64 units, in an earlier
+# run, the model with attention was about ten points lower. In the longer
+# experiment, with English and Korean in one model and 20 epochs for each, no
+# model reaches retrieval on the test prompts: retrieval has a chrF of 83.0,
+# attention 77.8, the Transformer 76.5, and one context vector 66.0
 # (`results/experiments/chatbot-dialogues.json`).
 #
 # Why is retrieval so strong here? Because of the prompts. The nearest training
 # prompt has a mean cosine of 0.62 with the test prompts and of 0.54 with those
 # that we drew by chance: the test set of these data holds more near copies, and
-# there even the best model can only draw level. Whoever reported the test set
-# alone would conclude that learning is useless; the picture by similarity shows
-# where it is not. And retrieval has two advantages that no score shows: it
-# answers in milliseconds without training, and every sentence it says was
-# written by a person.
+# there even the best model can only draw level. From the test set alone one
+# would conclude that learning is useless; the picture by similarity shows where
+# it may help. And retrieval has two advantages that no score shows: it answers
+# in milliseconds without training, and every sentence it returns was written by
+# a person.
 #
-# What the lesson shows: from 384 pairs a model learns to write Korean sentences
-# without a mistake, to read a prompt, and to choose one of 79 answers about as
-# well as a search. What it does not show is a conversation. Each intent has one
-# answer, no prompt refers to an earlier one, and nobody asked for a fact.
+# What the lesson shows: from 384 pairs a model learns to recite 79 Korean
+# answers, the Transformer nearly always to the letter, and to choose among them
+# by the prompt about as well as a search. What it does not show is a
+# conversation. Each intent has one answer, no prompt refers to an earlier one,
+# and no prompt asks for a fact.
 
 # %% [markdown]
 # ## Pitfalls
 #
-# **A score without the share of different answers.** *Symptom:* a respectable
-# chrF, and everybody gets the same answer. Print both, and look at ten answers.
+# **A score without the share of different answers.** *Symptom:* an acceptable
+# chrF, and many prompts get the same answer. Print both, and look at ten
+# answers.
 #
 # **Held-out prompts that are nearly training prompts.** *Symptom:* retrieval
 # beats every model on the test set, and both disappoint the first real user.
@@ -885,12 +894,13 @@ for split in held_out:
 # **The start token forgotten.** *Symptom:* GPT continues the prompt instead of
 # answering it. The prompt must look in use exactly as it did in training.
 #
-# **A loss that counts padding.** *Symptom:* a very low loss and poor answers.
-# Predicting padding after padding is easy, and the mean hides the rest.
+# **A loss that counts padding.** *Symptom:* in training a very low loss, and
+# poor answers. A model that is trained on padding too soon predicts padding
+# after padding, and in the mean the rest is hidden.
 #
 # **Trust in a fluent answer.** *Symptom:* an answer without any mistake to a
 # prompt that it does not fit. With one answer for each intent the model learns
-# to recite: fluent says nothing about right.
+# to recite, and a fluent answer need not be a right one.
 
 # %% [markdown]
 # ## Exercises
@@ -1018,7 +1028,8 @@ with lesson.exercise(3):
 # ```
 #
 # The two answers of the worked example have 27.1 and 38.2 on their own, and
-# 27.9 together, not the mean: the score of a data set is no mean of scores.
+# 27.9 together, which is not their mean: the score of a data set is not the
+# mean of the scores.
 #
 # </details>
 
@@ -1092,9 +1103,10 @@ with lesson.exercise(4):
 #
 # All three models began with random weights. A few hundred pairs had to teach
 # them Korean and small talk at once, and a prompt that shares no word with a
-# known one is a prompt in a foreign language to them. People who answer have
-# read a lot before. The next lesson, `10_bert`, lets a model read first,
-# without any pairs, and it reads both sides of a word at once.
+# known one tells them almost nothing. A person who answers has read a lot
+# before. The next lesson, `10_bert`, first trains a model on plain text,
+# without prompts and answers, and this model reads both sides of a word at
+# once.
 
 # %%
 lesson.finish()

@@ -1,16 +1,17 @@
 # %% [markdown]
 # # 10. BERT: reading both sides
 #
-# GPT predicts the next word, and so it may look at one side only. BERT
+# GPT predicts the next word, and so it may read one side only. BERT
 # ([Bidirectional](glossary.md#bidirectional) Encoder Representations from
 # Transformers, 2018) is the other half of the Transformer, the encoder: every
 # word reads all words, before it and after it. Such a model cannot be trained
-# to predict the next word, because it sees it. So some words are hidden, and it
-# predicts those. In this lesson you compute its input and its loss on paper,
-# train it on text without a single label written by hand, and train the same
-# network once more with a [causal mask](glossary.md#causal-mask), to measure
-# what the second side is worth. You need `07_transformer` and `08_gpt`. Running
-# everything takes four to five minutes on two processor cores.
+# to predict the next word, because it already reads that word. So some words
+# are hidden, and the model predicts those. In this lesson you compute its input
+# and its loss on paper, train it on text without a single label written by
+# hand, and train the same network once more with a [causal
+# mask](glossary.md#causal-mask), to measure what the second side is worth. You
+# need `07_transformer` and `08_gpt`. Running everything takes four to five
+# minutes on two processor cores.
 
 # %%
 import os
@@ -69,22 +70,22 @@ EAGER = False  # True: run without a graph, for a few steps
 #
 # A word is missing: "can ▢ used". You know it at once, and you know it because
 # of the word *after* the gap. **What does a model gain by reading both sides,
-# and what is there to predict, if it may see everything?**
+# and what is there to predict, if it may read everything?**
 #
 # The number at the end is the share of the hidden tokens in held-out text that
-# a model fills in correctly. With counted tables the second side is worth a
-# lot: about 0.14 are right with the left neighbor, 0.28 with both. Then two
-# networks of equal size take the same 2,500 steps on the same data, and both
-# end at about **0.14**, the one that reads both sides and the one that reads
-# the left side only. In the few minutes of this lesson, the second side is
-# worth hardly anything to a network. That is not what the textbooks say, and
-# the pictures show why.
+# a model fills in correctly. With tables of counted neighbors the second side
+# helps much: about 0.14 are right with the left neighbor, 0.28 with both. Then
+# two networks of equal size take the same 2,500 steps on the same data, and
+# both end at about **0.14**, the one that reads both sides and the one that
+# reads the left side only. In the few minutes of this lesson, the second side
+# hardly helps a network. That is not what the textbooks say, and the pictures
+# suggest why.
 
 # %% [markdown]
 # ## What failed
 #
 # The GPT of lesson 08 and the decoders of lesson 09 read from left to right.
-# They need no labels but the next word, and each word is represented by what
+# They need no label but the next word, and each word is represented by what
 # comes before it. Often that is the wrong side. Let us count, in the
 # documentation of Python, which word is the most frequent one after a given
 # word, before a given word, and between two given words.
@@ -116,10 +117,10 @@ for left, right in ("can", "used"), ("in", "to"), ("an", "is"):
     print(f"{left} ▢ {right}: ", *best(between[left, right]), "\n")
 
 # %% [markdown]
-# After "in" comes "the", in one case of three; but between "in" and "to" stands
-# "order". How often is the best word of each table right, on the held-out text?
-# Two words without an entry in the last table are looked up by the left one,
-# and a word without any entry gets the most frequent word.
+# After "in" comes "the", in one case of three; but between "in" and "to" the
+# most frequent word is "order". How often is the best word of each table right,
+# on the held-out text? Two words without an entry in the last table are looked
+# up by the left one, and a word without any entry gets the most frequent word.
 
 # %%
 asked = words("test")
@@ -138,10 +139,11 @@ for name, number in right.items():
 
 # %% [markdown]
 # The left neighbor gives 0.19, the right one 0.18, and both give 0.27. A model
-# that reads only to the left gives that away. Why not simply remove the causal
-# mask of GPT? Because its task is to predict the next word at every position,
-# and without the mask every position reads the next word: the loss goes to 0,
-# and nothing is learned. A bidirectional model needs another task.
+# that reads only the left side does not use this information. Why not simply
+# remove the causal mask of GPT? Because its task is to predict the next word at
+# every position, and without the mask every position reads the next word: the
+# loss goes to 0, and nothing is learned. A bidirectional model needs another
+# task.
 
 # %% [markdown]
 # ## Diagram
@@ -157,9 +159,10 @@ for name, number in right.items():
 # token, `[CLS]`, stands in front; its output vector is to represent the whole
 # input. A [SEP](glossary.md#sep) token, `[SEP]`, ends each text. `[MASK]` takes
 # the place of a hidden token. Putting texts into one row in this way is called
-# [packing](glossary.md#packing). Each token is then the sum of three vectors:
-# which token it is, where it stands, and to which of the two texts it belongs,
-# the [segment embedding](glossary.md#segment-embedding).
+# [packing](glossary.md#packing). The input vector of each token is then the sum
+# of three vectors: for the token itself, for its position, and for the text,
+# first or second, to which it belongs. The last one is the [segment
+# embedding](glossary.md#segment-embedding).
 #
 # ![The two tasks of BERT. The output of a masked token predicts the original
 # token, the output of CLS predicts whether the second text followed the
@@ -220,11 +223,11 @@ print("The layers agree.")
 # Now the encoder would do its work, with blocks as in lesson 07. We leave it
 # out, so that the numbers stay short, and go on with the sum at position 3, (3,
 # 1). The head of the masked language model has three steps. A `Dense` layer;
-# here its matrix is the identity, and relu leaves (3, 1) as it is. A layer
-# normalization: the mean is 2, the deviations are 1 and −1, their standard
-# deviation is 1, so the result is h = (1, −1). And the product with *the same
-# table E* as at the input, which gives a logit for each token of the
-# vocabulary:
+# here its matrix is the identity, and its activation, relu, leaves (3, 1) as it
+# is. (BERT has gelu here, a smooth relu.) A layer normalization: the mean is 2,
+# the deviations are 1 and −1, their standard deviation is 1, so the result is h
+# = (1, −1). Last, the product with *the same table E* as at the input, which
+# gives a logit for each token of the vocabulary:
 #
 # | token | E | logit h · E | e to the logit | probability |
 # |---|---|---|---|---|
@@ -288,8 +291,8 @@ for step in range(4):
 # %% [markdown]
 # `비가` (rain, with its particle) and `챙기세요` (please take) are frequent and
 # remain whole. `우산을` (umbrella) is split into the noun and its particle,
-# `##을`, and `오니까` (because it comes) into three pieces. Of the ordinary
-# tokens 15% are selected on average, other ones each time. Not every selected
+# `##을`, and `오니까` (because it comes) into three pieces. On average 15% of
+# the ordinary tokens are selected, different ones each time. Not every selected
 # token becomes `[MASK]`. One random number u for each of them decides:
 #
 # | u | the token becomes | share |
@@ -315,11 +318,13 @@ for step in range(4):
 #
 # E (V, D), P (T, D) and G (2, D) are the tables of tokens, positions and
 # segments, FFN the position-wise feed-forward network. p runs over the selected
-# positions of the batch, and id_p is the token that was there before it was
-# masked. The label of a pair is 0 if the second text followed the first, 1 if
-# not. W, b, c and the matrices with primes belong to the heads, which are
-# thrown away later. In the library, first the encoder, then the model with its
-# two heads; `bert` has already picked the selected positions out:
+# positions of the batch, and the second term is averaged over its pairs; id_p
+# is the token that was there before it was masked. The label of a pair is 0 if
+# the second text followed the first, 1 if not. W, b, c, `W''` and `b''` belong
+# to the two heads, which are thrown away later. `W'` and `b'` are those of the
+# *pooler*, which belongs to the encoder and stays. In the library, first the
+# encoder, then the model with its two heads; `bert` has already picked the
+# selected positions out:
 
 # %%
 print(inspect.getsource(BERT.call))
@@ -329,9 +334,9 @@ print(inspect.getsource(BERTPretrainer.call))
 # ## Code
 #
 # The text: pages of Python's documentation, and docstrings of the installed
-# packages. A document is a list of sentences. Docstrings copy from each other,
-# so a held-out document that shares a sentence with the training documents is
-# left out.
+# packages. A document is a list of sentences. Docstrings are often copied from
+# each other, so a held-out document that shares a sentence with the training
+# documents is left out.
 
 
 # %%
@@ -498,11 +503,11 @@ lesson.show(
 )
 
 # %% [markdown]
-# Second, the same hidden tokens for everybody: tables of neighboring tokens,
+# Second, the same hidden tokens for every method: tables of neighboring tokens,
 # counted on the training rows, beside the two models. The table of both sides
 # multiplies two probabilities: of the token after its left neighbor, and of the
 # right neighbor after the token. The tables read the same rows as the models:
-# where a neighbor is hidden too, they know nothing of it.
+# where a neighbor is hidden too, they know nothing about it.
 
 # %%
 ids = rows["token_ids"]
@@ -725,27 +730,28 @@ print(f"even weights: {share[chosen].mean():.3f}")
 # %% [markdown]
 # **What you should see.** In the first picture both lines rise together, to
 # 0.21 and 0.20. In the bars both end near the table of one neighbor, and far
-# below the table of two. The printed kinds are more telling: punctuation and
-# digits are better with both sides, 0.43 against 0.35, because a comma or a
-# bracket depends on what follows. Beginnings of words are no better, and
-# continuations are worse, 0.02 against 0.05.
+# below the table of both. The printed accuracies by kind show more: punctuation
+# and digits are predicted better with both sides, 0.43 against 0.35, because a
+# comma or a bracket depends on what follows. Beginnings of words are no better,
+# and continuations are worse, 0.02 against 0.05.
 #
-# Why? Look at the attention by distance. Near tokens get most of it, so the
-# network has found out where its neighbors are. But the line of layer 1 is
-# almost a mirror image: 0.18 at distance −1 and 0.16 at distance 1. Even its
-# most one-sided heads give a good part to the other side: in the printed rows
-# head 2 has 0.26 on the left and 0.15 on the right, head 3 has 0.16 and 0.25.
-# "be" before a gap and "be" after it are then nearly the same evidence. The
-# causal mask spares the other network this problem: whatever it reads is on the
-# left. To use the second side, a network must first learn to tell the sides
-# apart. A single sentence can look different: in the map of one gap several
-# heads choose "be", and "to" on the other side gets less.
+# What could be the reason? Look at the attention by distance. Near tokens get
+# most of it, so the network has learned where its neighbors are. But the line
+# of layer 1 is almost a mirror image: 0.18 at distance −1 and 0.16 at
+# distance 1. Even its most one-sided heads give a good part to the other side:
+# in the printed rows head 2 has 0.26 on the left and 0.15 on the right, head 3
+# has 0.16 and 0.25. "be" before a gap and "be" after it are then probably
+# nearly the same evidence. The causal mask spares the other network this
+# problem: whatever it reads is on the left. To use the second side, a network
+# must first learn to tell the sides apart. (That this is the reason has not
+# been tested here.) A single sentence can look different: in the map of one gap
+# several heads choose "be", and "to" on the other side gets less.
 #
-# In the last picture the blue line is what the data offers: without a shared
+# In the last picture the blue line is what the data contain: without a shared
 # token 0.35 of the pairs follow each other, with one 0.89, with three all of
-# them. BERT's line is nearly flat, from 0.50 to 0.56. The numbers below it say
-# why: a token gives at most 0.018 of its attention to the same token in the
-# other text, less than the 0.033 of even weights.
+# them. BERT's line is nearly flat, from 0.50 to 0.56. The numbers printed below
+# it fit this: a token gives at most 0.018 of its attention to the same token in
+# the other text, less than the 0.033 of even weights.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -781,8 +787,8 @@ for name, value in rivals.items():
     print(f"next sentence, {name}: {value:.3f}")
 
 # %% [markdown]
-# And what the three kinds of selected tokens are worth: the held-out rows,
-# masked as in training.
+# How many are right of each of the three kinds of selected tokens? Here are the
+# held-out rows, masked as in training.
 
 # %%
 mixed = masker(rows_test, step=1)
@@ -804,19 +810,20 @@ for kind, chosen in (
 # is hard, 0.14. That is why the training curve lies above the bars.
 #
 # What do the numbers show? The information is there: counted tables double from
-# 0.14 to 0.28 with the second side. The networks do not get it in this time,
-# and neither of them passes the table of its left neighbor by more than a
+# 0.14 to 0.28 with the second side. The networks do not learn to use it in this
+# time, and neither of them passes the table of its left neighbor by more than a
 # little. Between 0.141 and 0.136 there is no difference to speak of: with other
 # initial values the order was the reverse. A step has about a hundred selected
 # tokens, 2,500 steps a quarter of a million. The paper takes a million steps
 # with over a hundred thousand tokens each. The experiment `bert` trains one
 # layer more on twice as long rows, and sees more than twice as many tokens:
 # there 0.21 of the selected tokens are right, masked as in training, beside
-# 0.05 with the most frequent one (`results/experiments/bert-pydocs.json`). And
-# the comparison is not one of BERT with GPT: a GPT has a label at every token,
-# not at 15% of them.
+# 0.05 with the most frequent one (`results/experiments/bert-pydocs.json`). That
+# is no more than in the first picture, though measured on rows that were not
+# used in training. And this is not a comparison of BERT with GPT: a GPT has a
+# label at every token, not at 15% of them.
 #
-# Next sentence prediction is worse off. BERT has 0.57, better than a coin. The
+# Next sentence prediction does worse. BERT has 0.57, better than a coin. The
 # rule "a shared token means that it followed" reads the same rows and has 0.73;
 # the cosine of shared words, which reads the uncut texts, has 0.80. With the
 # longer rows and the longer training of the experiment it is 0.70 beside 0.82.
@@ -831,8 +838,8 @@ for kind, chosen in (
 #
 # **All positions in the loss.** *Symptom:* within an epoch the loss is close to
 # 0 and the accuracy is high, and hidden tokens are filled with nonsense. Most
-# positions are not hidden, and copying them is easy. Count the selected
-# positions alone; here label 0 does that.
+# positions are not hidden, and copying them is easy. Count only the selected
+# positions; here label 0 does that.
 #
 # **`[MASK]` as text.** *Symptom:* `[MASK]` in a string becomes several pieces,
 # the first of them `[`, and the prediction has nothing to do with the gap. By
@@ -840,13 +847,13 @@ for kind, chosen in (
 # tokens in. Set `special_tokens_in_strings=True`, or put `mask_id` there.
 #
 # **Masks drawn once.** *Symptom:* after a few epochs the training accuracy
-# leaves the held-out one behind. The model has seen the same gaps each time.
-# `each_epoch` draws new ones.
+# rises and the held-out one does not. The model has seen the same gaps each
+# time. `each_epoch` draws new ones.
 #
 # **Segment ids forgotten.** *Symptom:* no error, and worse predictions for
 # pairs. Without them all tokens count as the first text. The model above has
-# hardly learned to use them, 0.57 with and without; in the experiment their
-# loss costs 0.11, 0.59 instead of 0.70. Pass the whole dict that the packer
+# hardly learned to use them, 0.57 with and without; in the experiment leaving
+# them out costs 0.11: 0.59 instead of 0.70. Pass the whole dict that the packer
 # returns.
 #
 # **BERT as a writer.** *Symptom:* several `[MASK]` in a row are filled with the
@@ -855,8 +862,8 @@ for kind, chosen in (
 #
 # **MLM loss compared with a GPT's.** *Symptom:* "BERT has the lower
 # perplexity". A hidden token with both sides is an easier question than the
-# next token, and there are other tokens in the mean. The losses are no common
-# scale.
+# next token, and the means are over different tokens. The two losses cannot be
+# compared.
 
 # %% [markdown]
 # ## Exercises
@@ -998,12 +1005,13 @@ with lesson.exercise(3):
 # %% [markdown]
 # ### Exercise 4 (an evening): the other end
 #
-# The pair of texts is beyond a left-only model, because its `[CLS]` reads only
-# itself. But its *last* token has read everything, and a GPT is fine-tuned from
-# there. Write a subclass of `LeftOnlyBERT` whose `pooled_output` is computed
-# from the last real token, the second `[SEP]`. The check looks at what the
-# vector depends on. Then pretrain your class, and compare the accuracy of next
-# sentence prediction with that of both sides.
+# A left-only model cannot judge the pair of texts, because its `[CLS]` reads
+# only itself. But its *last* token has read everything, and a GPT is fine-tuned
+# from that position. Write a subclass of `LeftOnlyBERT` whose `pooled_output`
+# is computed from the last real token, the second `[SEP]`. The check compares
+# the vector with the pooler's output at that position. Then pretrain your
+# class, and compare the accuracy of next sentence prediction with that of both
+# sides.
 
 
 # %% tags=["exercise"]
@@ -1054,13 +1062,12 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# Nobody wants to have gaps filled. What remains of this lesson is the encoder:
-# for each token a vector that depends on both sides, and one for the whole
-# text, learned without labels. What it cannot do is anything that you would ask
-# of it: no output says whether a review praises its film. The next lesson,
-# `11_finetuning_sentences`, puts a new head with random weights on a pretrained
-# encoder, trains both on labeled sentences, and measures how many labels that
-# saves.
+# Filling gaps is not the goal. What remains of this lesson is the encoder: for
+# each token a vector that depends on both sides, and one for the whole text,
+# learned without labels. But by itself it solves no task: no output says
+# whether a review praises its film. The next lesson, `11_finetuning_sentences`,
+# puts a new head with random weights on a pretrained encoder, trains both on
+# labeled sentences, and measures how many labels that saves.
 
 # %%
 lesson.finish()
