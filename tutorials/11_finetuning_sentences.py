@@ -79,9 +79,9 @@ JIT = "auto"
 #
 # The numbers at the end, on held-out texts: with 40 labels about **0.48** are
 # right after [pretraining](glossary.md#pretraining), 0.42 from scratch, and
-# 0.25 by guessing. With 640 labels the advantage is gone. And no network is
-# ahead of one plain baseline. You will also see where a longer pretraining
-# keeps its advantage.
+# 0.25 by guessing. With 640 labels the advantage is gone. And one plain
+# baseline is behind none of the networks. You will also see where a longer
+# pretraining keeps its advantage.
 
 # %% [markdown]
 # ## What failed
