@@ -158,14 +158,14 @@ print(f"nearest of {len(x):,}, test digits moved: {neighbor_moved:.3f}")
 #         1 1 | 1 1            0 1 | 1 0
 #         0 0 | 0 0            0 1 | 1 0
 #
-# Written row by row, the first patch of `ㅗ` is (0, 1, 0, 1). The matrix W_e has
-# four rows, one for each pixel, and three columns. The first column is (½, ½,
-# −½, −½): the upper pixels minus the lower ones, which finds a horizontal
-# stroke. The second is (−½, ½, −½, ½): right minus left, which finds a vertical
-# one. The third column is zero; it is kept free for the position. For the first
-# patch the first number is ½ · (0 + 1 − 0 − 1) = 0, and the second is ½ · (−0 +
-# 1 − 0 + 1) = 1. The position embedding P adds 1 to the third number of the
-# upper patches and −1 to that of the lower ones:
+# Written row by row, the first patch of `ㅗ` is (0, 1, 0, 1). The matrix W_e
+# has four rows, one for each pixel, and three columns. The first column is (½,
+# ½, −½, −½): the upper pixels minus the lower ones, which finds a horizontal
+# stroke. The second is (−½, ½, −½, ½): right minus left, which finds a
+# vertical one. The third column is zero; it is kept free for the position. For
+# the first patch the first number is ½ · (0 + 1 − 0 − 1) = 0, and the second
+# is ½ · (−0 + 1 − 0 + 1) = 1. The position embedding P adds 1 to the third
+# number of the upper patches and −1 to that of the lower ones:
 #
 # | n | patch of ㅗ | times W_e | P | token |
 # |---|---|---|---|---|
