@@ -1055,9 +1055,9 @@ with lesson.exercise(4):
 # ### Exercise 5 (an evening): the gradient that the encoder receives
 #
 # Return the gradient of the mean loss with respect to the context vector c, of
-# shape (U,). The decoder is a simple recurrent network, h_t = tanh(E[y] W + h U
-# + b), with logits h_t A + d; `ids` are its inputs and `labels` its labels. Go
-# forward and keep the states and probabilities, then go back, as in the last
+# shape (U,). The decoder is a simple recurrent network, h_t = tanh(E[y] W + h
+# U + b), with logits h_t A + d; `ids` are its inputs and `labels` its labels.
+# Go forward and keep the states and probabilities, then go back, as in the last
 # exercise of lesson `01_rnn`. The gradient of the loss with respect to the
 # logits is p minus the one-hot label. The check compares with Keras.
 

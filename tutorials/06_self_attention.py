@@ -366,9 +366,9 @@ lesson.show(
 # is added to the vector of the word; then a query can look for a word, for a
 # position, or for both. It can be learned, like an embedding
 # (`PositionEmbedding`), or be made of sines and cosines of many wavelengths
-# (`SinePositionEncoding`). For two numbers it is one wave, (sin p, cos p): (0,
-# 1) for the first word, (0.841, 0.540) for the second, (0.909, −0.416) for the
-# third.
+# (`SinePositionEncoding`). For two numbers it is one wave, (sin p, cos p):
+# (0, 1) for the first word, (0.841, 0.540) for the second, (0.909, −0.416) for
+# the third.
 
 # %%
 p = np.arange(3)

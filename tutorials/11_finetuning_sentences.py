@@ -3,14 +3,14 @@
 #
 # Text is cheap, labels are not: somebody has to read each text and write down
 # the answer. The BERT of lesson 10 has learned from text alone. In this lesson
-# it gets one new layer and a few dozen labeled texts, of a sentence or a few,
-# and becomes a classifier. This is [fine-tuning](glossary.md#fine-tuning), and
-# using what was learned from one task for another one is called [transfer
-# learning](glossary.md#transfer-learning). You compute one step of it on paper,
-# then measure how much the reading of unlabeled text is worth, at different
-# numbers of labels, beside networks and a linear model that have not read any.
-# You need `10_bert`. Running everything takes about four minutes on two
-# processor cores.
+# it gets one new layer and a few dozen short texts with labels, and becomes a
+# classifier. This is [fine-tuning](glossary.md#fine-tuning), and using what was
+# learned from one task for another one is called [transfer
+# learning](glossary.md#transfer-learning). You compute one step of it on paper.
+# Then you measure how much the training on unlabeled text is worth, with 40,
+# 160 and 640 labels, compared with networks and a linear model that start
+# without it. You need `10_bert`. Running everything takes about four minutes on
+# two processor cores.
 
 # %%
 import os
@@ -80,7 +80,7 @@ JIT = "auto"
 # The numbers at the end, on held-out texts: with 40 labels about **0.48** are
 # right after [pretraining](glossary.md#pretraining), 0.42 from scratch, and
 # 0.25 by guessing. With 640 labels the advantage is gone. And one plain
-# baseline is ahead of all networks. You will also see where a longer
+# baseline is behind none of the networks. You will also see where a longer
 # pretraining keeps its advantage.
 
 # %% [markdown]
@@ -134,8 +134,9 @@ pretrainer.fit(batches, epochs=EPOCHS, shuffle=False)
 print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
-# Now we ask: which package is a text from? All this BERT can do is to fill
-# gaps, so we write the question with a gap, where "keras" would be right.
+# Now we ask: which package is a text from? All this BERT can do with a single
+# text is to fill gaps, so we write the question with a gap, where "keras" would
+# be right.
 
 # %%
 text = "Draws a line on the axes. This is a function of keras."
@@ -165,8 +166,8 @@ for name, logits in pretrainer(asked).items():
 # the original token, the output of CLS predicts whether the second text
 # followed the first.](../docs/diagrams/bert_tasks.en.svg)
 #
-# The upper part of this picture, the two heads, is thrown away now. The encoder
-# below is kept, with all its weights.
+# The two *heads*, the output layers in the upper part of this picture, are
+# removed now. The encoder below is kept, with all its weights.
 #
 # ![Three heads for fine-tuning. A pretrained BERT gets one new layer, which
 # predicts a class for the whole text, a class for each token, or the first and
@@ -174,11 +175,11 @@ for name, logits in pretrainer(asked).items():
 #
 # The new head is the frame with the thick border, and this lesson uses the
 # first of the three: a class for the whole text. It reads one vector, the
-# output of `[CLS]`. That token is no word, so its vector is free to collect by
-# attention what is needed from all the others. Before the head it passes
-# through the *pooler*, a dense layer with tanh that pretraining has already
-# used. The new part is a single matrix and its bias. The other two heads follow
-# in the next lesson.
+# output of `[CLS]`. That token is not a word, so its vector can collect, by
+# attention, what the task needs from all the other tokens. Before the head it
+# passes through the *pooler*, a dense layer with tanh that pretraining has
+# already used. The new part is a single matrix and its bias. The other two
+# heads follow in the next lesson.
 
 # %% [markdown]
 # ## A worked example
@@ -195,10 +196,10 @@ for name, logits in pretrainer(asked).items():
 #     p      = softmax(z)  = (0.549, 2.226) / 2.774 = (0.198, 0.802)
 #     loss   = −log 0.198  = 1.620
 #
-# W has the rows (0, 1) and (1, 0), and the bias is 0. The model says "good",
-# with 0.802, and is wrong. Now one step of gradient descent. The gradient of
-# the cross entropy with respect to the logits is short: p minus the one-hot
-# label.
+# W has the rows (0, 1) and (1, 0), and the bias is 0. The model predicts "good"
+# with the probability 0.802, which is wrong. Now one step of gradient descent.
+# The gradient of the cross entropy with respect to the logits is simple: p
+# minus the one-hot label.
 #
 #     dz      = p − (1, 0)      = (−0.802, 0.802)
 #     dW      = pooled^T dz     = (−0.642, 0.642), (0.481, −0.481)
@@ -208,8 +209,9 @@ for name, logits in pretrainer(asked).items():
 # With the [learning rate](glossary.md#learning-rate) 0.5 the new W has the rows
 # (0.321, 0.679) and (0.759, 0.241), and the new bias is (0.401, −0.401). The
 # same review then gets the logits (0.202, −0.002): "bad", with 0.551, and the
-# loss is 0.596. The last line, dpooled, is what goes on into the encoder: its
-# weights change as well, unless they are frozen.
+# loss is 0.596. dpooled, the last line, is the gradient that is passed back to
+# the encoder: its weights change as well, unless they are *frozen*, which means
+# excluded from training.
 
 # %%
 x_cls = np.array([np.log(3), -np.log(2)])
@@ -263,8 +265,9 @@ print("The layer agrees.")
 # x_0 is the output vector of `[CLS]`, D numbers wide. W_p (D, D) and b_p belong
 # to the pooler; they come from pretraining, like every weight of the encoder. W
 # (D, C) and b (C,) are new, one column for each of the C classes, and y is the
-# label of a text. In the last two lines dropout is left out. The code of the
-# library:
+# label of a text. In the last two lines dropout is left out. With
+# `pooling="mean"`, which is used below too, the mean of the output vectors of
+# all real tokens takes the place of pooled. The code of the library:
 
 # %%
 print(inspect.getsource(BERTClassifier.call))
@@ -273,11 +276,12 @@ print(inspect.getsource(BERTClassifier.call))
 # ## Code
 #
 # The labels. A text is the prose of a docstring below its first line, and its
-# package is the class. (Keras and TensorFlow are read in pretraining, but they
-# are no classes here: they share many texts.) There are as many texts of each
-# class, and a text that two packages share is left out. Pretraining has read
-# the training texts, but without their packages: they are unlabeled text, and
-# reading it is the whole point. It has read no test text.
+# package is the class. (The docstrings of Keras and TensorFlow are read in
+# pretraining, but these two are not classes here: they share many texts.) Each
+# class has the same number of texts, and a text that occurs in two classes is
+# left out. Pretraining has read the training texts, but without their packages:
+# they are unlabeled text, and reading it is the whole point. It has read no
+# test text.
 
 
 # %%
@@ -311,16 +315,17 @@ print(f"always {CLASSES[labels[0]]}: {common:.3f}")
 
 # %% [markdown]
 # The last 400 training texts are the [validation
-# set](glossary.md#validation-set): no model is trained on them, and by them we
-# choose the learning rate of every model. (Somebody with 40 labels would not
+# set](glossary.md#validation-set): no model is trained on them, and we use them
+# to choose the learning rate of every model. (Somebody with 40 labels would not
 # have 400 more for that. Here they serve all models alike.)
 #
 # The first three models are the same `BERTClassifier`. One starts from the
 # pretrained weights and reads `[CLS]`. One starts from the pretrained weights
 # and reads the mean of all token vectors instead, as one does with a BERT whose
 # `[CLS]` was trained little. The third one reads the mean too and starts from
-# random weights. Then a bidirectional GRU as in lesson 03, and a *bag of
-# words*: a linear model that knows which tokens occur in a text, not where.
+# random weights. Then come a bidirectional GRU as in lesson 03 and a *bag of
+# words*: a linear model whose input contains which tokens occur in a text, but
+# not where.
 
 
 # %%
@@ -389,10 +394,10 @@ inputs["vectors"] = tuple(map(vectors, inputs["ids"]))
 # Every model gets the same texts in the same order, batches of 16, and the same
 # number of steps, whatever the number of labels: with 40 labels it sees each of
 # them sixty times. The learning rate rises from 0 during the first tenth of the
-# steps, the [warmup](glossary.md#warmup), and then falls. Here it has a reason
-# of its own: at the start the head is random, and what it sends back into the
-# encoder, dpooled above, is random too. With small first steps the head can
-# settle before the encoder moves far.
+# steps, the [warmup](glossary.md#warmup), and then falls. Here it has one more
+# reason: at the start the head is random, so the gradient that it passes back
+# to the encoder, dpooled above, is random too. With small first steps the head
+# can learn before the encoder changes much.
 
 
 # %%
@@ -433,10 +438,11 @@ def right(model, x, y):
 
 
 # %% [markdown]
-# Now each model, at each number of labels. The learning rate is chosen at the
-# middle one, by the validation accuracy, and used for the others too. The same
-# compiled model is used again each time: `reset_weights` puts the weights of
-# `start` into it. Training them all takes about a minute and a half.
+# Now each model, at each number of labels. The learning rate is chosen with the
+# middle number of labels, by the validation accuracy, and used for the other
+# numbers too. The same compiled model is used again each time: `reset_weights`
+# puts the weights of `start` into it. Training them all takes about a minute
+# and a half.
 
 # %%
 by_cls, by_mean = (
@@ -511,9 +517,10 @@ lesson.show(
 )
 
 # %% [markdown]
-# Second, the accuracy by number of labels. One line more comes from the
-# library: TF-IDF, which counts runs of one to four characters instead of
-# tokens, with a logistic regression (not tuned, and trained to the end).
+# Second, the accuracy by number of labels. One more line is that of TF-IDF from
+# the library: as in lesson 09 it counts runs of one to four characters instead
+# of tokens. Here a logistic regression classifies the counts (not tuned, and
+# trained until it converges).
 
 # %%
 accuracy["TF-IDF"] = [
@@ -547,8 +554,8 @@ for name, values in accuracy.items():
 
 # %% [markdown]
 # Third, which package is taken for which? The pretrained network, reading the
-# mean, with the most labels, on the held-out texts. And is it as sure as it is
-# right?
+# mean, with the most labels, on the held-out texts. And are the probabilities
+# of its answers as high as its accuracy?
 
 # %%
 n, (model, start, _, _) = LABELS[-1], kinds["mean"]
@@ -596,27 +603,29 @@ lesson.show(
 
 # %% [markdown]
 # **What you should see.** First picture: 0.0001 learns slowly, 0.001 is best,
-# and with 0.01 the line lies on that of guessing: steps as large as these
-# destroy what pretraining has learned, and nothing new is learned either.
-# Without warmup, 0.001 begins faster and ends lower, at 0.46 instead of 0.53.
+# and with 0.01 the accuracy stays at that of guessing: steps of this size
+# destroy what was learned in pretraining, and nothing new is learned either.
+# Without warmup, 0.001 begins faster and ends lower, at 0.46 instead of 0.53
+# (one seed).
 #
-# Second picture: begin at the left. With 40 labels the solid line, pretrained
-# and trained as a whole from the mean, is above all other networks. At 160 they
-# are close together, and at 640 the GRU, the bag of words and BERT from scratch
-# have passed it. The dotted line, `[CLS]`, lies lower: next sentence prediction
+# Second picture: begin at the left. With 40 labels the solid line of the
+# pretrained networks is above all other networks: there all weights are
+# fine-tuned, and the head reads the mean. At 160 they are close together, and
+# at 640 the GRU, the bag of words and BERT from scratch have passed it. The
+# dotted line, `[CLS]`, lies lower, probably because next sentence prediction
 # has trained that vector little (look for its accuracy in the last line of
 # pretraining, about 0.57). The dashed line, the frozen encoder, soon becomes
-# flat: a linear model cannot get more out of these vectors. And TF-IDF is above
-# all of them.
+# flat: a linear model gets hardly more out of these vectors. And TF-IDF is
+# above all of them, with 40 labels only just.
 #
 # The printed lines show why few labels are hard: every network but the frozen
 # one has all of its 40 training texts right, and less than half of the new
 # ones. This is [overfitting](glossary.md#overfitting). It shows in the
-# probabilities too: with 640 labels the model gives its answers 0.81 on
-# average, and 0.70 of them are right. Third picture: the diagonal has 0.64 to
-# 0.74, and most of what is lost goes to matplotlib. Fourth picture: the four
-# English texts get the package that one would expect. The Korean one consists
-# of unknown tokens, and still gets 0.75 for one class.
+# probabilities too: with 640 labels the mean probability of the answers is
+# 0.81, but only 0.70 of them are right. Third picture: the diagonal has values
+# from 0.64 to 0.74, and the most frequent wrong answer is matplotlib. Fourth
+# picture: the four English texts get the package that one would expect. The
+# Korean one consists of unknown tokens, and still gets 0.75 for one class.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -639,28 +648,31 @@ for i, n in enumerate(LABELS):
 # 40 labels only, 0.48 instead of 0.42. At 160 it is 0.55 instead of 0.52, and
 # at 640 it is 0.70 instead of 0.71. With 428 held-out texts such a number has a
 # standard error of about 0.024, and it is one draw of labels and one seed. So
-# only the first difference says something, and not much: the last lines above
-# count the texts that only one of the two gets right, 90 and 64 with 40 labels,
-# 43 and 48 with 640. The task is a choice too: with six packages and single
-# sentences, tried before, this pretraining helped little or not at all, which
-# the held-out texts had shown.
+# only the first difference is larger than chance explains, and not by much: the
+# last lines above count the texts that only one of the two gets right, 90 and
+# 64 with 40 labels, 43 and 48 with 640. The task was chosen as well: with six
+# packages and single sentences, which were tried first, this pretraining helped
+# little or not at all. That was seen on the held-out texts, so the choice of
+# the task favors pretraining.
 #
-# The reason is the reading: 16,000 pairs in a minute and a half, where the
-# original BERT has read 3,300 million words. The experiment `finetune` uses a
-# BERT of three layers that has read for four minutes, and reads `[CLS]`. With
-# six packages it finds 0.49 instead of 0.42 from scratch with 100 labels, 0.57
-# instead of 0.46 with 400, and 0.64 instead of 0.52 with 1,600. On Korean film
-# reviews (NSMC), after half an hour of pretraining, it finds 0.79 instead of
-# 0.71 with 1,000 labels, and still 0.86 instead of 0.84 with 40,000. So a
-# longer pretraining helps at more labels too.
+# A likely reason is the amount of text: 16,000 pairs in a minute and a half,
+# while the original BERT was pretrained on 3,300 million words. The experiment
+# `finetune` uses a BERT of three layers that was pretrained for four minutes;
+# its head reads `[CLS]`. With six packages it gets 0.49 instead of 0.42 from
+# scratch with 100 labels, 0.57 instead of 0.46 with 400, and 0.64 instead of
+# 0.52 with 1,600. On Korean film reviews (NSMC), after half an hour of
+# pretraining and with the mean, it gets 0.79 instead of 0.71 with 1,000 labels,
+# and still 0.86 instead of 0.84 with 40,000. So there a longer pretraining
+# helps with more labels too. (The networks and the tasks are others as well, so
+# the length need not be the only reason.)
 #
-# Is it better than a plain baseline? On docstrings, no. TF-IDF is not trained
-# by the same steps, it is fitted to the end, and it is not tuned; and it has
-# 0.49, 0.65 and 0.76. In the experiment it loses with 100 labels (0.46) and
-# wins with 400 (0.60) and 1,600 (0.74). A package is recognized by its words,
-# such as `axes` or `array`, and parts of words are what TF-IDF counts. On the
-# film reviews the pretrained BERT is ahead at every size, with 0.79 beside 0.76
-# and 0.86 beside 0.85.
+# Is it better than a plain baseline? On docstrings, mostly not. TF-IDF is
+# trained until it converges, not for the same number of steps, and it is not
+# tuned; it gets 0.49, 0.65 and 0.76. In the experiment it is behind with 100
+# labels (0.46) and ahead with 400 (0.60) and 1,600 (0.74). A package is
+# recognized by its words, such as `axes` or `array`, and parts of words are
+# what TF-IDF counts. On the film reviews the pretrained BERT is ahead at every
+# size, with 0.79 beside 0.76 and 0.86 beside 0.85.
 #
 # "Freeze the encoder when labels are few": not borne out here. With 40 labels
 # the frozen encoder has 0.42 and the trained one 0.48, and with 640 labels 0.56
@@ -677,9 +689,11 @@ for i, n in enumerate(LABELS):
 # gives other ids to the same words, and the pretrained vectors belong to other
 # tokens. Tokenizer and weights are one thing; save and load them together.
 #
-# **The learning rate of pretraining.** *Symptom:* the accuracy starts well and
-# falls, or stays at that of guessing. What was learned is overwritten. Try
-# rates that are three to ten times smaller, with warmup.
+# **A learning rate that is too high.** *Symptom:* the accuracy starts well and
+# falls, or stays at that of guessing. What was learned is overwritten. In this
+# lesson the rate of pretraining, 0.001, is still the best of three. The
+# original BERT was pretrained with 0.0001 and fine-tuned with 0.00002 to
+# 0.00005. Try smaller rates too, with warmup.
 #
 # **Frozen too late.** *Symptom:* `encoder.trainable = False` changes neither
 # the time of a step nor the result. Keras reads `trainable` in `compile`: set
@@ -689,9 +703,10 @@ for i, n in enumerate(LABELS):
 # nonsense. The Korean sentence above became unknown tokens, and the softmax
 # gave probabilities all the same. Count the `[UNK]` of your texts.
 #
-# **Twins in the test set.** *Symptom:* held-out accuracy that no new text
-# confirms. Docstrings are copied from package to package. Divide by text, not
-# by row, before anything else, and keep test texts out of pretraining too.
+# **Duplicates in the test set.** *Symptom:* the accuracy is high on held-out
+# texts and lower on really new ones. Docstrings are copied from package to
+# package. Before anything else, split the data so that equal texts are on the
+# same side, and keep test texts out of pretraining too.
 
 # %% [markdown]
 # ## Exercises
@@ -703,7 +718,7 @@ for i, n in enumerate(LABELS):
 # ### Exercise 1 (5 minutes): the first loss
 #
 # The weights of the new head are close to 0. Return the loss that a classifier
-# with this many classes has before its first step. (If the first loss of a
+# with `classes` classes has before its first step. (If the first loss in
 # training is far above it, something is wrong: the labels, the head, or the
 # loss.)
 
@@ -738,8 +753,8 @@ with lesson.exercise(1):
 # %% [markdown]
 # ### Exercise 2 (15 minutes): pool by the mean
 #
-# Without next sentence prediction nothing trains the vector of `[CLS]`. Such a
-# BERT is fine-tuned from the mean of its vectors instead. `x` is (B, T, D),
+# Without next sentence prediction nothing trains the output vector of `[CLS]`.
+# Then the head reads the mean of all output vectors instead. `x` is (B, T, D),
 # `ids` is (B, T), and 0 is padding. Return (B, D), the mean over the real
 # tokens.
 
@@ -772,8 +787,8 @@ with lesson.exercise(2):
 #     return (x * real).sum(axis=1) / np.maximum(real.sum(axis=1), 1)
 # ```
 #
-# `pooling="mean"` does this in `BERTClassifier`. Write it into `classifier` and
-# see what changes here.
+# `pooling="mean"` does this in `BERTClassifier`. It is the model `mean` of the
+# second picture.
 #
 # </details>
 
@@ -867,8 +882,9 @@ with lesson.exercise(4):
 # ```
 #
 # The texts that are chosen are no longer a random sample: a frequent class may
-# be rare among them. And a model that is sure and wrong will not ask. Whether
-# it helps depends on the task; compare with chance each time.
+# be rare among them. And a text on which the model is confident and wrong is
+# not chosen. Whether active learning helps depends on the task; compare with a
+# random choice each time.
 #
 # </details>
 

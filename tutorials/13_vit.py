@@ -7,9 +7,10 @@
 # and reads them as a sequence, as if they were words. In this lesson you cut
 # two letters of four by four pixels by hand and let a single head tell them
 # apart. Then you train a ViT on handwritten digits beside a convolutional
-# network of the same size, and find out what is built into the one and must be
-# learned by the other. You need `06_self_attention`, `07_transformer` and
-# `10_bert`. Running everything takes about four minutes on two processor cores.
+# network of the same size, and find out what is built into the convolutional
+# network and what the ViT must learn. You need `06_self_attention`,
+# `07_transformer` and `10_bert`. Running everything takes about four minutes on
+# two processor cores.
 
 # %%
 import os
@@ -131,9 +132,10 @@ print(f"nearest of {len(x):,}, test digits moved: {neighbor_moved:.3f}")
 # [patches](glossary.md#patch), row by row. The pixels of a patch, written one
 # after the other, are a vector, and one matrix W_e projects it to the width of
 # the model: this takes the place of the table of embeddings. In front stands a
-# learned vector, the [class token](glossary.md#class-token), which is what
-# `[CLS]` was in BERT: its output is to represent the whole. To every token a
-# learned position embedding is added. Then come the blocks of an encoder.
+# learned vector, the [class token](glossary.md#class-token), which has the role
+# of `[CLS]` in BERT: its output represents the whole picture. A learned
+# position embedding is added to every token. Then come the blocks of an
+# encoder.
 #
 # ![The encoder block: self-attention, then a feed-forward network, each with a
 # residual connection. Left with layer normalization after the addition, right
@@ -141,7 +143,7 @@ print(f"nearest of {len(x):,}, test digits moved: {neighbor_moved:.3f}")
 #
 # The block is the one of lesson 07, in the form on the right: pre-norm, as in
 # GPT. Attention has no mask, as in BERT: every patch may attend to every other.
-# Nothing in the blocks knows that their input was a picture.
+# Nothing in the blocks is made for pictures.
 
 # %% [markdown]
 # ## A worked example
@@ -159,11 +161,11 @@ print(f"nearest of {len(x):,}, test digits moved: {neighbor_moved:.3f}")
 # Written row by row, the first patch of `ㅗ` is (0, 1, 0, 1). The matrix W_e
 # has four rows, one for each pixel, and three columns. The first column is (½,
 # ½, −½, −½): the upper pixels minus the lower ones, which finds a horizontal
-# stroke. The second is (−½, ½, −½, ½): right minus left, which finds a vertical
-# one. The third is zero; it is kept free for the position. For the first patch
-# the first number is ½ · (0 + 1 − 0 − 1) = 0, and the second is ½ · (−0 + 1 − 0
-# + 1) = 1. The position embedding P adds 1 to the third number of the upper
-# patches and −1 to that of the lower ones:
+# stroke. The second is (−½, ½, −½, ½): right minus left, which finds a
+# vertical one. The third column is zero; it is kept free for the position. For
+# the first patch the first number is ½ · (0 + 1 − 0 − 1) = 0, and the second
+# is ½ · (−0 + 1 − 0 + 1) = 1. The position embedding P adds 1 to the third
+# number of the upper patches and −1 to that of the lower ones:
 #
 # | n | patch of ㅗ | times W_e | P | token |
 # |---|---|---|---|---|
@@ -226,11 +228,11 @@ print("The layers agree, and the patches can be joined again.")
 # Are the horizontal strokes above or below? One head with a width of 1 can
 # answer that. Its query is 2 times the first number of the token, its key is
 # the first number (is this a horizontal stroke?), and its value is the third
-# (where is it?). Only the class token asks; its query is 2. The score of the
-# two horizontal strokes is 2 · 1 = 2, and that of the two vertical ones 2 · 0 =
-# 0. The class token also attends to itself, and its own key is 1, so it gets 2
-# as well. The root of the width is 1, and nothing is divided. Softmax: e² is
-# 7.39 and e⁰ is 1, the sum is 3 · 7.39 + 2 · 1 = 24.17.
+# (where is it?). We need the query of the class token alone, and it is 2. The
+# score of the two horizontal strokes is 2 · 1 = 2, and that of the two vertical
+# ones 2 · 0 = 0. The class token also attends to itself, and its own key is 1,
+# so it gets 2 as well. The square root of the width is 1, so the scores are not
+# divided. Softmax: e² is 7.39 and e⁰ is 1, the sum is 3 · 7.39 + 2 · 1 = 24.17.
 #
 # | token of ㅗ | score | weight | value | weight times value |
 # |---|---|---|---|---|
@@ -268,10 +270,10 @@ print("The layer agrees.")
 
 # %% [markdown]
 # Without the [positional encoding](glossary.md#positional-encoding) both
-# answers are the same, and that is no matter of the weights that we chose. The
-# two letters have the same patches, attention does not see an order, so *no*
-# weights could tell them apart. All that a ViT knows about which patch is above
-# and which below, it knows from P, and P is learned.
+# answers are the same, and not because of the weights that we chose. The two
+# letters have the same patches, and attention does not depend on their order,
+# so *no* weights could tell the letters apart. Only P tells a ViT which patch
+# is above and which is below, and P is learned.
 
 # %% [markdown]
 # ## The equation
@@ -300,11 +302,12 @@ print(inspect.getsource(PatchEmbedding.call))
 # A [convolutional neural network](glossary.md#convolutional-neural-network)
 # moves a small window over the picture, here 3 × 3 pixels, and computes the
 # same weighted sum at every place. This is built on two assumptions.
-# *Locality*: what belongs together stands close together, since one step sees
-# nine pixels and no others. *Translation equivariance*: a stroke is a stroke
-# wherever it is, since the weights are the same everywhere; if the picture
-# moves, the result moves with it. Nobody has to learn this from data. Such
-# assumptions are the [inductive bias](glossary.md#inductive-bias) of a model.
+# *Locality*: pixels that belong together are close together, so each sum
+# contains nine neighboring pixels and no others. *Translation equivariance*: a
+# stroke is the same stroke wherever it is, so the weights are the same
+# everywhere; if the picture moves, the result moves with it. Neither has to be
+# learned from data. Such assumptions are the [inductive
+# bias](glossary.md#inductive-bias) of a model.
 
 # %%
 convolution = keras.layers.Conv2D(4, 3, padding="same")
@@ -314,12 +317,13 @@ assert np.allclose(here[:, :, :-2], there[:, :, 1:-1], atol=1e-5)
 print("The result of the convolution has moved with the picture.")
 
 # %% [markdown]
-# And ViT? W_e is the same for each patch, and so are the matrices of the
-# blocks. But a stroke that moves by one pixel falls into a patch at another
-# place, and is another vector; between patches, from the first layer on, each
-# may attend to each; and the rows of P begin as random numbers, so before
-# training patch 1 is no closer to patch 2 than to patch 16. ViT can learn all
-# of this. It has to.
+# What about ViT? W_e is the same for each patch, and so are the matrices of the
+# blocks. But when a stroke moves by one pixel, its place within the patch
+# changes, and the patch becomes another vector. From the first layer on, each
+# patch may attend to every other one, near or far. And the rows of P begin as
+# random numbers, so before training patch 1 is no closer to patch 2 than to
+# patch 16. A ViT can learn both assumptions, but it has to learn them from
+# data.
 
 # %% [markdown]
 # ## Code
@@ -395,8 +399,9 @@ def accuracy(name, pixels, names=y_test):
 # keep the one with the highest accuracy on the validation set, never on the
 # test set. Then two more seeds with this rate. Each model is tested three
 # times: on the test digits as they are, on the moved ones, and on digits whose
-# 16 patches are put together in another order, the same order for all. The last
-# two come further down. This is the longest cell: about two minutes.
+# 16 patches are put together in another order, the same order for all. The
+# results of the last two follow further down. This is the longest cell: about
+# two minutes.
 
 # %%
 cutter = Patches(SIZE["patch_size"])
@@ -491,13 +496,13 @@ lesson.show(
 # ### What the position embedding contains
 #
 # Now the assumptions themselves. We have cut the test pictures and put their 16
-# patches together in another order, the same one for every picture: to us a
-# puzzle. Each model gets four numbers: its accuracy on the test digits as they
-# are, moved to the right by one pixel, and shuffled. For the fourth it is
-# trained anew, on shuffled pictures, with the same rate, seeds and number of
-# steps, and tested on shuffled ones. All are means of three seeds, apart from
-# the ViT without positions, which has one. (It cannot tell the two trainings
-# apart, so we spare it the second.)
+# patches together in another order, the same one for every picture: for a
+# person, a puzzle. Each model gets four numbers: its accuracy on the test
+# digits as they are, moved to the right by one pixel, and shuffled. For the
+# fourth it is trained anew, on shuffled pictures, with the same rate, seeds and
+# number of steps, and tested on shuffled ones. All are means of three seeds,
+# apart from the ViT without positions, which has one. (For it the two trainings
+# do not differ, so it is not trained a second time.)
 
 # %%
 full, last = max(SIZES), SEEDS[-1]
@@ -628,12 +633,12 @@ lesson.show(
 
 # %% [markdown]
 # Is the map an explanation? A test: exchange four of the 16 patches for those
-# at the same places of another digit, chosen at random, and ask again. If the
-# map shows what the answer depends on, it must do most harm to exchange the
-# four patches with the most rollout. Beside it the four with the most weight in
-# the last layer alone, the four with the most ink, four at random, and the four
-# with the least rollout. Then the same patches once more, this time simply
-# emptied.
+# at the same places of another digit, chosen at random, and classify again. If
+# the map shows what the answer depends on, the accuracy must fall most when the
+# four patches with the most rollout are exchanged. For comparison we exchange
+# the four with the most weight in the last layer alone, the four with the most
+# ink, four at random, and the four with the least rollout. Then the test is
+# repeated, but the patches are emptied instead of exchanged.
 
 # %%
 pieces = ops.convert_to_numpy(cutter(x_test))  # (N, 16, 4)
@@ -662,18 +667,19 @@ for name, chosen in ("empty patches", ink == 0), ("others", ink > 0):
 # %% [markdown]
 # **What you should see.** In the first picture the horizontal axis is
 # logarithmic. With 75 images the ViT is far below the others, and its line is
-# the steepest. ResNet and nearest neighbor lie on each other. In the second
-# picture, with photographs, both lines rise, and the distance between them
-# grows. In the third, the right-hand side is what both models are given in the
-# last column of the table: the accuracy of the ViT does not fall by it. In the
-# picture of the learned positions only the dark red cell of each patch with
-# itself stands out. In the one of sines and cosines its neighbors are red, too,
-# and distant patches are blue.
+# the steepest. The lines of ResNet and nearest neighbor almost coincide. In the
+# second picture, with photographs, both lines rise, and the distance between
+# them grows. The third picture shows on the right what a digit looks like in
+# the last column of the table, where both models are trained and tested on
+# shuffled digits: the accuracy of the ViT is not lower there. In the picture of
+# the learned positions only the dark red cell of each patch with itself stands
+# out. In the picture of the sines and cosines its neighbors are red, too, and
+# distant patches are blue.
 #
 # The last picture has the digits from 1 to 8; below each is the answer of the
-# ViT, which may be wrong. Yellow and orange are much rollout. Look where they
-# are: often on empty patches beside the stroke. The numbers below say the same,
-# an empty patch gets more on average than another one.
+# ViT, which may be wrong. Yellow and orange mean a large rollout, and they are
+# often on empty patches beside the stroke. The numbers printed after the test
+# agree: on average an empty patch gets more rollout than another one.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -690,52 +696,56 @@ lesson.compare(metric, vit, "most frequent digit", most_frequent)
 # "ViT is behind a convolutional network if there is little data" is borne out,
 # and clearly: about 0.66 and 0.90 with 75 digits. With 1,200 it is 0.92 and
 # 0.98. But the ResNet is no better than the nearest neighbor, which was not
-# trained at all: these digits are all of one size and in the middle, and then
-# comparing pixels is enough. For photographs it is not. There a logistic
-# regression gets 0.315, the ViT 0.636 and the ResNet 0.761, with 10,000 images;
-# the last two are means of three seeds.
+# trained at all: these digits are all of one size and in the middle, so
+# comparing pixels is enough. For photographs it is not: a logistic regression
+# gets 0.315, the ViT 0.636 and the ResNet 0.761, with 10,000 images; the last
+# two are means of three seeds.
 #
 # "ViT is ahead if there is much data" is *not* borne out at these sizes. With
 # digits the distance shrinks; with photographs it grows from 0.035 at 1,000
 # images to 0.125 at 10,000. Why? Ten thousand is little. In the paper
 # (Dosovitskiy et al. 2021, figure 4) a ViT is still behind a ResNet after
 # pretraining on 9 million photographs, and ahead after 90 million. Our
-# measurement ends at a thousandth of the first number, so it does not
-# contradict the paper, it does not reach it. A part of the distance is also
-# time, not data: with eight times the epochs, the ViT of the long experiment
-# gets 0.975 on digits and not 0.924 (one seed,
-# `results/experiments/vit-digits.json`).
+# measurement ends at about a thousandth of the first number, so it neither
+# confirms nor contradicts the paper. A part of the distance is also time, not
+# data: with eight times the epochs, the ViT of the long experiment gets 0.975
+# on digits and not 0.924 (one seed, `results/experiments/vit-digits.json`). The
+# ResNet, which gets 0.993 there with the short training, was not trained
+# longer.
 #
 # ### What the models assume
 #
 # A ViT that was trained on whole pictures gets less than 0.2 when the patches
 # are shuffled. But one that was *trained* on shuffled pictures is as good as
-# before: a layout that people can read never helped it. And the ResNet? Its
-# assumption, that neighbors belong together, no longer holds for the puzzle.
-# One would expect it to lose much, and it loses little: 0.977 instead of 0.985,
-# no more than seeds differ. Each patch of 2 × 2 stays whole, and these digits
-# are easy. Without positions the ViT gets about 0.73, and exactly the same for
-# the shuffled digits: its input is a set of patches without an order.
+# before: the layout that people can read is of no use to it. And the ResNet?
+# Its assumption, that neighbors belong together, no longer holds for the
+# puzzle. One would expect its accuracy to fall by much, but it falls by little:
+# 0.977 instead of 0.985, no more than seeds differ. Each patch of 2 × 2 stays
+# whole, and these digits are easy. Without positions the ViT gets about 0.73,
+# and exactly the same for the shuffled digits: its input is a set of patches
+# without an order.
 #
 # "A convolutional network recognizes an object wherever it is" is not borne out
 # here. After a move of one pixel the ResNet gets about 0.65, no more than the
-# nearest neighbor; the ViT gets about 0.43. Each convolution moves with the
-# picture, we checked it. But between convolutions the network keeps only every
-# second pixel, twice, and after a move by one these are others (Zhang 2019).
-# Against that helps, for both, training on pictures that are moved a little.
+# nearest neighbor; the ViT gets about 0.43. The result of each convolution
+# moves with the picture, as checked above. But between convolutions the network
+# keeps only every second pixel, twice, and after a move by one pixel it keeps
+# others (Zhang 2019). The usual remedy, for both models, is to train on
+# pictures that are moved a little; it is not measured here.
 #
-# "Neighboring patches get similar positions" is not borne out either. Of sines
-# and cosines it holds by construction. The paper shows it for P too, after much
-# more training. Here the similarity of touching patches is near 0, as before
-# training. The model only has to tell 16 places apart, and rows of random
-# numbers do that already.
+# "Neighboring patches get similar positions" is not borne out either. It holds
+# for sines and cosines by construction. The paper shows it for P too, after
+# much more training. Here the similarity of touching patches is near 0, as
+# before training. The model only has to tell 16 places apart, and rows of
+# random numbers do that already.
 #
-# And the rollout? It does say something: to exchange the four patches with the
-# most rollout does clearly more harm than to exchange four at random, and more
-# than the four with the most weight in the last layer. But it does not draw the
-# digit. This ViT depends much on where a digit is *empty*. Note how the test
-# decides: an empty patch cannot be emptied, and by emptying patches alone you
-# would have concluded that the rollout points to what does not matter.
+# And the rollout? It does contain information: exchanging the four patches with
+# the most rollout does clearly more harm than exchanging four at random, and
+# more than exchanging the four with the most weight in the last layer. But it
+# does not show the shape of the digit. This ViT depends much on where a digit
+# is *empty*. Note that the conclusion depends on the test. An empty patch
+# cannot be emptied, so from emptying patches alone you would have concluded
+# that the rollout marks patches that do not matter.
 
 # %% [markdown]
 # ## Pitfalls
@@ -749,7 +759,7 @@ lesson.compare(metric, vit, "most frequent digit", most_frequent)
 # H, W, C). A gray picture needs an axis for its one channel: `images[...,
 # None]`.
 #
-# **Patches joined in another order.** *Symptom:* a published model answers
+# **Pixels of a patch in another order.** *Symptom:* a published model answers
 # nonsense, although all weights fit. `reshape` without `transpose` cuts strips
 # instead of squares; it raises no error. Join the patches again and look at the
 # picture, as above.
@@ -758,14 +768,14 @@ lesson.compare(metric, vit, "most frequent digit", most_frequent)
 # each patch and no others. Resize the pictures, or interpolate P:
 # `ViT.resized(image_size)` does that.
 #
-# **Too little data, and no help.** *Symptom:* all training images right, and
-# the held-out accuracy behind a simple baseline. Start from pretrained weights
-# (`keras_seq.pretrained.load`), or train on changed copies of the images, moved
-# and mirrored. Look at the baseline first.
+# **Too little data to train from scratch.** *Symptom:* all training images
+# right, and the held-out accuracy behind a simple baseline. Start from
+# pretrained weights (`keras_seq.pretrained.load`), or train on changed copies
+# of the images, moved and mirrored. Compute the baseline first.
 #
-# **A fair comparison forgotten.** *Symptom:* one model wins because it got more
-# steps, or the learning rate that suits it. Count the steps, and search for
-# both.
+# **An unfair comparison.** *Symptom:* one model is better only because it got
+# more steps, or because the learning rate suits it and not the other. Count the
+# steps, and search for the learning rate of both.
 
 # %% [markdown]
 # ## Exercises
@@ -892,7 +902,7 @@ with lesson.exercise(3):
 #
 # Each patch takes its row of P along. The tokens are then the same as before,
 # in another order, and the blocks do not see the order. So the arrangement of
-# the patches is nowhere but in P.
+# the patches is contained in P alone.
 #
 # </details>
 
@@ -990,8 +1000,8 @@ with lesson.exercise(5):
 #
 # So a convolution is a special case of attention (Cordonnier, Loukas and Jaggi
 # 2020). The convolution has these nine tables from the start; attention can be
-# any other table as well, and must find out from data which one it needs. More
-# freedom costs more data: that is an inductive bias, seen from the other side.
+# any other table as well, and must learn from data which one it needs. It has
+# less inductive bias, and so it needs more data.
 #
 # </details>
 
