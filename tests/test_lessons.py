@@ -46,7 +46,7 @@ SHORT = {
     },
     "07_transformer": {
         **{"DATES": 32, "TESTS": 100, "WIDTH": 8, "EPOCHS": 1, "PARTS": 1},
-        **{"AMOUNTS": (), "LENGTHS": (2,), "BUCKETS": (64,), "DEPTH": 2},
+        **{"AMOUNTS": (), "LENGTHS": (2,), "BUCKETS": (64,), "DEPTH": 1},
         "JIT": False,
     },
     "08_gpt": {
