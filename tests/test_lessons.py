@@ -33,7 +33,7 @@ SHORT = {
         "JIT": False,
     },
     "04_seq2seq": {
-        **{"DATES": 320, "TESTS": 60, "EPOCHS": 1},
+        **{"DATES": 64, "TESTS": 60, "EPOCHS": 1},
         **{"WIDTHS": (4, 8), "NARROW": (2,)},
     },
     "05_attention": {
@@ -41,7 +41,7 @@ SHORT = {
         **{"EPOCHS": 1, "LONGER_EPOCHS": 1, "BUCKETS": (64,)},
     },
     "06_self_attention": {
-        **{"ROWS": 320, "EPOCHS": 1, "LENGTHS": (8, 16)},
+        **{"ROWS": 64, "EPOCHS": 1, "LENGTHS": (8, 16)},
         "JIT": False,
     },
     "07_transformer": {
@@ -73,7 +73,8 @@ SHORT = {
         "SEEDS": (0,),
     },
 }
-EAGER = ("07_transformer",)  # many models of few steps: tracing takes longer
+# Many models of few steps: tracing takes longer.
+EAGER = "04_seq2seq", "06_self_attention", "07_transformer"
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
     "00_before_you_start": [
