@@ -598,7 +598,7 @@ for baseline, answered in baselines.items():
 # | model | strength | figure | beside it | source |
 # |---|---|---|---|---|
 # | RNN | short training step | 11.7 ms | LSTM 27.6 ms | benchmark |
-# | GRU, LSTM | sum over 200 steps | 0.0004, 0.0021 | RNN 0.170 | `gates-adding` |
+# | GRU, LSTM | sum, 200 steps | 0.0004, 0.0021 | RNN 0.170 | `gates-adding` |
 # | Seq2Seq | another length and order | 0.982 | copying 0.28 | 04 |
 # | Transformer | sentences, BLEU | 37.5 | search 11.4 | `ladder-multi30k` |
 # | BERT | reviews, 1,000 labels | 0.788 | TF-IDF 0.761 | `finetune-nsmc` |
@@ -606,7 +606,7 @@ for baseline, answered in baselines.items():
 #
 # | model | weakness | figure | beside it | source |
 # |---|---|---|---|---|
-# | RNN | sum over 100 steps | 0.165 | constant 0.162 | `gates-adding` |
+# | RNN | sum, 100 steps | 0.165 | constant 0.162 | `gates-adding` |
 # | GRU, LSTM | recall of a digit, LSTM | 0.63 | attention 0.99 | 06 |
 # | Seq2Seq | sentences, BLEU | 26.9 | attention 36.2 | `ladder-multi30k` |
 # | Transformer | 1,000 dates | 0.51 | Bahdanau 0.985 | 07 |
@@ -668,7 +668,7 @@ for baseline, answered in baselines.items():
 #
 # **Time taken with the first step in it.** *Symptom:* the model with more
 # shapes is "slow". The first step of each shape prepares a graph and takes
-# seconds. Take the median of later ones, and let the models take turns.
+# seconds. Measure later steps, and let the models take turns.
 #
 # **A test on known lengths only.** *Symptom:* everything is right in the test,
 # and the first longer text in use is wrong. Keep one length out of training, as
@@ -887,12 +887,12 @@ with lesson.exercise(4):
 #
 # This was the last lesson. You have built every model of the road by hand,
 # trained it, and seen where it is not needed. What you could not see here is
-# what happens at a size that fits on no desk: there the figures of this lesson
-# end, and the papers named in the lessons begin. The experiments of this
-# project measure more than a lesson can, with real sentences, reviews and
-# photographs (`experiments/README.md`), and their figures are kept in
-# `results/`. Take a task of your own, write down a baseline and the number that
-# would convince you, and only then choose the model.
+# what happens at sizes that two processor cores cannot train; for these, read
+# the papers named in the lessons. The experiments of this project measure more
+# than a lesson can, with real sentences, reviews and photographs
+# (`experiments/README.md`), and their figures are kept in `results/`. Take a
+# task of your own, write down a baseline and the number that would convince
+# you, and only then choose the model.
 
 # %%
 lesson.finish()
