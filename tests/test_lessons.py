@@ -52,6 +52,10 @@ SHORT = {
         **{"EPOCHS": (1, 1, 1), "TRAINING": 64, "SMALLER": (32,)},
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
     },
+    "14_which_model_when": {
+        **{"ROAD": ("GRU", "Transformer"), "LISTS": 64, "TESTS": 8},
+        **{"EPOCHS": 1, "BUCKETS": (60,), "JIT": False},
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -102,6 +106,10 @@ EXPLAINED = {
         *("prompt", "chrf", "start-token", "end-token", "teacher-forcing"),
         *("padding", "greedy-decoding", "test-set", "validation-set"),
         *("sampling", "temperature", "top-p", "attention-map"),
+    ],
+    "14_which_model_when": [
+        *("held-out", "context-vector", "validation-set", "baseline"),
+        *("bleu", "key-value-cache"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

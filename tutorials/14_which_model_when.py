@@ -37,6 +37,8 @@ from keras_seq.layers import (
     MultiHeadAttention,
     SimpleRNN,
 )
+
+# %%
 from keras_seq.models import (
     BahdanauSeq2Seq,
     LuongSeq2Seq,
@@ -364,6 +366,7 @@ WIDTHS = {
 RATE = 5e-3
 
 
+# %%
 def make(name):
     width, recurrent = (
         WIDTHS[name],
@@ -583,15 +586,15 @@ for baseline, answered in baselines.items():
 # | scores in each head | none | `T · T` | 06 |
 #
 # `T` is the number of tokens of the source, `D` the width. Some pairs of this
-# table differ in more than the model. Dates: 20,000 for four
-# epochs on the left, 10,000 for five on the right, and three without positions.
-# The step on 512 characters: one recurrent layer (LSTM) with as many weights,
-# not a whole Seq2Seq. [BLEU](glossary.md#bleu), the share of common groups of
-# words, 100 at most: 7.3 million weights and twelve epochs on the left, 6.0
-# million and thirteen on the right, with other recipes. And a third column
-# would be missing if the table ended here: with attention, the recurrent model
-# gets 36.2 (5.4 million weights, eight epochs). Most of what the right side has
-# ahead of the left one in BLEU is attention, not the absence of recurrence.
+# table differ in more than the model. Dates: 20,000 for four epochs on the
+# left, 10,000 for five on the right, and three without positions. The step on
+# 512 characters: one recurrent layer (LSTM) with as many weights, not a whole
+# Seq2Seq. [BLEU](glossary.md#bleu), the share of common groups of words, 100 at
+# most: 7,331,616 weights and twelve epochs on the left, 6,002,688 and thirteen
+# on the right, with other recipes. And a third column would be missing if the
+# table ended here: with attention, the recurrent model gets 36.2 (5,440,928
+# weights, eight epochs). Most of what the right side has ahead of the left one
+# in BLEU is attention, not the absence of recurrence.
 #
 # ### Six kinds of models
 #
