@@ -357,9 +357,9 @@ validation = batches(*validation, TESTS // 2, shuffle=False)
 # %%
 WIDTHS = {
     "RNN": 120,
-    "GRU": 76,
-    "LSTM": 64,
-    "Bahdanau": 64,
+    "GRU": 74,
+    "LSTM": 60,
+    "Bahdanau": 56,
     "Luong": 64,
     "Transformer": 68,
 }
@@ -482,6 +482,36 @@ for name, model in models.items():
 
 # %% [markdown]
 # ## Picture
+#
+# First the count of the worked example, for each token of a sequence, by the
+# length of the sequence.
+
+# %%
+D, T = 64, 2 ** np.arange(4, 10)
+per_token = {
+    "RNN": np.full(len(T), 2 * D**2),
+    "GRU": np.full(len(T), 6 * D**2),
+    "LSTM": np.full(len(T), 8 * D**2),
+    "self-attention": 4 * D**2 + 2 * T * D,
+}
+figure = plots.curves(
+    per_token,
+    x=T,
+    xlabel="length T (tokens)",
+    ylabel="multiply-adds for each token, width 64",
+)
+figure.axes[0].set_xscale("log", base=2)
+figure.axes[0].set_xticks(T, T)
+lesson.show(
+    figure,
+    "cost",
+    "Multiply-adds for each token by length. Three level lines of recurrent "
+    "layers; self-attention crosses the GRU at 64 and the LSTM at 128 tokens.",
+)
+
+# %% [markdown]
+# Then the six models: what they get right, after how many seconds of training,
+# and for how many dates.
 
 # %%
 figure = Figure(figsize=(7.5, 4.5), layout="constrained")
