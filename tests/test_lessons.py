@@ -54,7 +54,7 @@ SHORT = {
     },
     "14_which_model_when": {
         **{"ROAD": ("GRU", "Transformer"), "LISTS": 64, "TESTS": 8},
-        **{"EPOCHS": 1, "BUCKETS": (60,), "JIT": False},
+        **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
     },
 }
 # Of each lesson, the terms of the glossary that it explains.
