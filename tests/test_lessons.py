@@ -53,7 +53,7 @@ SHORT = {
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
     },
     "14_which_model_when": {
-        **{"ROAD": ("GRU", "Transformer"), "LISTS": 64, "TESTS": 8},
+        **{"ROAD": ("Transformer",), "LISTS": 64, "TESTS": 8},
         **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
     },
 }
