@@ -73,14 +73,14 @@ JIT = "auto"  # whether to compile the training step
 # **Which model should one take, and how can one know before weeks of training
 # have been spent?**
 #
-# "Not always a Transformer" is easy to say. Here it gets numbers. A list such
-# as `March 5, 1950; 1986년 2월 1일` has to become `1950-03-05 1986-02-01`, and an
-# answer counts only if every character is right. On 600
+# "Not always a Transformer" is easy to say. Here it gets numbers. A list
+# such as `March 5, 1950; 1986년 2월 1일` has to become `1950-03-05
+# 1986-02-01`, and an answer counts only if every character is right. On 600
 # [held-out](glossary.md#held-out) lists of one and two dates the model with
-# Bahdanau's attention gets about **1.00**, the Transformer **0.88**, and the
-# three with one vector between 0.31 and 0.38, after equally many steps.
-# Copying the numbers and guessing July gets 0.39. And on lists of three dates,
-# one more than in training, all six get 0.
+# Bahdanau's attention gets about **1.00**, the Transformer **0.88**, and
+# the three with one vector between 0.31 and 0.38, after equally many steps.
+# Copying the numbers and guessing July gets 0.39. And on lists of three
+# dates, one more than in training, all six get 0.
 
 # %% [markdown]
 # ## What failed
@@ -618,9 +618,9 @@ for baseline, answered in baselines.items():
 #
 # The times are from one run, on a machine that was busy with other work: take
 # their order, not their size. (The GRU, for instance, should not need more
-# time than the LSTM.) And the lists of three dates: each model is right up to
-# the length that it was trained on, and not once beyond it. A number on texts
-# like those of the training says nothing about longer ones.@
+# time than the LSTM.) And the lists of three dates: whatever a model has right,
+# it has right at the lengths of its training, and nothing beyond. A number on
+# texts like those of the training says nothing about longer ones.
 #
 # ### Seq2Seq beside Transformer
 #
@@ -689,7 +689,7 @@ for baseline, answered in baselines.items():
 #
 # | if you have | take | figure | beside it | source |
 # |---|---|---|---|---|
-# | a rule that can be written down | the rule | 1.00 | networks 0 | exercise 3 |
+# | a rule that you can write | the rule | 1.00 | networks 0 | exercise 3 |
 # | small talk | a search | 83.0 | Transformer 76.5 | `chatbot-dialogues` |
 # | texts, 1,600 labels | TF-IDF | 0.739 | BERT 0.642 | `finetune-pydocs` |
 # | 1,000 labels, much text | BERT | 0.788 | scratch 0.710 | `finetune-nsmc` |
