@@ -561,9 +561,8 @@ for name, shares in by_count.items():
 # self-attention crosses the GRU at 64 and the LSTM at 128 tokens. It never
 # meets the RNN. *Training:* the two models with recurrence and attention are
 # at 1.0 after two epochs, the Transformer is at 0.82 after four, and its
-# points lie close together, because its steps are short. For about the first
-# twenty seconds it is ahead of Bahdanau's model, or level with it. The three
-# models with one vector are still rising when the training ends.
+# points lie close together, because its steps are shorter than theirs. The
+# three models with one vector are still rising when the training ends.
 #
 # Among them the simple RNN is the best, not the LSTM. That is no proof against
 # gates: with equal numbers of *weights* it has 92 units, the GRU 65 and the
@@ -611,15 +610,16 @@ for baseline, answered in baselines.items():
 # weights and steps. Without it, after these 500 steps, the networks are no
 # better than copying the numbers, 0.39. The Transformer is behind the
 # recurrent models with attention in what it gets right, 0.88 and 1.00, and
-# ahead in the time of a training step, 40 ms beside 125 and 157. It is last
-# when it writes: 38 ms for one answer, 19 and 21 with recurrence and
-# attention, 5 to 8 with one vector. Half of the textbook is borne out, then:
-# in training it is the fastest, in writing it is not.
+# ahead of them in the time of a training step: in two runs 40 and 55 ms,
+# theirs 90 to 157. One vector with a simple RNN took 50 and 31 ms, so a
+# Transformer is not always the fastest, not even in training. It is last when
+# it writes: 38 and 45 ms for one answer, 16 to 24 with recurrence and
+# attention, 5 to 12 with one vector.
 #
-# The times are from one run, on a machine that was busy with other work: take
-# their order, not their size. (The GRU, for instance, should not need more
-# time than the LSTM.) And the lists of three dates: whatever a model has right,
-# it has right at the lengths of its training, and nothing beyond. A number on
+# The times are from two runs on a machine that was busy with other work, and
+# yours will differ: believe only large differences. The shares were the same
+# in both runs. And the lists of three dates: whatever a model has right, it
+# has right at the lengths of its training, and nothing beyond. A number on
 # texts like those of the training says nothing about longer ones.
 #
 # ### Seq2Seq beside Transformer
@@ -635,9 +635,9 @@ for baseline, answered in baselines.items():
 # | dates right, order known | 0.982 | 0.996 | `seq2seq-dates` and it |
 # | **dependencies**: steps to the first token | `T` | 1 | 06 |
 # | powers of ten lost over 150 inputs | 15 to 32 | 0 | 06 |
-# | **speed**: a training step here | 50 to 111 ms | 40 ms | here |
+# | **speed**: a training step here | 31 to 111 ms | 40 to 55 ms | here |
 # | a step on 512 characters | 3.3 | 1 | `transformer-dates` |
-# | one answer | 5 to 8 ms | 38 ms | here |
+# | one answer | 5 to 12 ms | 38 to 45 ms | here |
 # | **context**: numbers kept | `D` | `T · D` | 04, 07 |
 # | lists of two dates right | 0.013 or less | 0.777 | here |
 # | lists of three dates, none in training | 0 | 0 | here |
