@@ -71,6 +71,7 @@ SHORT = {
     "13_vit": {
         **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
         "SEEDS": (0,),
+    },
     "14_which_model_when": {
         **{"ROAD": ("Transformer",), "LISTS": 64, "TESTS": 8},
         **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
@@ -148,6 +149,7 @@ EXPLAINED = {
         *("vision-transformer", "token", "baseline", "patch", "class-token"),
         *("positional-encoding", "convolutional-neural-network"),
         *("inductive-bias", "attention-rollout"),
+    ],
     "14_which_model_when": [
         *("held-out", "context-vector", "validation-set", "baseline"),
         *("bleu", "key-value-cache"),
