@@ -52,6 +52,12 @@ SHORT = {
         **{"EPOCHS": (1, 1, 1), "TRAINING": 64, "SMALLER": (32,)},
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
     },
+    "12_finetuning_words": {
+        **{"SENTENCES": 200, "FACTS": 200, "VOCABULARY": 400, "LAYERS": 1},
+        **{"WIDTH": 8, "EPOCHS": 1, "LABELS": (20,), "STEPS": 4, "ROUNDS": 1},
+        **{"RATES": (1e-3,), "TESTS": 60},
+        "JIT": False,
+    },
 }
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
@@ -102,6 +108,9 @@ EXPLAINED = {
         *("prompt", "chrf", "start-token", "end-token", "teacher-forcing"),
         *("padding", "greedy-decoding", "test-set", "validation-set"),
         *("sampling", "temperature", "top-p", "attention-map"),
+    ],
+    "12_finetuning_words": [
+        *("f1", "token-classification", "span", "subword"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

@@ -36,6 +36,8 @@ from keras_seq.models import (
     BERTTagger,
     best_span,
 )
+
+# %%
 from keras_seq.text import (
     MaskedLMMaskGenerator,
     MultiSegmentPacker,
@@ -61,8 +63,9 @@ SENTENCES = 6000  # with a date
 FACTS = 8000  # texts about two functions, with a question each
 VOCABULARY = 1500
 LAYERS = 2
-WIDTH = 128
-EPOCHS = 2  # of pretraining
+WIDTH = 64
+LENGTH = 52  # tokens in a row
+EPOCHS = 3  # of pretraining
 LABELS = (50, 200)  # tagged sentences
 STEPS = 150  # of fine-tuning the tagger
 ROUNDS = 4  # of fine-tuning on questions
@@ -83,10 +86,10 @@ JIT = "auto"
 #
 # The second one: answer a question with a part of a text.
 #
-# | text | "get_row returns a list. sort_row returns None." |
+# | text | `get_row returns a list. sort_row returns None.` |
 # |---|---|
-# | question | What does sort_row return? |
-# | answer | None |
+# | question | `What does sort_row return?` |
+# | answer | `None` |
 #
 # **How does a model that predicts one vector for each piece of a word point at
 # words, and how is it scored?** The numbers at the end, on held-out sentences
@@ -171,7 +174,7 @@ print("encoder:   ", tuple(small(ids)["sequence_output"].shape))
 # The mean is over two positions, not over seven. Suppose we had labeled the
 # other five as "other", and the model were good there, with −log(4/6) each: the
 # mean would be (6 · 0.405 + 1.099) / 7 = 0.505. It looks better and says less,
-# and with padding it could be brought as low as one likes.
+# and the more padding there is, the less the two words count.
 
 # %%
 OTHER, MONTH, DAY, IGNORE = 0, 1, 2, -100
@@ -202,15 +205,15 @@ print("The layer agrees.")
 # In English a word is mostly what we want to mark. In Korean a particle is
 # written together with the noun: 26일에 is "on the 26th", and a label on the
 # word marks 에 as well, which is not part of the date. So Korean data sets
-# often label characters: text[4:6] is the day. The tokenizer knows from which
+# often label characters: text[3:5] is the day. The tokenizer knows from which
 # characters it has read each piece, the *offsets*, and every piece that
 # overlaps with the labeled characters gets the label. Now no piece of the text
 # is ignored: the ones outside are "other". `tag_spans` does this.
 #
 # Many data sets use *BIO* tags: B-day for the first token of an entity, I-day
 # inside of it, O outside. The B is needed where two entities of one kind stand
-# side by side, as in "the 5th 6th and 7th". A date has one day, so the tags
-# here are plain: other, year, month, day.
+# side by side, as the two persons in "she gave Kim Lee's book". A date has one
+# day, so the tags here are plain: other, year, month, day.
 
 # %%
 text, marked = "8월 26일에", [[0, 1], [3, 5]]  # the characters of 8 and of 26
@@ -365,7 +368,7 @@ tokenizer = WordPieceTokenizer.train(
     sentences + texts[:2000] + questions[:200], VOCABULARY
 )
 size = tokenizer.vocabulary_size()
-packer = MultiSegmentPacker(tokenizer, 64, truncate="longest_first")
+packer = MultiSegmentPacker(tokenizer, LENGTH, truncate="longest_first")
 rows = packer(first, second)
 print(f"{len(first):,} rows, {size:,} pieces")
 for text in sentences[:3] + texts[:1]:
@@ -378,7 +381,7 @@ def masked(inputs):
 
 
 keras.utils.set_random_seed(SEED)
-sizes = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": 64}
+sizes = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": LENGTH}
 bert = BERT(size, WIDTH, **sizes, dropout=0.0)
 pretrainer = BERTPretrainer(bert, next_sentence=False)
 batches = tf.data.Dataset.from_tensor_slices(rows)
@@ -429,6 +432,7 @@ def train(model, start, x, y, schedule, batch, steps, **options):
     model.fit(rows, steps_per_epoch=steps, shuffle=False, **options)
 
 
+# %%
 def encoder(pretrained, dropout):
     keras.utils.set_random_seed(SEED)
     new = BERT(size, WIDTH, **sizes, dropout=dropout)
@@ -551,6 +555,7 @@ row = test_packed["token_ids"][0]
 print(*tokenizer.tokens(row[row != 0]))
 
 
+# %%
 def answering(pretrained):
     model = BERTSpanQA(encoder(pretrained, 0.0))
     model.build()
@@ -687,6 +692,7 @@ def draw_answer(axes, row, logits):
     axes.legend()
 
 
+# %%
 qa_model.set_weights(kept["pretrained"])
 logits = qa_model.predict(test_x, 200, verbose=0)
 figure = Figure(figsize=(10, 7), layout="constrained")
