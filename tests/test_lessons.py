@@ -53,9 +53,9 @@ SHORT = {
         **{"UNITS": (16, 16, 16), "LAYERS": 1},
     },
     "12_finetuning_words": {
-        **{"SENTENCES": 200, "FACTS": 200, "VOCABULARY": 400, "LAYERS": 1},
-        **{"WIDTH": 8, "EPOCHS": 1, "LABELS": (20,), "STEPS": 4, "ROUNDS": 1},
-        **{"RATES": (1e-3,), "TESTS": 60},
+        **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
+        **{"EPOCHS": 1, "LABELS": (10, 20), "STEPS": 4, "TESTS": 60},
+        "RATES": (1e-3,),
         "JIT": False,
     },
 }

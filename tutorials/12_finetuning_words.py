@@ -18,6 +18,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # keeps TensorFlow's log quiet
 
 import inspect
+import re
 
 import keras
 import numpy as np
@@ -59,17 +60,15 @@ np.set_printoptions(precision=3, suppress=True)
 lesson = Lesson("12_finetuning_words", following="13_vit")
 
 # %% tags=["parameters"]
-SENTENCES = 6000  # with a date
-FACTS = 8000  # texts about two functions, with a question each
-VOCABULARY = 1500
+SENTENCES = 12_000  # with a date
+VOCABULARY = 800
 LAYERS = 2
 WIDTH = 64
-LENGTH = 52  # tokens in a row
-EPOCHS = 3  # of pretraining
-LABELS = (50, 200)  # tagged sentences
-STEPS = 150  # of fine-tuning the tagger
-ROUNDS = 4  # of fine-tuning on questions
-RATES = (3e-4, 1e-3)
+LENGTH = 48  # tokens in a row
+EPOCHS = 5  # of pretraining
+LABELS = (50, 200, 800)  # sentences with tags, or with a question
+STEPS = 200  # of fine-tuning
+RATES = (1e-3, 3e-3)
 TESTS = 600
 SEED = 0
 JIT = "auto"
@@ -86,17 +85,17 @@ JIT = "auto"
 #
 # The second one: answer a question with a part of a text.
 #
-# | text | `get_row returns a list. sort_row returns None.` |
-# |---|---|
-# | question | `What does sort_row return?` |
-# | answer | `None` |
+# | text | question | answer |
+# |---|---|---|
+# | 영화는 5 Mar 1950, 극장 12곳에서 시작해요. | 며칠? (which day?) | 5 |
+# | Invoice 2041 is due tomorrow. | 몇 년? (which year?) | (none) |
 #
 # **How does a model that predicts one vector for each piece of a word point at
-# words, and how is it scored?** The numbers at the end, on held-out sentences
-# with 50 labels: [F1](glossary.md#f1) **«T50P»** for the pretrained tagger,
-# «T50S» for the same network from scratch, «T50W» for a word list. Of the
-# questions, «QP» get exactly the right answer with pretraining, «QS» without,
-# and «QB» with a plain rule.
+# words, and how is it scored?** The numbers at the end, on held-out sentences,
+# after training with «N» labels: [F1](glossary.md#f1) **«T»** for the pretrained
+# tagger, «T» for the same network from scratch, «T» for a word list. Of the
+# questions, «Q» get exactly the right answer with pretraining, «Q» from scratch,
+# and «Q» by a plain rule.
 
 # %% [markdown]
 # ## What failed
@@ -109,7 +108,7 @@ two = [
     "Version 3 came out on 5 March 1950, 12 days late.",
     "Version 3 came out on 12 March 1950, 5 days late.",
 ]
-tiny = WordPieceTokenizer.train(two)
+tiny = WordPieceTokenizer.train(two, 100)
 ids = MultiSegmentPacker(tiny)(two)["token_ids"]
 small = BERT(tiny.vocabulary_size(), 8, num_heads=2, num_layers=1)
 print("classifier:", tuple(BERTClassifier(small, 4)(ids).shape))
@@ -173,7 +172,7 @@ print("encoder:   ", tuple(small(ids)["sequence_output"].shape))
 #
 # The mean is over two positions, not over seven. Suppose we had labeled the
 # other five as "other", and the model were good there, with −log(4/6) each: the
-# mean would be (6 · 0.405 + 1.099) / 7 = 0.505. It looks better and says less,
+# mean would be (6 · 0.405 + 1.099) / 7 = 0.504. It looks better and says less,
 # and the more padding there is, the less the two words count.
 
 # %%
@@ -351,27 +350,32 @@ print(inspect.getsource(BERTSpanQA.call))
 #
 # First the unlabeled text. In lesson 11 these were docstrings, and a Korean
 # sentence became unknown tokens. This time the encoder reads text of the kind
-# that it is going to work with: sentences with dates, in English and Korean,
-# with dates in ten languages, and short texts about functions. It sees neither
-# tags nor questions, and no test text. A row has two texts, as in lesson 10,
-# but the only task is to predict masked tokens: neither head of this lesson
-# reads the pooled vector that next sentence prediction trains.
+# that it is going to work with: sentences in English and Korean with a date,
+# which is written in one of ten languages. It sees neither tags nor questions,
+# and no test sentence. A row has two sentences, as in lesson 10, but the only
+# task is to predict masked tokens: neither head of this lesson reads the pooled
+# vector that next sentence prediction trains.
 
 # %%
 sentences, spans = data.dated_sentences(SENTENCES, SEED)
-questions, texts, answers, ends = data.function_facts(FACTS, SEED)
 half = SENTENCES // 2
-parts = [text.split(". ", 1) for text in texts]  # after the first fact
-first = [a + "." for a, _ in parts] + sentences[:half]
-second = [b for _, b in parts] + sentences[half:]
+QUESTIONS = (
+    *("Which year?", "Which month?", "Which day?"),
+    *("몇 년?", "몇 월?", "며칠?"),
+)
+NO_DATE = (
+    *("회의는 내일 열립니다.", "The meeting of tomorrow was put off."),
+    *("Invoice 2041 is due tomorrow.", "Version 3 came out 12 days late."),
+    *("3번 버스는 내일부터 다니지 않습니다.", "영화는 극장 12곳에서 시작해요."),
+)
 tokenizer = WordPieceTokenizer.train(
-    sentences + texts[:2000] + questions[:200], VOCABULARY
+    [*sentences, *QUESTIONS, *NO_DATE], VOCABULARY
 )
 size = tokenizer.vocabulary_size()
 packer = MultiSegmentPacker(tokenizer, LENGTH, truncate="longest_first")
-rows = packer(first, second)
-print(f"{len(first):,} rows, {size:,} pieces")
-for text in sentences[:3] + texts[:1]:
+rows = packer(sentences[:half], sentences[half:])
+print(f"{half:,} rows, {size:,} pieces")
+for text in sentences[:4]:
     print(*tokenizer.tokens(tokenizer.tokenize(text)))
 
 
@@ -385,7 +389,7 @@ sizes = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": LENGTH}
 bert = BERT(size, WIDTH, **sizes, dropout=0.0)
 pretrainer = BERTPretrainer(bert, next_sentence=False)
 batches = tf.data.Dataset.from_tensor_slices(rows)
-batches = batches.shuffle(len(first), seed=SEED).batch(16, drop_remainder=True)
+batches = batches.shuffle(half, seed=SEED).batch(16, drop_remainder=True)
 steps = EPOCHS * len(batches)
 pretrainer.compile(
     keras.optimizers.AdamW(
@@ -404,8 +408,9 @@ print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
 # Every model below starts from this encoder or from random weights, and is
-# trained by the same function: the same rows in the same order, and as many
-# steps. The learning rate is tried at two values for each and chosen by
+# trained by the same function: the same rows in the same order, batches of 16,
+# and the same number of steps, whatever the number of labels. The learning rate
+# is tried at two values for each, with the most labels, and chosen by
 # validation data, which are training data held back.
 
 
@@ -423,13 +428,13 @@ class Schedule(keras.callbacks.Callback):
         self.step += 1
 
 
-def train(model, start, x, y, schedule, batch, steps, **options):
+def train(model, start, x, y, rate):
+    """Train from the weights of `start`; x and y: an array or a dict each."""
     reset_weights(model, start)
     rows = tf.data.Dataset.from_tensor_slices((x, y))
-    rows = rows.shuffle(10_000, seed=SEED).repeat().batch(batch)
-    options = {"epochs": 1, "callbacks": [], "verbose": 0} | options
-    options["callbacks"] = [schedule, *options["callbacks"]]
-    model.fit(rows, steps_per_epoch=steps, shuffle=False, **options)
+    rows = rows.shuffle(10_000, seed=SEED).repeat().batch(16)
+    options = {"steps_per_epoch": STEPS, "shuffle": False, "verbose": 0}
+    model.fit(rows, callbacks=[Schedule(rate, STEPS)], **options)
 
 
 # %%
@@ -454,6 +459,9 @@ def encoder(pretrained, dropout):
 # %%
 TAGS = ["other", "year", "month", "day"]
 short = MultiSegmentPacker(tokenizer, 40, truncate="longest_first")
+known, known_spans = sentences[: LABELS[-1]], spans[: LABELS[-1]]
+valid, valid_spans = sentences[-300:], spans[-300:]
+test, test_spans = data.dated_sentences(TESTS, SEED, "test")
 
 
 def tagged(sentences, spans):
@@ -461,14 +469,14 @@ def tagged(sentences, spans):
     return packed["token_ids"], tag_spans(packed, spans)
 
 
-test_sentences, test_spans = data.dated_sentences(TESTS, SEED, "test")
-ids, tags = tagged(sentences[: LABELS[-1]], spans[: LABELS[-1]])
-valid_ids, valid_tags = tagged(sentences[-300:], spans[-300:])
-test_ids, test_tags = tagged(test_sentences, test_spans)
+ids, tags = tagged(known, known_spans)
+valid_ids, valid_tags = tagged(valid, valid_spans)
+test_ids, test_tags = tagged(test, test_spans)
 real = test_tags != IGNORE
 print(f"{real.sum():,} test tokens, other: {(test_tags[real] == 0).mean():.3f}")
 
 
+# %%
 def tagger(pretrained):
     model = BERTTagger(encoder(pretrained, 0.1), len(TAGS))
     model.build()
@@ -477,6 +485,12 @@ def tagger(pretrained):
 
 def predict(model, ids):
     return model.predict(ids, 300, verbose=0).argmax(axis=-1)
+
+
+def compiled(model, loss):
+    optimizer = keras.optimizers.AdamW(1e-3, clipnorm=1.0)
+    model.compile(optimizer, loss, jit_compile=False)
+    return model
 
 
 # %% [markdown]
@@ -493,127 +507,130 @@ def word_list(ids, tags):
     return counts.argmax(axis=1)
 
 
-starts = {"pretrained": tagger(True), "from scratch": tagger(False)}
-tag_model = tagger(False)
-tag_model.compile(
-    keras.optimizers.AdamW(1e-3, clipnorm=1.0),
-    TokenCrossEntropy(IGNORE),
-    jit_compile=False,
-)
+tag_model = compiled(tagger(False), TokenCrossEntropy(IGNORE))
+
+
+def score_tags(start, n, rate):
+    """Train on n sentences; return validation and test F1, and weights."""
+    train(tag_model, start, ids[:n], tags[:n], rate)
+    valid = entity_f1(valid_tags, predict(tag_model, valid_ids))
+    test = entity_f1(test_tags, predict(tag_model, test_ids))
+    return valid, test, tag_model.get_weights()
 
 
 # %%
-def score(start, n, rate):
-    """Train on n sentences; return validation F1, test tags, weights."""
-    schedule = Schedule(rate, STEPS)
-    train(tag_model, start, ids[:n], tags[:n], schedule, 16, STEPS)
-    valid = entity_f1(valid_tags, predict(tag_model, valid_ids))
-    return valid, predict(tag_model, test_ids), tag_model.get_weights()
-
-
-tagging, weights = {}, {}
-for n in LABELS:
-    guess = word_list(ids[:n], tags[:n])
-    tagging["word list", n] = entity_f1(test_tags, guess[test_ids])
-    print(f"{n} labels, word list: F1 {tagging['word list', n]:.3f}")
+def compare(starts, score):
+    """Return test scores by name and number of labels; and last weights."""
+    found, weights = {}, {}
     for name, start in starts.items():
-        tried = {rate: score(start, n, rate) for rate in RATES}
-        rate = max(tried, key=lambda r: tried[r][0])
-        valid, found, weights[name, n] = tried[rate]
-        tagging[name, n] = entity_f1(test_tags, found)
-        print(f"  {name}, rate {rate:g}: validation {valid:.3f}", end=", ")
-        right = (found == test_tags)[real].mean()
-        print(f"F1 {tagging[name, n]:.3f}, tokens {right:.3f}")
+        tried = {rate: score(start, LABELS[-1], rate) for rate in RATES}
+        best = max(tried, key=lambda r: tried[r][0])
+        print(f"{name}, rate {best:g}:", end=" ")
+        results = [score(start, n, best) for n in LABELS[:-1]]
+        results.append(tried[best])
+        found[name] = [test for _, test, _ in results]
+        weights[name] = tried[best][2]
+        for n, (valid, test, _) in zip(LABELS, results):
+            print(f"{n} labels {valid:.3f}, test {test:.3f}", end="; ")
+        print()
+    return found, weights
+
+
+starts = {"pretrained": tagger(True), "from scratch": tagger(False)}
+f1, tag_weights = compare(starts, score_tags)
+lists = [word_list(ids[:n], tags[:n]) for n in LABELS]
+f1["word list"] = [entity_f1(test_tags, some[test_ids]) for some in lists]
+print("word list:", np.array(f1["word list"]))
 
 # %% [markdown]
 # ### Answers
 #
-# A text states two kinds of facts about two functions, in any order, and the
-# question is about one of the four facts. For one question in ten it is about a
-# third function, and there is no answer. So it is not enough to find a return
-# value: the model must find the right name. The names of the test questions
-# occur in no training text. Their pieces do.
+# The same sentences with one question each, in English or Korean: which year,
+# month or day? The language of the question has nothing to do with that of the
+# sentence. For one question in ten the sentence is one of six that have no
+# date, though some have a number; the right answer is then (0, 0). (These six
+# are the same in training and test.)
+
 
 # %%
-last = FACTS - min(400, FACTS // 4)  # the rest is for validation
+def ask(sentences, spans, seed):
+    """Return questions, texts, answers and their characters (N, 2)."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(len(QUESTIONS), size=len(sentences))
+    ends = spans[np.arange(len(spans)), kinds % 3]
+    texts = list(sentences)
+    for n in np.flatnonzero(rng.random(len(texts)) < 0.1):
+        texts[n] = NO_DATE[rng.integers(len(NO_DATE))]
+        ends[n] = 0, 0
+    answers = [text[a:b] for text, (a, b) in zip(texts, ends)]
+    return [QUESTIONS[k] for k in kinds], texts, answers, ends
 
 
-def packed_facts(questions, texts, spans):
-    """Return inputs, the two labels, and the offsets."""
+def packed_questions(questions, texts, answers, ends):
+    """Return what a model reads, its labels, and what its answers need."""
     packed = packer(questions, texts, offsets=True)
     x = {name: packed[name] for name in ("token_ids", "segment_ids")}
-    start, end = span_to_tokens(packed, *spans.T).T
-    return x, {"start": start, "end": end}, packed
+    start, end = span_to_tokens(packed, *ends.T).T
+    return x, {"start": start, "end": end}, (packed, texts, answers)
 
 
-asked, asked_texts, truth, test_ends = data.function_facts(TESTS, SEED, "test")
-x, y, packed = packed_facts(questions, texts, ends)
-train_x, train_y = ({k: v[:last] for k, v in part.items()} for part in (x, y))
-test_x, _, test_packed = packed_facts(asked, asked_texts, test_ends)
-print(asked_texts[0], asked[0], "->", truth[0])
-row = test_packed["token_ids"][0]
+# %%
+asked, texts, truth, ends = ask(test, test_spans, SEED)
+x, y, _ = packed_questions(*ask(known, known_spans, SEED + 1))
+valid_x, _, valid_parts = packed_questions(*ask(valid, valid_spans, SEED + 2))
+test_x, _, test_parts = packed_questions(asked, texts, truth, ends)
+for n in range(3):
+    print(asked[n], texts[n], "->", truth[n] or "(no answer)")
+row = test_x["token_ids"][0]
 print(*tokenizer.tokens(row[row != 0]))
 
 
-# %%
 def answering(pretrained):
-    model = BERTSpanQA(encoder(pretrained, 0.0))
+    model = BERTSpanQA(encoder(pretrained, 0.1))
     model.build()
     return model
 
 
-def found_answers(model, x, packed, texts):
-    logits = model.predict(x, 200, verbose=0)
+def found_answers(model, x, packed, texts, _):
+    logits = model.predict(x, 300, verbose=0)
     spans = best_span(logits["start"], logits["end"])
     return tokens_to_text(packed, texts, spans)
 
 
+# %% [markdown]
+# The plain baseline is a rule: the first number of four digits is the year, the
+# first other number the day, and the second other number the month.
+
+
 # %%
-valid_x = {k: v[last:] for k, v in x.items()}
-valid_packed = {k: v[last:] for k, v in packed.items()}
-valid_texts, valid_truth = texts[last:], answers[last:]
+def rule(question, text):
+    numbers = re.findall(r"\d+", text)
+    years = [n for n in numbers if len(n) == 4]
+    others = [n for n in numbers if len(n) < 4]
+    found = (years, others[1:], others)[QUESTIONS.index(question) % 3]
+    return found[0] if found else ""
 
 
-class Score(keras.callbacks.Callback):
-    """Append the exact match on the validation set after each round."""
-
-    def __init__(self):
-        super().__init__()
-        self.values = []
-
-    def on_epoch_end(self, epoch, logs=None):
-        found = found_answers(self.model, valid_x, valid_packed, valid_texts)
-        self.values.append(exact_match(valid_truth, found))
+by_rule = [rule(*pair) for pair in zip(asked, texts)]
+baseline = exact_match(truth, by_rule)
+print(f"rule: exact match {baseline:.3f}")
+both = {k: TokenCrossEntropy(pad_id=None) for k in ("start", "end")}
+qa_model = compiled(answering(False), both)
 
 
-first_fact = data.first_facts(asked, asked_texts)
-baseline = exact_match(truth, first_fact)
-print(f"first fact of the right kind: {baseline:.3f}")
+def score_answers(start, n, rate):
+    """Train on n questions; return validation and test match, and weights."""
+    some_x, some_y = ({k: v[:n] for k, v in part.items()} for part in (x, y))
+    train(qa_model, start, some_x, some_y, rate)
+    sides = (valid_x, valid_parts), (test_x, test_parts)
+    found = [found_answers(qa_model, x, *parts) for x, parts in sides]
+    scores = (exact_match(p[2], f) for (_, p), f in zip(sides, found))
+    return *scores, qa_model.get_weights()
+
 
 # %%
 starts = {"pretrained": answering(True), "from scratch": answering(False)}
-qa_model = answering(False)
-qa_model.compile(
-    keras.optimizers.AdamW(1e-3, clipnorm=1.0),
-    {"start": TokenCrossEntropy(None), "end": TokenCrossEntropy(None)},
-    jit_compile=JIT,
-)
-steps = last // 32
-curves, exact, replies, kept = {}, {}, {}, {}
-for name, start in starts.items():
-    best = -1.0
-    for rate in RATES:
-        values, schedule = Score(), Schedule(rate, ROUNDS * steps)
-        options = {"epochs": ROUNDS, "callbacks": [values]}
-        train(qa_model, start, train_x, train_y, schedule, 32, steps, **options)
-        print(f"{name}, rate {rate:g}: validation", np.array(values.values))
-        if values.values[-1] > best:
-            best, curves[name] = values.values[-1], values.values
-            kept[name] = qa_model.get_weights()
-            parts = test_x, test_packed, asked_texts
-            replies[name] = found_answers(qa_model, *parts)
-    exact[name] = exact_match(truth, replies[name])
-    print(f"{name}: exact match {exact[name]:.3f}")
+exact, qa_weights = compare(starts, score_answers)
 
 # %% [markdown]
 # ## Picture
@@ -653,10 +670,10 @@ def draw_tags(rows):
 mine = [
     "회의는 2031년 8월 26일에 열립니다.",
     "Version 3 came out on 5 March 1950, 12 days late.",
-    "우리 할머니는 1950년 3월 5일 아침 7시에 태어나셨습니다.",
-    "On August 26, 2031 all 12 of them will leave for Busan.",
+    "3번 영화는 1950년 3월 5일, 12곳에서 시작해요.",
+    "Nobody remembers the 7 days of August 2031 in room 26.",
 ]
-tag_model.set_weights(weights["pretrained", LABELS[-1]])
+tag_model.set_weights(tag_weights["pretrained"])
 packed = short(mine)["token_ids"]
 rows = []
 for row, found in zip(packed, predict(tag_model, packed)):
@@ -672,9 +689,9 @@ lesson.show(
 )
 
 # %% [markdown]
-# Second, where an answer begins and ends. The probabilities over one test text,
-# of the pretrained model, for a question with an answer and for one about a
-# function that is not in the text.
+# Second, where an answer begins and ends. The probabilities of the pretrained
+# model over two test texts, the first one that has an answer and the first one
+# that has none.
 
 
 # %%
@@ -687,20 +704,22 @@ def draw_answer(axes, row, logits):
     for kind, shift, color in ("start", -0.2, "C0"), ("end", 0.2, "C1"):
         p = ops.convert_to_numpy(ops.softmax(logits[kind][row]))[at]
         axes.bar(np.arange(len(at)) + shift, p, 0.4, label=kind, color=color)
-    axes.set_xticks(range(len(at)), names, rotation=90, fontsize=9)
-    axes.set(ylim=(0, 1), ylabel="probability", title=asked[row])
+    font = {"family": plots.font_family("".join([*names, asked[row]]))}
+    axes.set_xticks(range(len(at)), names, rotation=60, fontsize=10, **font)
+    axes.set(ylim=(0, 1), ylabel="probability", xlabel="token of the text")
+    axes.set_title(asked[row], **font)
     axes.legend()
 
 
 # %%
-qa_model.set_weights(kept["pretrained"])
-logits = qa_model.predict(test_x, 200, verbose=0)
+qa_model.set_weights(qa_weights["pretrained"])
+logits = qa_model.predict(test_x, 300, verbose=0)
+replies = found_answers(qa_model, test_x, *test_parts)
 figure = Figure(figsize=(10, 7), layout="constrained")
 with_answer = next(n for n, answer in enumerate(truth) if answer)
 for axes, row in zip(figure.subplots(2), (with_answer, truth.index(""))):
     draw_answer(axes, row, logits)
-    found = replies["pretrained"][row] or "(no answer)"
-    print(f"{asked[row]} {found}; right: {truth[row] or '(no answer)'}")
+    print(asked[row], texts[row], "->", replies[row] or "(no answer)")
 lesson.show(
     figure,
     "answers",
@@ -709,20 +728,26 @@ lesson.show(
 )
 
 # %% [markdown]
-# Third, how the two models learn to answer.
+# Third, the two scores by number of labels.
 
 # %%
-lesson.show(
-    plots.curves(
-        curves,
-        ylabel="exact match, validation",
-        xlabel="pass over the questions",
-        baselines={"first fact of the kind": baseline},
-    ),
-    "questions",
-    "Exact match on validation questions after each pass, pretrained and from "
-    "scratch, beside the rule that takes the first fact of the right kind.",
-)
+for scores, kind, name, baselines in (
+    (f1, "F1 of entities", "tagging", {}),
+    (exact, "exact match", "questions", {"rule": baseline}),
+):
+    figure = plots.curves(
+        scores,
+        x=LABELS,
+        xlabel="labeled sentences",
+        ylabel=f"{kind}, held out",
+        baselines=baselines,
+    )
+    axes = figure.axes[0]
+    axes.set_xscale("log")
+    axes.set_xticks(LABELS, LABELS)
+    axes.minorticks_off()
+    caption = f"{kind} on held-out sentences by number of labels, one line each"
+    lesson.show(figure, name, f"{caption} for pretrained and from scratch.")
 
 # %% [markdown]
 # **What you should see.** «TODO»
@@ -731,19 +756,19 @@ lesson.show(
 # ## The number beside a baseline
 
 # %%
-for n in LABELS:
+for i, n in enumerate(LABELS):
     for name in "word list", "from scratch":
-        metric = f"held-out entity F1, pretrained, {n} labels"
-        value = tagging["pretrained", n]
-        lesson.compare(metric, value, name, tagging[name, n])
-metric, value = "held-out exact match, pretrained", exact["pretrained"]
-lesson.compare(metric, value, "first fact of the kind", baseline)
-lesson.compare(metric, value, "from scratch", exact["from scratch"])
-for name, found in replies.items():
-    for kind, has in ("with an answer", True), ("without", False):
-        rows = [n for n, answer in enumerate(truth) if bool(answer) == has]
-        right = np.mean([found[n] == truth[n] for n in rows])
-        print(f"{name}, {len(rows)} questions {kind}: {right:.3f}")
+        metric = f"held-out F1 of tags, pretrained, {n} labels"
+        lesson.compare(metric, f1["pretrained"][i], name, f1[name][i])
+    metric, value = f"held-out exact match, {n} labels", exact["pretrained"][i]
+    lesson.compare(metric, value, "rule", baseline)
+    lesson.compare(metric, value, "from scratch", exact["from scratch"][i])
+kinds = [QUESTIONS.index(q) % 3 if t else 3 for q, t in zip(asked, truth)]
+for kind, name in enumerate(("year", "month", "day", "no answer")):
+    rows = [n for n, k in enumerate(kinds) if k == kind]
+    for who, given in ("pretrained", replies), ("rule", by_rule):
+        right = np.mean([given[n] == truth[n] for n in rows])
+        print(f"{name}, {len(rows)} questions, {who}: {right:.3f}")
 
 # %% [markdown]
 # «TODO»
@@ -843,7 +868,7 @@ def tags_from_offsets(offsets, spans):
 
 # %%
 with lesson.exercise(2):
-    some = short(test_sentences[:20], offsets=True)
+    some = short(test[:20], offsets=True)
     wanted = tag_spans(some, test_spans[:20])
     for n in range(20):
         found = tags_from_offsets(some["offsets"][n], test_spans[n].tolist())
@@ -851,7 +876,7 @@ with lesson.exercise(2):
         assert found.shape == wanted[n].shape, f"{found.shape}: one per token"
         ignored = wanted[n] == IGNORE
         assert (found[ignored] == IGNORE).all(), "(0, 0) must be ignored"
-        assert (found == wanted[n]).all(), f"wrong tags: {test_sentences[n]}"
+        assert (found == wanted[n]).all(), f"wrong tags: {test[n]}"
 
 # %% [markdown]
 # <details><summary>Answer</summary>
