@@ -54,8 +54,8 @@ SHORT = {
     },
     "12_finetuning_words": {
         **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
-        **{"EPOCHS": 1, "LABELS": (10, 20), "STEPS": 4, "TESTS": 60},
-        "RATES": (1e-3,),
+        **{"EPOCHS": 1, "LABELS": (20,), "ASKED": (20,), "STEPS": (4, 4)},
+        **{"RATES": (1e-3,), "TESTS": 60},
         "JIT": False,
     },
 }
