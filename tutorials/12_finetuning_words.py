@@ -92,11 +92,11 @@ JIT = "auto"
 # | Invoice 2041 is due tomorrow. | 몇 년? (which year?) | (none) |
 #
 # **How does a model that predicts one vector for each piece of a word point at
-# words, and how is it scored?** The numbers at the end, on held-out sentences,
-# after training with «N» labels: [F1](glossary.md#f1) **«T»** for the pretrained
-# tagger, «T» for the same network from scratch, «T» for a word list. Of the
-# questions, «Q» get exactly the right answer with pretraining, «Q» from scratch,
-# and «Q» by a plain rule.
+# words, and how is it scored?** The numbers at the end are of held-out sentences.
+# After 50 tagged sentences, [F1](glossary.md#f1) is **0.51** for the pretrained
+# tagger, 0.43 for the same network from scratch, and 0.46 for a word list; after
+# 800 it is 0.93, 0.92 and 0.86. After 3,200 questions, **0.94** are answered
+# exactly right with pretraining, 0.80 from scratch, and 0.56 by a plain rule.
 
 # %% [markdown]
 # ## What failed
@@ -761,7 +761,20 @@ for scores, labels, kind, name, baselines in (
     lesson.show(figure, name, f"{caption} for pretrained and from scratch.")
 
 # %% [markdown]
-# **What you should see.** «TODO»
+# **What you should see.** First picture: months and days of the dates are
+# colored, and 3 in "Version 3" and 12 are gray. But look at 1950: it is missed
+# in both sentences. One of the ten sentences of the data ends with "in room
+# 1950", so this word was mostly "other" in training; 2031 is found. And in the
+# Korean sentences `##월` is tagged as well. That is a fault of the labels: in
+# one Korean format 월 is a letter after the number, in another one it belongs to
+# the name of the month, and the text is the same. The last sentence is like
+# none in the data, and there the room becomes a day.
+#
+# Second picture: above, both probabilities are close to 1 at one piece, 23; the
+# other number of the sentence gets nothing. Below, they are at "no answer".
+# Third picture: pretrained lies above the two others, and the lines meet at the
+# right. Fourth picture: pretrained is ahead everywhere, but at the left both
+# networks are below the dashed line of the rule.
 
 # %% [markdown]
 # ## The number beside a baseline
@@ -782,7 +795,32 @@ for kind, name in enumerate(("year", "month", "day", "no answer")):
         print(f"{name}, {len(rows)} questions, {who}: {right:.3f}")
 
 # %% [markdown]
-# «TODO»
+# With 50 tagged sentences the pretrained tagger is 0.09 ahead of the one from
+# scratch, with 200 it is 0.79 against 0.76, and with 800 there is no difference
+# left, 0.927 and 0.924. The word list has 0.46, 0.73 and 0.86. So a network from
+# scratch is worse than counting when labels are few. This is one seed and one
+# draw of labels, and an F1 over 1,800 true entities moves by about 0.01 by
+# chance. The pretraining is also a favorable one: it has read 12,000 sentences
+# with the same ten frames, without their tags.
+#
+# Questions need more labels: one label for a sentence instead of three, and the
+# model must find out what the question has to do with it. With 200 questions
+# the rule (0.56) is ahead of both networks, 0.40 and 0.31. With 800 the
+# pretrained network has 0.79, from scratch 0.60, and with 3,200 it is 0.94 and
+# 0.80. That difference is large: 0.14 on 600 questions, where the standard error
+# of each is below 0.02. The lines above show where the rule fails: months,
+# which are mostly words, 0.08 instead of 0.87. The months are also the hardest
+# for the network, partly because of the labels of 월. All 47 questions without
+# an answer are right, which says little, since their six sentences were in the
+# training data.
+#
+# Is this reading? Not much: a few frames, three kinds of questions. The
+# experiment `finetune` asks about functions that the model has never met
+# ("What does sort_row return?", with four facts about two functions in the
+# text), so that it must find the same name twice. With 80,000 questions, read
+# three times, 0.72 are right, and 0.47 by taking the first fact of the right
+# kind. There the tagger, pretrained on docstrings, has an F1 of 0.977 with
+# 6,000 sentences, and the word list 0.902.
 
 # %% [markdown]
 # ## Pitfalls
