@@ -776,9 +776,9 @@ for scores, labels, kind, name, baselines in (
 #
 # Second picture: above, both probabilities are close to 1 at one piece, 23; the
 # other number of the sentence gets nothing. Below, they are at "no answer".
-# Third picture: pretrained lies above
-# the two others, and meets the line from scratch at the right. Fourth picture: pretrained is ahead everywhere, but at the left both
-# networks are below the dashed line of the rule.
+# Third picture: pretrained lies above the two others, and meets the line from
+# scratch at the right. Fourth picture: pretrained is ahead everywhere, but at
+# the left both networks are below the dashed line of the rule.
 
 # %% [markdown]
 # ## The number beside a baseline
