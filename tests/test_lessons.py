@@ -76,6 +76,12 @@ SHORT = {
         **{"ROAD": ("Transformer",), "LISTS": 64, "TESTS": 8},
         **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
     },
+    "12_finetuning_words": {
+        **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
+        **{"EPOCHS": 1, "LABELS": (20,), "ASKED": (20,), "STEPS": (4, 4)},
+        **{"RATES": (1e-3,), "TESTS": 60},
+        "JIT": False,
+    },
 }
 # Many models of few steps: tracing takes longer.
 EAGER = "04_seq2seq", "06_self_attention", "07_transformer"
@@ -153,6 +159,8 @@ EXPLAINED = {
     "14_which_model_when": [
         *("held-out", "context-vector", "validation-set", "baseline"),
         *("bleu", "key-value-cache"),
+    "12_finetuning_words": [
+        *("f1", "token-classification", "span", "subword"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)
