@@ -68,6 +68,12 @@ SHORT = {
         "MODELS": ("mean", "from scratch", "frozen"),
         "JIT": False,
     },
+    "12_finetuning_words": {
+        **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
+        **{"EPOCHS": 1, "LABELS": (20,), "ASKED": (20,), "STEPS": (4, 4)},
+        **{"RATES": (1e-3,), "TESTS": 60},
+        "JIT": False,
+    },
     "13_vit": {
         **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
         "SEEDS": (0,),
@@ -75,12 +81,6 @@ SHORT = {
     "14_which_model_when": {
         **{"ROAD": ("Transformer",), "LISTS": 64, "TESTS": 8},
         **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
-    },
-    "12_finetuning_words": {
-        **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
-        **{"EPOCHS": 1, "LABELS": (20,), "ASKED": (20,), "STEPS": (4, 4)},
-        **{"RATES": (1e-3,), "TESTS": 60},
-        "JIT": False,
     },
 }
 # Many models of few steps: tracing takes longer.
@@ -151,6 +151,9 @@ EXPLAINED = {
         *("learning-rate", "validation-set", "linear-probe", "warmup"),
         "overfitting",
     ],
+    "12_finetuning_words": [
+        *("f1", "token-classification", "span", "subword"),
+    ],
     "13_vit": [
         *("vision-transformer", "token", "baseline", "patch", "class-token"),
         *("positional-encoding", "convolutional-neural-network"),
@@ -159,8 +162,6 @@ EXPLAINED = {
     "14_which_model_when": [
         *("held-out", "context-vector", "validation-set", "baseline"),
         *("bleu", "key-value-cache"),
-    "12_finetuning_words": [
-        *("f1", "token-classification", "span", "subword"),
     ],
 }
 every_lesson = pytest.mark.parametrize("name", LESSONS)

@@ -1,6 +1,6 @@
 """Sentences with a date: tag the year, the month and the day (NER).
 
-    "회의는 2031년 8월 26일에 열립니다."   year 4:8, month 10:11, day 13:15
+    "회의는 2031년 8월 26일에 열립니다."   year 4:8, month 10:12, day 13:15
 
 The dates are those of `dates`, in ten languages and 110 formats. The sentence
 around a date is in English or Korean and often contains another number.
