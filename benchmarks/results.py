@@ -35,6 +35,11 @@ SHOWN = {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
         "adding_mse_lstm_100": "the same, LSTM",
     },
+    "electricity-taylor": {
+        "mae_rnn": "demand of the next day, RNN, error in MW",
+        "mae_gru": "the same, GRU",
+        "mae_lstm": "the same, LSTM",
+    },
     "seq2seq-dates": {
         "exact_match": "dates -> ISO, exact, one context vector of 128",
     },
@@ -98,7 +103,7 @@ SHOWN = {
     },
 }
 # Figures of an experiment that are kept beside its results.
-PICTURES = {"vit": ("accuracy",)}
+PICTURES = {"electricity": ("by_hour_ahead", "week"), "vit": ("accuracy",)}
 # The models, each with the published BLEU to exceed and its decoding.
 LADDER = {
     "lstm": ("LSTM, one context vector", 13.76),
