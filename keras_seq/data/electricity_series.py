@@ -27,7 +27,7 @@ from keras_seq.data.splits import SPLITS
 DAY, WEEK = 48, 336  # half hours
 TEST = 2 * WEEK
 TAYLOR_SHA256 = (
-    "258950a55f3624499556820325e24aac0648564393df8e0da3c21bbb6ff3591326"
+    "8950a55f3624499556820325e24aac0648564393df8e0da3c21bbb6ff3591326"
 )
 TAYLOR_ORIGIN = (
     "pmdarima.datasets.load_taylor of https://github.com/alkaline-ml/pmdarima, "
