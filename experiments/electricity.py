@@ -35,7 +35,7 @@ run = Run("electricity", data=("synthetic", "taylor"), epochs=12)
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 UNITS, BATCH, DAY, WEEK = 64, 32, 24, 168  # hours
-SEEDS, RATES, DAYS, EVERY = 3, (1e-3, 3e-3, 1e-2), 2, 2
+SEEDS, RATES, DAYS, EVERY = 3, (3e-4, 1e-3, 3e-3, 1e-2), 2, 2
 STRENGTHS, FORMS, PAIRS = (1, 10, 100, 1000), (False, True), 2
 if run.quick:
     SEEDS, RATES, DAYS, EVERY = 1, (1e-2,), 1, 20
@@ -283,9 +283,10 @@ figure = plots.curves(
     xlabel="day of the last test week (ticks: midnight)",
     x=np.arange(2 * WEEK) / 48,
 )
-axes = figure.axes[0]
-for line in axes.lines:
-    line.set(marker="", linewidth=1.2)
+axes, marks = figure.axes[0], figure.legends[0].legend_handles
+for line, mark, dash in zip(axes.lines, marks, ("-", "--", ":")):
+    for each in (line, mark):
+        each.set(marker="", linestyle=dash, linewidth=1.3)
 days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Mon"]
 axes.set_xticks(range(8), days)
 run.save(figure, "week")
@@ -339,7 +340,8 @@ print("\ncell   parameters   kept for the gradient   step")
 for cell, model in models.items():
     model.set_weights(trained[cell])
     layer = model.layers[0]
-    kept = len(layer.trace(x[:1])) * UNITS * x.shape[1] * 4 * len(x)
+    gates = len(layer.trace(x[:1, :1]))  # and states
+    kept = gates * UNITS * x.shape[1] * 4 * len(x)
     step = 1000 * np.median(seconds[cell])
     print(
         f"{cell:5}{layer.count_params():>12,}{kept / 2**20:>20.2f} MiB"
