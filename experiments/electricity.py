@@ -13,8 +13,8 @@
 #
 # Data: `synthetic`, a generated series; `--data taylor`, England and Wales in
 # the summer of 2000.
-# Expected, `taylor`: the GRU's error 374 MW, the RNN's 384, the LSTM's 429, that
-# of the same time last week 514, with the drift 411, of a ridge regression 392.
+# Expected, `taylor`, MW: GRU 374, RNN 384, LSTM 429; the same time last week
+# 514, with the drift 411, ridge regression 392.
 # Minutes, on two processor cores: 3.
 #
 # Shapes: N windows, T hours read, F features of an hour.
@@ -363,9 +363,9 @@ metrics["gru_to_lstm_step_time"] = median_ratio(seconds["gru"], seconds["lstm"])
 # With three quarters of the LSTM's weights the GRU is the best of the three on
 # `taylor`, at nearly every hour. On the validation weeks, though, the three
 # cells and the ridge regression are within 15 MW of each other, and fourteen
-# days are a small test: "as good as an LSTM" is borne out, "better" is not. Most
-# of the gain over last week is that of the drift in the plain forecast; on the
-# validation weeks no network without the relative inputs is better than it.
+# days are a small test: "as good as an LSTM" is borne out, "better" is not.
+# Most of the gain over last week is that of the drift in the plain forecast; on
+# the validation weeks no network without the relative inputs is better than it.
 
 # %%
 expected = {"gru_to_lstm_params": "about 3/4"}
