@@ -35,11 +35,6 @@ SHOWN = {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
         "adding_mse_lstm_100": "the same, LSTM",
     },
-    "electricity-taylor": {
-        "mae_rnn": "demand of the next day, RNN, error in MW",
-        "mae_gru": "the same, GRU",
-        "mae_lstm": "the same, LSTM",
-    },
     "seq2seq-dates": {
         "exact_match": "dates -> ISO, exact, one context vector of 128",
     },
