@@ -99,7 +99,7 @@ SHOWN = {
     },
 }
 # Figures of an experiment that are kept beside its results.
-PICTURES = {"vit": ("accuracy",)}
+PICTURES = {"electricity": ("by_hour_ahead", "week"), "vit": ("accuracy",)}
 # The models, each with the published BLEU to exceed and its decoding.
 LADDER = {
     "lstm": ("LSTM, one context vector", 13.76),

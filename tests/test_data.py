@@ -1,5 +1,6 @@
 """Data sets: shapes, ranges, splits, seeds, answers."""
 
+import hashlib
 import sys
 import unicodedata
 
@@ -18,6 +19,7 @@ SEEDED = {
     "recall": lambda seed: data.recall(7, 5, seed=seed),
     "addition": lambda seed: data.addition(7, seed=seed),
     "moving_digits": lambda seed: data.moving_digits(3, 7, seed=seed),
+    "synthetic_demand": lambda seed: data.synthetic_demand(seed=seed),
 }
 SPLIT = {
     "addition": lambda split: data.addition(7, split=split),
@@ -30,6 +32,8 @@ SPLIT = {
     "nsmc": data.nsmc,
     "wikitext2": data.wikitext2,
     "cifar10_10k": data.cifar10_10k,
+    "electricity_demand": data.electricity_demand,
+    "synthetic_demand": data.synthetic_demand,
 }
 
 
@@ -451,6 +455,36 @@ def test_a_digit_moves_at_most_two_pixels_a_frame():
     assert np.abs(np.diff(top, axis=1))[same_digit].max() <= 2
 
 
+# Electricity demand
+
+
+def naive_error(train, test, steps):
+    """Return the error, in the test, of the value `steps` before."""
+    series = np.concatenate([train, test])
+    error = np.abs(series[steps:] - series[:-steps])
+    return error[-len(test) :].mean()
+
+
+def test_synthetic_demand_is_continued_by_its_test_split():
+    train, test = data.synthetic_demand(), data.synthetic_demand("test")
+    assert train.dtype == test.dtype == "float32"
+    assert (len(train), len(test)) == (10 * 336, 2 * 336)
+    assert abs(test[0] - train[-1]) < 2000 < np.ptp(train)
+
+
+def test_synthetic_demand_repeats_by_the_week():
+    parts = data.synthetic_demand(), data.synthetic_demand("test")
+    assert naive_error(*parts, 336) < naive_error(*parts, 48)
+
+
+def test_electricity_demand_has_the_published_baselines():
+    parts = real(data.electricity_demand), real(data.electricity_demand, "test")
+    assert (len(parts[0]), len(parts[1])) == (3360, 672)
+    assert round(parts[1].mean()) == 29_885
+    assert round(naive_error(*parts, 336)) == 514
+    assert round(naive_error(*parts, 48)) == 1923
+
+
 # Data files
 
 
@@ -578,6 +612,22 @@ def test_the_error_for_missing_reviews_describes_their_origin(folder):
     assert "no public copy" in message
     assert "drawn from" in message
     assert "github.com/e9t/nsmc" in message
+
+
+def test_electricity_demand_is_read_and_split(folder, monkeypatch):
+    lines = "megawatts\n" + "\n".join(map(str, range(1000))) + "\n"
+    path = write(folder / "own/electricity/taylor.csv", lines.encode())
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    module = "keras_seq.data.electricity_series.TAYLOR_SHA256"
+    monkeypatch.setattr(module, checksum)
+    joined = [*data.electricity_demand(), *data.electricity_demand("test")]
+    assert joined == list(range(1000))
+    assert len(data.electricity_demand("test")) == 672
+
+
+def test_the_error_for_missing_demand_names_its_origin(folder):
+    with pytest.raises(FileNotFoundError, match="pmdarima.*KERAS_SEQ_DATA"):
+        data.electricity_demand()
 
 
 def test_without_the_variable_only_the_cache_is_searched(folder, monkeypatch):

@@ -35,6 +35,15 @@ PROMISED = {
         "gru_to_lstm_params",
         "gru_to_lstm_step_time",
     ),
+    "electricity": (
+        "mae_rnn",
+        "mae_gru",
+        "mae_gru_spread",
+        "mae_lstm",
+        "gru_to_lstm_params",
+        "gru_to_lstm_kept_bytes",
+        "gru_to_lstm_step_time",
+    ),
     "seq2seq": (
         "exact_match",
         "exact_match_scheduled_sampling",

@@ -17,6 +17,7 @@
     adding                                 (T, 2) -> the sum of two numbers
     copying                                (T,) -> (T,)
     recall                                 "c9k8j3f1??c" -> 9
+    synthetic_demand                       a series with days and weeks
 
     files, found by `find_file`
     tinyshakespeare                        plays, as characters
@@ -25,6 +26,7 @@
     multi30k                               a German caption -> an English one
     chatbot_ko                             a Korean question -> an answer
     cifar10_10k                            (32, 32, 3) -> 0..9
+    electricity_demand                     half-hourly demand in MW
 
 Each function has an argument `split` or `seed`, or both, and returns NumPy
 arrays and lists of str. `split` is "train" for the training set or "test" for
@@ -46,6 +48,10 @@ from keras_seq.data.dialogue_pairs import DIALOGUE_LANGUAGES, dialogues
 from keras_seq.data.digit_images import CAPTIONS, digit_captions, digits
 from keras_seq.data.digit_videos import moving_digits
 from keras_seq.data.docstring_summaries import DOCSTRING_PACKAGES, docstrings
+from keras_seq.data.electricity_series import (
+    electricity_demand,
+    synthetic_demand,
+)
 from keras_seq.data.locale_names import LANGUAGES, names
 from keras_seq.data.localized_dates import dates
 from keras_seq.data.memory_tasks import (
@@ -86,6 +92,7 @@ __all__ = [
     "digit_captions",
     "digits",
     "docstrings",
+    "electricity_demand",
     "find_file",
     "first_facts",
     "function_facts",
@@ -100,6 +107,7 @@ __all__ = [
     "recall",
     "sentences",
     "split_sentences",
+    "synthetic_demand",
     "tinyshakespeare",
     "wikitext2",
 ]
