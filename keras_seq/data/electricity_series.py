@@ -67,8 +67,8 @@ def synthetic_demand(split="train", seed=0):
         s_t      = 0.997 s_{t-1} + 80 z_t        # deviates by 1,000 MW
 
     The pattern is that of the half hour, lower on weekends. s_t loses half of
-    its value in five days, so the last day tells more of it than the same time
-    a week before. The noise, of 100 MW, cannot be predicted.
+    its value in five days, so the last day is nearer to it than the same time a
+    week before. The noise, of 100 MW, cannot be predicted.
 
     Args:
         split: str, "train", ten weeks, or "test", the two weeks after them.
