@@ -52,8 +52,8 @@ QUICK_SIZES = {
 STEPS = 4  # of accumulation
 WAYS = ["float32", "mixed_bfloat16", f"accumulation of {STEPS}"]
 if keras.backend.backend() != "tensorflow":
-    # A compiled function of TensorFlow rematerializes no call with keywords.
-    WAYS.insert(2, "rematerialization")
+    # There, Keras's layers cannot be rematerialized in a compiled function.
+    WAYS.append("rematerialization")
 
 
 def made(sizes, way):

@@ -75,7 +75,7 @@ def _is_known(flags):
 
 
 def pytest_collection_finish():
-    """Keep the garbage collector from visiting what was imported, and often."""
+    """Let the garbage collector run less often, and skip what was imported."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 100)

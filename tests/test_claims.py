@@ -39,8 +39,6 @@ PICTURES = {
     "six_models": False,
 }
 VERDICTS = ("borne out", "not borne out", "borne out when", "not measured")
-# Lessons that are cited and not there yet. To be emptied.
-ABSENT = set()
 TUTORIALS, RESULTS = claims.ROOT / "tutorials", claims.ROOT / "results"
 ROWS = claims.rows()
 FIGURES = [
@@ -75,11 +73,6 @@ def test_every_claim_is_there_once_and_in_order():
     assert [row["key"] for row in ROWS] == [*PICTURES]
 
 
-def test_absent_lessons_are_absent():
-    there = {name for name in ABSENT if (TUTORIALS / f"{name}.py").exists()}
-    assert not there, "remove them from ABSENT: their figures are checked now"
-
-
 @every_row
 def test_row_has_one_of_four_verdicts_and_a_reason(row):
     assert {*row} == {
@@ -104,8 +97,7 @@ def test_lessons_and_experiments_exist(row):
     assert cited <= {*row["shown_in"]}
     for name in row["shown_in"]:
         folder = "tutorials" if name[0].isdigit() else "experiments"
-        exists = (claims.ROOT / folder / f"{name}.py").exists()
-        assert exists or name in ABSENT
+        assert (claims.ROOT / folder / f"{name}.py").exists()
 
 
 @every_row
@@ -115,8 +107,6 @@ def test_pictures_are_drawn_by_their_lesson(row):
     assert shown or row["verdict"] == "not measured"
     for lesson, name in (picture.split("/") for picture in row["pictures"]):
         assert lesson in row["shown_in"]
-        if lesson in ABSENT:
-            continue
         # A name, or the beginning of one: "gates_{name}".
         strings = re.findall(r'"([a-z_]+)(\{[^"]*)?"', lesson_text(lesson))
         assert any(
@@ -134,5 +124,4 @@ def test_value_is_that_of_its_source(figure):
         return
     assert {*figure} == {"name", "value", "lesson", "text"}
     assert value in numbers(figure["text"])
-    if figure["lesson"] not in ABSENT:
-        assert figure["text"] in lesson_text(figure["lesson"])
+    assert figure["text"] in lesson_text(figure["lesson"])

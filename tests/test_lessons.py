@@ -47,7 +47,6 @@ SHORT = {
     "07_transformer": {
         **{"DATES": 32, "TESTS": 100, "WIDTH": 8, "EPOCHS": 1, "PARTS": 1},
         **{"AMOUNTS": (), "LENGTHS": (2,), "BUCKETS": (64,), "DEPTH": 1},
-        "JIT": False,
     },
     "08_gpt": {
         **{"EPOCHS": 1, "CHARACTERS": 20_000, "LAYERS": 1, "WIDTH": 16},
@@ -59,20 +58,18 @@ SHORT = {
     },
     "10_bert": {
         **{"PACKAGES": ("numpy",), "VOCABULARY": 500, "ROUNDS": 1},
-        **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16, "EAGER": True},
+        **{"STEPS": 2, "LAYERS": 1, "WIDTH": 16},
     },
     "11_finetuning_sentences": {
         **{"CLASSES": ("asyncio", "email"), "PACKAGES": ("asyncio", "email")},
         **{"VOCABULARY": 300, "LAYERS": 1, "WIDTH": 8, "EPOCHS": 1},
         **{"LABELS": (8, 16), "STEPS": 10, "RATES": ((1e-3, 0.1),)},
         "MODELS": ("mean", "from scratch", "frozen"),
-        "JIT": False,
     },
     "12_finetuning_words": {
         **{"SENTENCES": 400, "VOCABULARY": 400, "LAYERS": 1, "WIDTH": 8},
         **{"EPOCHS": 1, "LABELS": (20,), "ASKED": (20,), "STEPS": (4, 4)},
         **{"RATES": (1e-3,), "TESTS": 60},
-        "JIT": False,
     },
     "13_vit": {
         **{"EPOCHS": 1, "SIZES": (60, 120), "RATES": (0.006,)},
@@ -80,11 +77,14 @@ SHORT = {
     },
     "14_which_model_when": {
         **{"ROAD": ("Transformer",), "LISTS": 64, "TESTS": 8},
-        **{"EPOCHS": 1, "BUCKETS": (40,), "JIT": False},
+        **{"EPOCHS": 1, "BUCKETS": (40,)},
     },
 }
-# Many models of few steps: tracing takes longer.
-EAGER = "04_seq2seq", "06_self_attention", "07_transformer"
+# Many models of few steps: tracing would take longer.
+EAGER = (
+    *("04_seq2seq", "06_self_attention", "07_transformer", "10_bert"),
+    *("11_finetuning_sentences", "12_finetuning_words", "14_which_model_when"),
+)
 # Of each lesson, the terms of the glossary that it explains.
 EXPLAINED = {
     "00_before_you_start": [

@@ -228,3 +228,35 @@ def test_a_training_step_is_traced_once(monkeypatch):
     model.compile("adam", TokenCrossEntropy(), jit_compile=False)
     model.fit(ids, ids, batch_size=2, verbose=0)
     assert len(traced) == 1
+
+
+class WithDense(RecurrentLM):
+    """A model with a layer that is built when it is called."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.dense = keras.layers.Dense(5)
+
+    def call(self, inputs):
+        return self.dense(super().call(inputs))
+
+
+def test_a_layer_that_is_not_built_yet_is_trained():
+    model, ids = WithDense(5, 3), np.ones((4, 2), "int32")
+    model.build((None, None))
+    fitted(lambda: model, ids, ids)
+    moments = len(model.optimizer.variables) - 2  # without step and rate
+    assert moments == 2 * len(model.trainable_variables)
+
+
+@pytest.mark.tensorflow_only
+def test_a_built_model_trains_under_a_strategy():
+    import tensorflow as tf
+
+    ids = np.ones((4, 2), "int32")
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = RecurrentLM(5, 3)
+        model.build((None, None))
+        model.compile("adam", TokenCrossEntropy(), jit_compile=False)
+    model.fit(ids, ids, batch_size=2, verbose=0)
+    assert model.optimizer.iterations == 2

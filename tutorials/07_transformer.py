@@ -68,7 +68,6 @@ AMOUNTS = (1_000,)
 LENGTHS = (4, 16, 64, 256, 1024)
 PARTS = 6  # how many of the changed models to train
 DEPTH = 12  # blocks of the untrained stacks
-JIT = "auto"  # whether to compile the training step
 SEED = 0
 
 # %% [markdown]
@@ -377,7 +376,6 @@ def train(make, amount=DATES, change=None):
         keras.optimizers.Adam(rate, clipnorm=1.0),
         loss=TokenCrossEntropy(),
         metrics=[SequenceAccuracy()],
-        jit_compile=JIT,
     )
     print(f"{model.count_params():,} weights, {steps} steps")
     history = model.fit(training, epochs=epochs, shuffle=False).history
@@ -557,7 +555,7 @@ timed = {
 }
 for name, layer in timed.items():
     timed[name] = keras.Sequential([keras.Input((None, 128)), layer])
-    timed[name].compile("sgd", "mse", jit_compile=JIT)
+    timed[name].compile("sgd", "mse")
     print(f"{name}: {timed[name].count_params():,} weights")
 milliseconds = {name: [] for name in timed}
 for length in LENGTHS:

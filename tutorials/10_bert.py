@@ -63,7 +63,6 @@ STEPS = 250  # in a round
 LAYERS = 2
 WIDTH = 128
 SEED = 0
-EAGER = False  # True: run without a graph, for a few steps
 
 # %% [markdown]
 # ## Question
@@ -461,7 +460,6 @@ def pretrain(make):
         keras.optimizers.AdamW(rate, beta_2=0.98, clipnorm=1.0),
         {name: TokenCrossEntropy(pad) for name, pad in loss.items()},
         metrics={name: [TokenAccuracy(pad)] for name, pad in loss.items()},
-        run_eagerly=EAGER,
     )
     options = {"epochs": ROUNDS, "steps_per_epoch": STEPS, "shuffle": False}
     history = model.fit(batches(), **options)

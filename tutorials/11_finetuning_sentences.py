@@ -59,7 +59,6 @@ STEPS = 150  # of fine-tuning
 RATES = ((1e-4, 0.1), (1e-3, 0.1), (1e-3, 0), (1e-2, 0.1))
 SEED = 0
 MODELS = ("[CLS]", "mean", "frozen", "from scratch", "GRU", "bag of words")
-JIT = "auto"
 
 # %% [markdown]
 # ## Question
@@ -127,7 +126,6 @@ pretrainer.compile(
     ),
     {name: TokenCrossEntropy(label) for name, label in no_label.items()},
     metrics={name: [TokenAccuracy(pad)] for name, pad in no_label.items()},
-    jit_compile=JIT,
 )
 batches = masker.each_epoch(pairs).map(with_labels)
 pretrainer.fit(batches, epochs=EPOCHS, shuffle=False)

@@ -72,7 +72,6 @@ STEPS = (200, 600)  # of fine-tuning: tags, answers
 RATES = (1e-3, 3e-3)
 TESTS = 600
 SEED = 0
-JIT = "auto"
 
 # %% [markdown]
 # ## Question
@@ -403,7 +402,6 @@ pretrainer.compile(
     ),
     {"masked_lm": TokenCrossEntropy(0)},
     metrics={"masked_lm": [TokenAccuracy(0)]},
-    jit_compile=JIT,
 )
 masker = MaskedLMMaskGenerator(tokenizer, 0.2, seed=SEED)
 pretrainer.fit(

@@ -65,7 +65,6 @@ TESTS = 300  # held-out lists of each number of dates
 EPOCHS = 4
 BUCKETS = (20, 40)  # lengths to which we pad
 SEED = 0
-JIT = "auto"  # whether to compile the training step
 
 # %% [markdown]
 # ## Question
@@ -419,7 +418,6 @@ def train(name):
         keras.optimizers.Adam(rate, clipnorm=1.0),
         loss=TokenCrossEntropy(),
         metrics=[SequenceAccuracy()],
-        jit_compile=JIT,
     )
     print(f"{name}: {model.count_params():,} weights, {steps} steps")
     history = model.fit(

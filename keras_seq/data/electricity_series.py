@@ -3,9 +3,9 @@
 `electricity_demand` is the demand of England and Wales from 5 June to 27 August
 2000, 84 days from a Monday to a Sunday: Taylor (2003), "Short-term electricity
 demand forecasting using double seasonal exponential smoothing", Journal of the
-Operational Research Society 54, 799-805. The series was kindly provided by
-J. W. Taylor and is shipped with pmdarima (MIT license), `load_taylor`. The last
-two weeks are the test set. `find_file` finds the file and compares it with its
+Operational Research Society 54, 799-805. The series was provided by J. W.
+Taylor and is shipped with pmdarima (MIT license), `load_taylor`. The last two
+weeks are the test set. `find_file` finds the file and compares it with its
 checksum.
 
 Baselines, mean absolute error on the test set: 514 MW for the same time a week

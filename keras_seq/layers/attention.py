@@ -175,7 +175,8 @@ def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):
     if mask is None:
         return context
     # The operation averages all values if all are masked.
-    found = ops.any(ops.transpose(mask, (0, 2, 1, 3)), axis=-1, keepdims=True)
+    found = ops.transpose(ops.any(mask, axis=-1), (0, 2, 1))
+    found = ops.expand_dims(found, axis=-1)
     return ops.where(found, context, ops.zeros_like(context))
 
 

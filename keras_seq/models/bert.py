@@ -283,8 +283,8 @@ def _output_positions(inputs, first):
 
 
 def mean_pooling(x, mask):
-    """Average over the real tokens: (B, T, D) -> (B, D), zeros if none."""
-    real = ops.expand_dims(ops.cast(mask, "float32"), -1)  # exact counts
+    """Average the real tokens, in float32: (B, T, D) -> (B, D), or zeros."""
+    real = ops.expand_dims(ops.cast(mask, "float32"), axis=-1)
     total = ops.sum(ops.cast(x, "float32") * real, axis=1)
     return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1), x.dtype)
 
@@ -296,5 +296,5 @@ def gather_positions(x, positions):
     """
     positions = ops.expand_dims(ops.cast(positions, "int32"), axis=-1)
     inside = ops.mod(positions, ops.shape(x)[1])
-    found, nan = ops.take_along_axis(x, inside, axis=1), float("nan")
-    return ops.where(positions == inside, found, ops.cast(nan, x.dtype))
+    found = ops.take_along_axis(x, inside, axis=1)
+    return ops.where(positions == inside, found, float("nan"))

@@ -94,10 +94,20 @@ class ServableModel(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs):
         first = x[0] if isinstance(x, keras.utils.PyDataset) else (x, y)
         check_ids(self, *first[:2])
-        if self.built and self.optimizer and not self.optimizer.built:
-            # TensorFlow traces a step again that created variables.
-            self.optimizer.build(self.trainable_variables)
+        self._build_optimizer()
         return super().fit(x, y, *args, **kwargs)
+
+    def _build_optimizer(self):
+        """Create the optimizer's variables, if all weights are there.
+
+        TensorFlow traces a training step twice if the first trace creates
+        variables. On other backends Keras's `fit` does the same as here.
+        """
+        if keras.backend.backend() != "tensorflow" or self.optimizer is None:
+            return
+        if all(layer.built for layer in self._flatten_layers()):
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def export(
         self,
