@@ -5,7 +5,6 @@ A Python block is a complete program. A block ```text after it is its output.
 
 import pathlib
 import re
-import runpy
 import sys
 
 import keras
@@ -53,13 +52,6 @@ def test_program_runs(code, output, on_torch, folders, monkeypatch, capsys):
     exec(compile(code, "page", "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
     assert output is None or printed.split() == output.split()
-
-
-def test_pictures_are_what_the_script_draws():
-    script = runpy.run_path(str(ROOT / "docs" / "alignment.py"))
-    for language in ("en", "ko"):
-        path = script["HOME"] / f"alignment.{language}.svg"
-        assert path.read_text("utf-8") == script["draw"](language)
 
 
 def test_the_program_that_resumes_trains_only_what_is_missing(
