@@ -1,4 +1,4 @@
-"""The programs of docs/howto run, each by itself, and print what is shown.
+"""The programs of docs/howto and docs/install.md run, each by itself.
 
 A Python block is a complete program. A block ```text after it is its output.
 """
@@ -12,7 +12,8 @@ import pytest
 from test_readme import published
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs" / "howto").glob("*.md"))
+DOCS = ROOT / "docs"
+PAGES = [DOCS / "install.md", *sorted((DOCS / "howto").glob("*.md"))]
 PROGRAM = re.compile(
     r"(<!-- not on torch[^\n]*-->\n)?^```python\n(.*?)^```\n"
     r"(?:\n```text\n(.*?)^```)?",
