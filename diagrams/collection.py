@@ -3,6 +3,7 @@
 import pathlib
 
 from diagrams import (
+    alignment,
     attention,
     embedding,
     generation,
@@ -22,6 +23,7 @@ DIAGRAMS = {
     **embedding.DIAGRAMS,
     **recurrent.DIAGRAMS,
     **translation.DIAGRAMS,
+    **alignment.DIAGRAMS,
     **attention.DIAGRAMS,
     **transformer.DIAGRAMS,
     **generation.DIAGRAMS,
