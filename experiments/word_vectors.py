@@ -7,7 +7,7 @@
 # be" and so on), the share whose nearest word, among the 2,000 most common, is
 # of the same group, after training and before; and a map of the groups.
 #
-# Data: the docstrings of the packages that are installed with this library.
+# Data: `docstrings`, of the packages that are installed with this library.
 # Expected: several times as many as before training, far from all.
 # Minutes, on two processor cores: 5.
 

@@ -51,17 +51,21 @@ def word_map(vectors, groups):
         xlabel=f"first principal component ({shares[0]:.0%} of the variance)",
         ylabel=f"second principal component ({shares[1]:.0%})",
     )
-    begin = 0
-    for index, (name, group) in enumerate(groups.items()):
-        part = points[begin : begin + len(group)]
-        begin += len(group)
-        look = {"marker": MARKS[index % len(MARKS)], **colour(index)}
-        axes.scatter(*part.T, label=name, **look)
-        for word, point in zip(group, part):
-            beside = {"textcoords": "offset points", "fontsize": MEDIUM}
-            axes.annotate(word, point, (4, 3), **beside, **colour(index))
+    ends = np.cumsum([len(group) for group in groups.values()])
+    parts = np.split(points, ends[:-1])
+    for index, (name, part) in enumerate(zip(groups, parts)):
+        draw_group(axes, name, groups[name], part, index)
     legend_below(figure, 4)
     return dress(figure)
+
+
+def draw_group(axes, name, words, points, index):
+    """Draw the points of a group, each with its word."""
+    mark = MARKS[index % len(MARKS)]
+    axes.scatter(*points.T, label=name, marker=mark, **colour(index))
+    for word, point in zip(words, points):
+        beside = {"textcoords": "offset points", "fontsize": MEDIUM}
+        axes.annotate(word, point, (4, 3), **beside, **colour(index))
 
 
 def principal_components(vectors):
