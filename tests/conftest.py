@@ -81,6 +81,11 @@ def pytest_collection_finish():
     gc.set_threshold(10_000, 10, 100)
 
 
+def pytest_sessionfinish():
+    """Skip what is left when pytest collects garbage at its end, ten times."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items):
     """Skip on other backends what is marked for TensorFlow."""
     if keras.backend.backend() == "tensorflow":

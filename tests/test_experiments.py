@@ -35,6 +35,8 @@ PROMISED = {
         "gru_to_lstm_params",
         "gru_to_lstm_step_time",
     ),
+    "adding_length": ("longest_learned_rnn", "longest_learned_lstm"),
+    "word_vectors": ("nearest_of_the_same_group", "perplexity"),
     "electricity": (
         "mae_rnn",
         "mae_gru",

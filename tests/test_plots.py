@@ -37,6 +37,10 @@ PICTURES = {
         np.full((2, 5), 0.2), "칠 lo$", "팔\t"
     ),
     "bars": lambda: plots.bars({"칠": 0.9, "b": 0.8}, {"칠": 0.1}, "accuracy"),
+    "word_map": lambda: plots.word_map(
+        np.random.default_rng(0).normal(size=(5, 7)),
+        {"칠": ["일", "b", "$"], "d": ["e", "f"]},
+    ),
     "clip": lambda: plots.clip(
         np.random.default_rng(0).random((3, 7, 5)), "칠칠팔", "칠팔팔"
     ),
