@@ -7,6 +7,9 @@
 #   make test BACKENDS=jax ARGS="-k lstm"
 #
 #   make notebooks                 of the lessons, in build/notebooks
+#   make pages T=01_rnn            execute a lesson for the site
+#   make site                      the site, in build/site
+#   make test-site                 its tests, in Chromium
 #
 #   make bench    time beside other libraries    make lint    check the style
 #   make format   format the code                make clean   delete what was made
@@ -32,7 +35,8 @@ RUN := $(VENV)/bin/python
 # quick. TensorFlow needs no extra: the package itself requires it.
 with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
-.PHONY: tutorial experiment test notebooks bench diagrams lint format clean
+.PHONY: tutorial experiment test notebooks pages site test-site bench \
+  diagrams lint format clean
 
 # TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
 tutorial experiment: export TF_ENABLE_ONEDNN_OPTS ?= 1
@@ -56,6 +60,25 @@ test: $(call with,test $(BACKENDS))
 
 notebooks: $(call with,docs)
 	$(RUN) docs/notebooks.py
+
+# Of all lessons whose script has changed, or of the one that T names: here its
+# default above is not meant.
+pages: $(call with,tutorials docs)
+	$(RUN) -m docs.pages $(if $(filter command line environment,$(origin T)),$(T))
+
+site: export TF_CPP_MIN_LOG_LEVEL ?= 3
+site: $(call with,tutorials pretrained docs)
+	$(RUN) -m docs.website
+
+# axe-core, which examines the accessibility of pages, is an npm package.
+AXE := build/axe-core/package/axe.min.js
+$(AXE):
+	mkdir -p build/axe-core
+	cd build/axe-core && npm pack --silent axe-core@4.14.1 && tar xzf *.tgz
+	touch $@
+
+test-site: site $(AXE) $(call with,test docs)
+	$(RUN) -m pytest -n 0 tests/test_site.py $(ARGS)
 
 bench: $(call with,torch $(BACKENDS))
 	@set -e; for backend in $(BACKENDS); do \

@@ -8,6 +8,7 @@ one message for each paragraph, heading, table cell and diagram, as Sphinx's
 gettext builder splits a page.
 """
 
+import copy
 import os
 import re
 from pathlib import Path
@@ -55,29 +56,69 @@ def translated(markdown, korean):
     )
 
 
+def lessons():
+    """Return the paths of the scripts, in the order of the lessons."""
+    return sorted((ROOT / "tutorials").glob("*.py"))
+
+
+def notebook(path):
+    """Read a lesson as a notebook that was not executed, in English."""
+    import jupytext
+
+    found = jupytext.read(path)
+    found.metadata = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        },
+        # The code is highlighted by its lexer.
+        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+    }
+    found.nbformat, found.nbformat_minor = 4, 5
+    for number, cell in enumerate(found.cells):
+        cell.id = f"cell-{number}"  # not by chance
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+    return found
+
+
+def in_language(english, language, name, docs):
+    """Copy a notebook: prose in `language`, links relative to its folder.
+
+    Args:
+        english: notebook, executed or not.
+        language: "en" or "ko".
+        name: str, the lesson.
+        docs: str, the path from the notebook's folder to docs/.
+    Returns:
+        notebook. Raises KeyError if a message has no translation.
+    """
+    copied = copy.deepcopy(english)
+    korean = messages(name) if language == "ko" else None
+    for cell in copied.cells:
+        if cell.cell_type == "markdown":
+            if korean:
+                cell.source = translated(cell.source, korean)
+            # They are written relative to the script.
+            cell.source = cell.source.replace("](../docs/", f"]({docs}/")
+            cell.source = cell.source.replace(
+                "](glossary.md", f"]({docs}/glossary.md"
+            )
+    return copied
+
+
 def make_notebooks(folder):
     """Write the notebooks of all lessons to folder/en and folder/ko."""
     import jupytext
 
-    for path in sorted((ROOT / "tutorials").glob("*.py")):
+    for path in lessons():
         for language in ("en", "ko"):
             target = folder / language / f"{path.stem}.ipynb"
             docs = os.path.relpath(ROOT / "docs", target.parent)
-            notebook = jupytext.read(path)
-            notebook.metadata["kernelspec"] = {
-                "name": "python3",
-                "display_name": "Python 3",
-                "language": "python",
-            }
-            for cell in notebook.cells:
-                if cell.cell_type != "markdown":
-                    continue
-                if language == "ko":
-                    cell.source = translated(cell.source, messages(path.stem))
-                # Diagrams: relative to the notebook, not to the script.
-                cell.source = cell.source.replace("](../docs/", f"]({docs}/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            jupytext.write(notebook, target)
+            jupytext.write(
+                in_language(notebook(path), language, path.stem, docs), target
+            )
             print(target)
 
 
