@@ -11,6 +11,7 @@ the files in results/, never typed.
 import argparse
 import json
 import pathlib
+import re
 import shutil
 
 from benchmarks import report
@@ -98,6 +99,7 @@ SHOWN = {
         "cnn_accuracy_10": "the same, ResNet",
     },
 }
+SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 # Figures of an experiment that are kept beside its results.
 PICTURES = {"electricity": ("by_hour_ahead", "week"), "vit": ("accuracy",)}
 # The models, each with the published BLEU to exceed and its decoding.
@@ -140,16 +142,32 @@ def learned():
     lines = ["| experiment | what | baseline | measured |", "|---|---|---|---|"]
     for stem, names in SHOWN.items():
         if (RESULTS / f"{stem}.json").exists():
-            lines += experiment_rows(stem, names)
-    ladder = "| German to English | published | BLEU | weights | minutes |"
+            lines += experiment_rows(stem, with_arrows(names))
+    ladder = "| German to English | published | BLEU ↑ | weights | minutes ↓ |"
     return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
 
 
-PAGES = {
-    "README.md": learned,
-    "docs/speed.md": speeds,
-    "docs/claims.md": verdicts,
-}
+def with_arrows(names):
+    """Add to the names of rows which way is better: ↓ smaller, ↑ larger."""
+    return {
+        metric: f"{name} {'↓' if SMALLER.search(metric) else '↑'}"
+        for metric, name in names.items()
+    }
+
+
+def in_korean():
+    """Return the tables of `learned` with the Korean names of their rows."""
+    from docs.notebooks import MESSAGES, messages  # needs Babel
+
+    korean = messages("results", MESSAGES.parent)
+
+    def translated(match):
+        name, arrow = match.groups(default="")
+        both = name + arrow  # as in the heads of columns
+        return korean.get(both, korean.get(name, name) + arrow)
+
+    cell = r"(?<=\| )([^|\n]*?)( [↑↓])?(?= \|)"  # a name, and an arrow
+    return re.sub(cell, translated, learned())
 
 
 def experiment_rows(stem, names):
@@ -175,6 +193,14 @@ def ladder_rows():
                 f"| {name} | {to_beat:.2f} | {found[f'bleu_{rung}']:.2f} | "
                 f"{found[f'params_{rung}']:,} | {minutes:.0f} |"
             )
+
+
+PAGES = {
+    "README.md": learned,
+    "README.ko.md": in_korean,
+    "docs/speed.md": speeds,
+    "docs/claims.md": verdicts,
+}
 
 
 def fresh(page):

@@ -85,5 +85,13 @@ def test_links_lead_to_files():
         assert not absent, page
 
 
+def test_the_korean_readme_has_the_same_code_files_and_links():
+    korean = (results.ROOT / "README.ko.md").read_text("utf-8")
+    links = r"\]\((?!docs)[^)]+\.py\)"
+    for part in (r"```.*?```", r"`keras_seq/[^`]+`", links):
+        found = [re.findall(part, text, re.DOTALL) for text in (TEXT, korean)]
+        assert found[0] == found[1]
+
+
 def test_the_readme_has_at_most_150_lines():
     assert len(TEXT.splitlines()) <= 150
