@@ -5,6 +5,7 @@ of README.md; other names are linked to the lessons that import them.
 """
 
 import ast
+import functools
 import importlib
 import inspect
 import pprint
@@ -27,6 +28,7 @@ PACKAGES = {
 }
 
 
+@functools.cache
 def road():
     """Read the table of the README: list of (idea, files, lessons)."""
     rows = []
@@ -67,6 +69,7 @@ def source_file(found):
     return Path(module.__file__).relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def public_names():
     """Return {package: [name, ...]}, layers and models as on the road."""
     order = [file for _, files, _ in road() for file in files]

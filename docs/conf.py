@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import keras_seq
-from docs import docstrings, korean_search
+from docs import docstrings, korean_search, translation
 
 DOCS = Path(__file__).parent
 
@@ -110,3 +110,4 @@ def setup(app):
     # After furo's own, which makes the navigation.
     app.connect("html-page-context", add_to_context, priority=900)
     docstrings.setup(app)
+    translation.setup(app)

@@ -1,11 +1,11 @@
 """Write the page of the results from the files in results/."""
 
 import json
+import re
 
 from benchmarks import results
 
-# What is better smaller; of everything else more is better.
-SMALLER = ("nats", "squared error")
+SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 INTRODUCTION = """# Results
 
 All numbers are on held-out data. The arrow says which way is better: with ↑ a
@@ -27,16 +27,16 @@ def page():
         path = results.RESULTS / f"{stem}.json"
         if path.exists():
             kept = json.loads(path.read_text("utf-8"))
-            for line in results.experiment_rows(stem, names):
-                lines.append(row(line, kept["machine"]))
+            for metric, what in names.items():
+                (line,) = results.experiment_rows(stem, {metric: what})
+                lines.append(row(line, metric, kept["machine"]))
     return INTRODUCTION + "\n".join(lines) + "\n" + rest()
 
 
-def row(line, machine):
+def row(line, metric, machine):
     """Add an arrow and the machine to a row of the README."""
     _, experiment, what, plain, measured, _ = line.split("|")
-    smaller = any(unit in what for unit in SMALLER)
-    arrow = "↓" if smaller else "↑"
+    arrow = "↓" if SMALLER.search(metric) else "↑"
     where = machine["accelerator"] or f"{machine['cores']} cores"
     cells = experiment, what, f" {arrow} ", plain, measured, f" {where} "
     return f"|{'|'.join(cells)}|"
