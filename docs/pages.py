@@ -53,7 +53,8 @@ def last_lines(text):
     """Keep of each line what a terminal shows at the end, without colors."""
     text = re.sub(r"\x1b\[[\d;]*[A-Za-z]|\x08", "", text)
     lines = [line.rstrip("\r").split("\r")[-1] for line in text.split("\n")]
-    return "\n".join(line.rstrip() for line in lines)
+    logged = re.compile(r"(INFO|WARNING):tensorflow:")  # by absl, to stdout
+    return "\n".join(ln.rstrip() for ln in lines if not logged.match(ln))
 
 
 def small_png(encoded):

@@ -39,11 +39,6 @@ def word_map(vectors, groups):
     vectors = array("vectors", vectors, ("words", "D"))
     words = [word for group in groups.values() for word in group]
     check_length(len(words), vectors=vectors)
-    if vectors.shape[1] < 2:
-        raise ValueError(
-            "`vectors` must have at least two numbers for each word. "
-            f"Received vectors of shape {vectors.shape}."
-        )
     points, shares = principal_components(vectors)
     figure, axes = one_axes(
         8,
@@ -70,6 +65,11 @@ def draw_group(axes, name, words, points, index):
 
 def principal_components(vectors):
     """Return the first two of each vector, and their shares of the variance."""
+    if vectors.shape[1] < 2:
+        raise ValueError(
+            "`vectors` must have at least two numbers for each word. "
+            f"Received vectors of shape {vectors.shape}."
+        )
     centered = vectors - vectors.mean(0)
     _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
     shares = sizes[:2] ** 2 / max((sizes**2).sum(), 1e-12)
