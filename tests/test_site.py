@@ -141,6 +141,12 @@ def test_each_page_links_its_twin_in_the_other_language(visits, base):
             assert f"{other[language]}/{rest}" in visits
 
 
+def test_the_last_build_took_two_minutes_on_two_cores_or_less():
+    """By the time of processors: others may compute on the machine."""
+    seconds = browser.ROOT / "build" / "sphinx" / "seconds"
+    assert int(seconds.read_text("utf-8")) <= 2 * 120
+
+
 def examined():
     """List the pages that axe-core examines."""
     for name in PAGES:
