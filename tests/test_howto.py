@@ -41,9 +41,15 @@ def programs():
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Return a folder with a small published GPT-2 and BERT."""
+    """Return a folder with a small published GPT-2, BERT and ViT."""
     folder = tmp_path_factory.mktemp("howto")
     published(folder)
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "image_size": 16}
+    layers = {"num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 8}
+    config = transformers.ViTConfig(**sizes, **layers)
+    model = transformers.ViTForImageClassification(config)
+    model.save_pretrained(folder / "vit")
     return folder
 
 
