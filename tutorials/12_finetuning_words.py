@@ -840,7 +840,7 @@ for kind, name in enumerate(("year", "month", "day", "no answer")):
 # does sort_row return?", with four facts about two functions in the text), so
 # that it must find the same name twice. With 80,000 questions, read three
 # times, 0.72 are right, and 0.47 by taking the first fact of the right kind
-# (all figures of this paragraph are kept in
+# (the four scores of this paragraph are kept in
 # `results/experiments/finetune-pydocs.json`). There the tagger, pretrained on
 # docstrings, has an F1 of 0.977 with 6,000 sentences, and the word list 0.902.
 
