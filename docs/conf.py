@@ -97,8 +97,9 @@ def add_to_context(app, page, template, context, doctree):
         "url": f"{up}{'en' if korean else 'ko'}/{page}.html",
     }
     tree = context.get("furo_navigation_tree", "")
-    # A checkbox says by itself whether it is checked.
+    # A checkbox says by itself whether it is checked; a heading has a level.
     tree = tree.replace(' role="switch"', "")
+    tree = tree.replace('role="heading"', 'role="heading" aria-level="2"')
     if korean:
         tree = re.sub(r"Toggle navigation of ([^\"]*)", r"\1: 펼치기", tree)
     context["furo_navigation_tree"] = tree

@@ -15,8 +15,7 @@ HANGUL = re.compile("[가-힣]+")
 class SearchKorean(SearchEnglish):
     """Index the beginnings of words in Hangul."""
 
-    lang = "ko"
-    language_name = "Korean"
+    lang = "ko"  # `language_name` stays that of the stemmer
     # The query is split where Hangul meets other letters, as the texts are.
     js_splitter_code = """
 function splitQuery(query) {

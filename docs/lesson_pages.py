@@ -11,9 +11,15 @@ from base64 import b64decode, b64encode
 
 import nbformat
 
-from docs.notebooks import ROOT, in_language, lessons, notebook
-from docs.pages import code, executed
-from docs.repository import colab
+from docs.notebooks import (
+    ROOT,
+    address,
+    in_language,
+    keep_outputs,
+    lessons,
+    notebook,
+)
+from docs.pages import executed
 
 WORDS = {
     "Lessons": "단원",
@@ -29,14 +35,23 @@ def word(text, language):
     return WORDS[text] if language == "ko" else text
 
 
+def colab(name, language):
+    """Return the address that opens a lesson in Colab, or ""."""
+    start = "https://github.com/"
+    if not address().startswith(start):
+        return ""
+    folder = "docs/executed/" + ("ko/" if language == "ko" else "")
+    return (
+        "https://colab.research.google.com/github/"
+        f"{address().removeprefix(start)}/blob/main/{folder}{name}.ipynb"
+    )
+
+
 def with_outputs(path):
     """Return the notebook of a lesson, with outputs if they are current."""
     lesson, kept = notebook(path), executed(path.stem)
-    if kept and code(kept.cells) == code(lesson.cells):
-        for cell, ran in zip(lesson.cells, kept.cells):
-            if cell.cell_type == "code":
-                cell.outputs = ran.outputs
-                cell.execution_count = ran.execution_count
+    if kept:
+        keep_outputs(lesson, kept)
     return lesson
 
 
@@ -50,6 +65,8 @@ def lesson_files(path, language):
     links = ["{download}`" + f"{label} <../downloads/{name}.ipynb>`"]
     if address := colab(name, language):
         links.append(f"[{word('Open in Colab', language)}]({address})")
+    if "install" in page.cells[0].metadata.get("tags", ()):
+        del page.cells[0]  # a page begins with its title
     title, _, rest = page.cells[0].source.partition("\n")
     page.cells[0].source = f"{title}\n\n{' · '.join(links)}\n{rest}"
     yield f"tutorials/{name}.ipynb", nbformat.writes(page)

@@ -8,6 +8,7 @@ one message for each paragraph, heading, table cell and diagram, as Sphinx's
 gettext builder splits a page.
 """
 
+import configparser
 import copy
 import os
 import re
@@ -79,7 +80,46 @@ def notebook(path):
     for number, cell in enumerate(found.cells):
         cell.id = f"cell-{number}"  # not by chance
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+    if url := address():
+        found.cells.insert(0, install_cell(url))
     return found
+
+
+def address():
+    """Return the address of the repository, `url` of setup.cfg, or ""."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", "utf-8")
+    return setup.get("metadata", "url", fallback="").rstrip("/")
+
+
+def install_cell(url):
+    """Return the cell that installs the library in Colab or Kaggle."""
+    import nbformat.v4
+
+    source = (
+        "# Only where the library is not installed, as in Colab.\n"
+        "import importlib.util\n\n"
+        'if importlib.util.find_spec("keras_seq") is None:\n'
+        f'    %pip install -q "keras_seq[tutorials] @ git+{url}"'
+    )
+    metadata = {"tags": ["install"]}
+    return nbformat.v4.new_code_cell(source, id="install", metadata=metadata)
+
+
+def code_cells(lesson):
+    """List the code cells of a notebook, without the one that installs."""
+    cells = [cell for cell in lesson.cells if cell.cell_type == "code"]
+    return [c for c in cells if "install" not in c.metadata.get("tags", ())]
+
+
+def keep_outputs(lesson, kept):
+    """Copy the outputs of an executed notebook; return whether they fit."""
+    ours, theirs = code_cells(lesson), code_cells(kept)
+    if [cell.source for cell in ours] != [cell.source for cell in theirs]:
+        return False
+    for cell, ran in zip(ours, theirs):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    return True
 
 
 def in_language(english, language, name, docs):

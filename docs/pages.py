@@ -20,7 +20,13 @@ import tempfile
 
 import nbformat
 
-from docs.notebooks import ROOT, in_language, lessons, notebook
+from docs.notebooks import (
+    ROOT,
+    in_language,
+    keep_outputs,
+    lessons,
+    notebook,
+)
 
 EXECUTED = ROOT / "docs" / "executed"
 LARGEST = 150_000  # bytes of a picture
@@ -41,16 +47,6 @@ def executed(name):
     """Return the executed notebook of a lesson, or None without one."""
     path = EXECUTED / f"{name}.ipynb"
     return nbformat.read(path, as_version=4) if path.exists() else None
-
-
-def is_current(path):
-    """Return whether the executed notebook is that of this very script."""
-    kept = executed(path.stem)
-    return kept is not None and kept.metadata.script_sha256 == digest(path)
-
-
-def code(cells):
-    return [cell.source for cell in cells if cell.cell_type == "code"]
 
 
 def last_lines(text):
@@ -115,14 +111,7 @@ def execute(lesson):
 def refresh(path):
     """Bring the notebooks of a lesson up to date; execute it if it must be."""
     lesson, kept = notebook(path), executed(path.stem)
-    if kept and code(kept.cells) == code(lesson.cells):
-        done = [cell for cell in kept.cells if cell.cell_type == "code"]
-        for cell in lesson.cells:
-            if cell.cell_type == "code":
-                ran = done.pop(0)
-                cell.outputs = ran.outputs
-                cell.execution_count = ran.execution_count
-    else:
+    if kept is None or not keep_outputs(lesson, kept):
         execute(lesson)
     lesson.metadata["language_info"] = notebook(path).metadata["language_info"]
     lesson.metadata["script_sha256"] = digest(path)
@@ -136,6 +125,23 @@ def refresh(path):
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
+def write_links():
+    """Link each executed notebook in the last column of tutorials/README.md."""
+    index = ROOT / "tutorials" / "README.md"
+    lines = index.read_text("utf-8").splitlines()
+    for number, line in enumerate(lines):
+        name = re.match(r"\| \[`(\w+)`\]", line)
+        if name and executed(name[1]):
+            links = [
+                f"[{label}](../docs/executed/{folder}{name[1]}.ipynb)"
+                for label, folder in (("English", ""), ("한국어", "ko/"))
+            ]
+            cells = line.split(" | ")[:5]
+            cells[-1] = cells[-1].removesuffix(" |")
+            lines[number] = " | ".join([*cells, ", ".join(links)]) + " |"
+    index.write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="lessons; default: all")
@@ -144,11 +150,9 @@ def main():
     if unknown := set(names) - set(known):
         parser.error(f"no lesson {', '.join(sorted(unknown))} in tutorials/")
     for name, path in known.items():
-        if names and name not in names:
-            continue
-        if is_current(path):
-            print(f"{name}: current")
-        refresh(path)
+        if not names or name in names:
+            refresh(path)
+    write_links()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Write the page of the results from the files in results/."""
 
 import json
-import re
 
 from benchmarks import results
 
-SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 INTRODUCTION = """# Results
 
 All numbers are on held-out data. The arrow says which way is better: with ↑ a
@@ -36,7 +34,7 @@ def page():
 def row(line, metric, machine):
     """Add an arrow and the machine to a row of the README."""
     _, experiment, what, plain, measured, _ = line.split("|")
-    arrow = "↓" if SMALLER.search(metric) else "↑"
+    arrow = "↓" if results.SMALLER.search(metric) else "↑"
     where = machine["accelerator"] or f"{machine['cores']} cores"
     cells = experiment, what, f" {arrow} ", plain, measured, f" {where} "
     return f"|{'|'.join(cells)}|"

@@ -14,8 +14,7 @@ from babel.messages.pofile import read_po, write_po
 
 from docs import api, results_page
 from docs.lesson_pages import lesson_files, lessons_page, word
-from docs.notebooks import ROOT, lessons
-from docs.repository import blob
+from docs.notebooks import ROOT, address, lessons
 
 DOCS = ROOT / "docs"
 # Files of the repository that are pages, beside those of docs/.
@@ -75,8 +74,8 @@ def relink(text, name):
             return f"{label}({up}{'/'.join(Path(file).parts[-2:])})"
         if not (ROOT / file).exists():
             return match[0]
-        address = blob(file)
-        return f"{label}({address})" if address else label[1:-1]
+        url = address()
+        return f"{label}({url}/blob/main/{file})" if url else label[1:-1]
 
     text = LINK.sub(new, text)
     return NAMED.sub(lambda match: link_code(match, up), text)

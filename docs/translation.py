@@ -1,7 +1,7 @@
 """Warn of messages of a page that have no Korean; `make site` then fails.
 
-The pages of the API, the changelog and what is for contributors stay English.
-The lessons are translated in docs/notebooks.py, which raises.
+The pages of the API and the changelog stay English. The lessons are translated
+in docs/notebooks.py, which raises an exception.
 """
 
 import re
@@ -11,9 +11,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.nodes import extract_messages
 
-ENGLISH = re.compile(
-    r"(api|tutorials)/|(changelog|contributing|experiments|house)$"
-)
+ENGLISH = re.compile("(api|tutorials)/|changelog$")
 # Code, targets of links, numbers with a unit.
 NO_WORDS = re.compile(r"`[^`]*`|\]\([^)]*\)|\d (ms|MiB|tokens/s)$")
 logger = logging.getLogger(__name__)
