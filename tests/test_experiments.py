@@ -44,6 +44,13 @@ PROMISED = {
         "gru_to_lstm_kept_bytes",
         "gru_to_lstm_step_time",
     ),
+    "emoji_captions": (
+        "combination_test_exact_en",
+        "combination_test_exact_ko",
+        "style_test_exact_en",
+        "style_test_exact_ko",
+        "seconds_training",
+    ),
     "seq2seq": (
         "exact_match",
         "exact_match_scheduled_sampling",

@@ -22,6 +22,7 @@ from keras_seq.plots.patches import (
     position_similarity,
 )
 from keras_seq.plots.tables import confusion_matrix, probabilities
+from keras_seq.plots.word_maps import word_maps
 
 __all__ = [
     "HANGUL_FONTS",
@@ -41,4 +42,5 @@ __all__ = [
     "patches",
     "position_similarity",
     "probabilities",
+    "word_maps",
 ]
