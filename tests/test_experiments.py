@@ -88,6 +88,7 @@ PROMISED = {
         "span_f1",
         "exported_answers_the_same",
     ),
+    "summaries": ("rouge_l", "distinct", "seconds_training"),
     "vit": (
         "vit_accuracy_100",
         "cnn_accuracy_10",
