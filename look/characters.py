@@ -18,7 +18,7 @@ from keras_seq.training import (
 )
 from look import corpus
 
-UNITS, WIDTH, LENGTH = 128, 48, 96
+UNITS, WIDTH, LENGTH = 128, 48, 64
 RARE = 3  # a character seen less often is unknown
 
 
@@ -30,8 +30,8 @@ def tokenizer_of(text):
 
 def windows():
     """Return the tokenizer, and windows of training and held-out text."""
-    train, test = ("\n".join(lines) for lines in corpus.lines())
-    tokenizer = tokenizer_of(train)
+    train, test = ("\n".join(lines) for lines in corpus.quoted_lines())
+    tokenizer = tokenizer_of("\n".join([*corpus.lines()[0], train]))
     ids = [tokenizer.tokenize([text])[0] for text in (train, test)]
     return tokenizer, *(next_token_windows(x, length=LENGTH) for x in ids)
 
@@ -46,7 +46,7 @@ def new_model(cell, vocabulary_size, seed=0):
     return model
 
 
-def train(cell, epochs=6, batch_size=32):
+def train(cell, epochs=10, batch_size=32):
     """Train one model: returns it and its tokenizer."""
     tokenizer, pairs, held_out = windows()
     model = new_model(cell, tokenizer.vocabulary_size())

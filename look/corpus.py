@@ -1,8 +1,7 @@
 """A small bilingual text: the dialogues, and the lessons in both languages.
 
-Everything in it is from this repository, under its license. The dialogues
-stand in quotes, so that a character model has a reason to remember whether a
-quotation is open. Paragraphs of both languages are mixed, line by line.
+Everything in it is from this repository, under its license. Lines of both
+languages are mixed.
 """
 
 import pathlib
@@ -40,22 +39,45 @@ def clean(text):
     return [text] if len(text) > 20 else []
 
 
-def quoted_dialogues(language):
-    """List the dialogues of a language: '"Hello!" "Hello! How are you?"'."""
-    found = []
-    for split in ("train", "test"):
-        pairs = data.dialogues(language, split)
-        found += [f'"{q}" "{a}"' for q, a in zip(*pairs[:2])]
-    return found
+def dialogues(language, split="train", quoted=True):
+    """List dialogues, in quotes or not: '"Hello!" "How are you?"'."""
+    mark = '"' if quoted else ""
+    return [
+        f"{mark}{question}{mark} {mark}{answer}{mark}"
+        for question, answer in zip(*data.dialogues(language, split))
+    ]
+
+
+def split_paragraphs(seed=0):
+    """Return the lessons' paragraphs, shuffled: most, and one in twenty."""
+    english, korean = paragraphs()
+    every = [*english, *korean]
+    random.Random(seed).shuffle(every)
+    return [x for n, x in enumerate(every) if n % 20], every[::20]
 
 
 def lines(seed=0):
     """Return all lines, shuffled: list of str for training, and held out."""
-    english, korean = paragraphs()
-    every = [*english, *korean]
+    train, test = split_paragraphs(seed)
     for language in ("en", "ko"):
-        every += quoted_dialogues(language) * 2
-    random.Random(seed).shuffle(every)
-    train = [x for n, x in enumerate(every) if n % 20]
-    kept = set(train)
-    return train, [x for x in every[::20] if x not in kept]
+        train += dialogues(language, quoted=False) * 2
+        test += dialogues(language, "test", quoted=False)
+    random.Random(seed).shuffle(train)
+    return train, test
+
+
+def quoted_lines(seed=0):
+    """Return lines for the character models: half of the dialogues in quotes.
+
+    The others have none, so that at the end of a sentence a model has to
+    remember whether a quotation is open.
+    """
+    train, test = split_paragraphs(seed)
+    train, test = train[::2], test[::2]
+    for language in ("en", "ko"):
+        for quoted in (True, False):
+            train += dialogues(language, quoted=quoted)
+            test += dialogues(language, "test", quoted=quoted)
+    random.Random(seed).shuffle(train)
+    random.Random(seed).shuffle(test)
+    return train, test

@@ -1,0 +1,103 @@
+// The frame of the page: languages, panels, and the state in the address.
+
+import { h } from "./dom.js";
+import { isLoaded, sizeOf } from "./models.js";
+import { language, setLanguage, t } from "./words.js";
+
+// A panel: {models(state), defaults(language), show(context)}.
+const PANELS = {
+  gates: () => import("./panels/gates.js"),
+  alignment: () => import("./panels/alignment.js"),
+  heads: () => import("./panels/heads.js"),
+  next: () => import("./panels/next.js"),
+};
+
+const $ = (id) => document.getElementById(id);
+let state = {};
+let turn = 0; // of the newest rendering; older ones stop
+
+function readAddress() {
+  const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  const korean = /^ko\b/.test(navigator.language);
+  setLanguage(given.lang ?? (korean ? "ko" : "en"));
+  return { panel: "gates", ...given, lang: language() };
+}
+
+function writeAddress() {
+  const hash = `#${new URLSearchParams(state)}`;
+  if (hash !== location.hash) history.replaceState(null, "", hash);
+}
+
+function frame() {
+  document.documentElement.lang = language();
+  document.title = `${t("title")} · keras_seq`;
+  $("title").textContent = t("title");
+  $("lead").textContent = t("lead");
+  $("skip").textContent = t("skip");
+  $("panels").setAttribute("aria-label", t("panels"));
+  const other = language() === "en" ? "ko" : "en";
+  $("tools").replaceChildren(
+    h("a", { href: `../${language()}/index.html` }, t("home")),
+    h("button", { type: "button", lang: other, id: "language", onclick: () => {
+      setLanguage(other);
+      open(state.panel, { lang: other });
+      $("language").focus();
+    } }, t("otherLanguage")));
+  $("panels").replaceChildren(...Object.keys(PANELS).map((name) => h("button", {
+    type: "button", id: `tab-${name}`,
+    "aria-current": name === state.panel ? "page" : null,
+    onclick: () => { open(name, {}); $(`tab-${name}`).focus(); },
+  }, t(`${name}.name`), h("small", {}, t(`${name}.models`)))));
+  $("foot").replaceChildren(h("p", {}, t("foot")));
+}
+
+/** Open a panel with its default state, but for what is given. */
+async function open(name, given) {
+  const kept = given.lang && name === state.panel ? {} : given;
+  state = { panel: name, lang: language(), ...kept };
+  frame();
+  await render();
+}
+
+async function render() {
+  const mine = ++turn;
+  const load = PANELS[state.panel] ?? PANELS.gates;
+  const panel = await load();
+  if (mine !== turn) return;
+  const text = t(`${state.panel}.lead`);
+  const body = h("div", { id: "panel" });
+  $("main").replaceChildren(
+    h("h2", {}, t(`${state.panel}.title`)), h("p", { class: "lead" }, text),
+    h("p", { id: "message", role: "status", "aria-live": "polite" }), body);
+  state = { ...panel.defaults(language()), ...state };
+  writeAddress();
+  const context = {
+    state, body,
+    set: (changes) => { Object.assign(state, changes); writeAddress(); },
+    message: (message) => { if (mine === turn) $("message").textContent = message; },
+    current: () => mine === turn,
+    need: (names) => need(names, context),
+  };
+  try {
+    await panel.show(context);
+    document.body.dataset.ready = state.panel;
+  } catch (error) {
+    context.message(`${t("failed")} (${error.message})`);
+  }
+}
+
+/** Tell the size of the models that a panel fetches. */
+async function need(names, context) {
+  if (names.every(isLoaded)) return;
+  const size = (await sizeOf(names)) / 1e6;
+  context.message(t("loading", size.toFixed(1)));
+}
+
+window.addEventListener("hashchange", () => {
+  state = readAddress();
+  frame();
+  render();
+});
+state = readAddress();
+frame();
+render();
