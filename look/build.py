@@ -15,7 +15,7 @@ import subprocess
 import typing
 
 from diagrams.palette import variables
-from look.exports import export_all, write_json
+from look.exports import MANIFEST, export_all, write_json
 
 PAGE = pathlib.Path(__file__).parent / "page"
 PACKAGES = pathlib.Path(__file__).parent / "package.json"
@@ -75,7 +75,7 @@ def build(folder=BUILT):
     size = copy_runtime(folder)
     manifest = export_all(folder / "models")
     manifest["runtime"] = {"bytes": size}
-    write_json(manifest, folder / "models" / "manifest.json")
+    write_json(manifest, folder / "models" / MANIFEST)
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

@@ -32,6 +32,7 @@ def new_model(seed=0):
 def train(epochs=120):
     """Train the model: returns it, without a tokenizer."""
     images, labels = data.digits("train")
+    images = images[..., None]
     model = new_model()
     steps = epochs * -(-len(images) // BATCH)
     rate = WarmupCosineDecay(2e-3, steps)
@@ -45,5 +46,6 @@ def train(epochs=120):
 def accuracy(model, tokenizers=None):
     """Return the share of held-out digits that are classified correctly."""
     images, labels = data.digits("test")
+    images = images[..., None]
     logits = model.predict(images, verbose=0)
     return float(np.mean(logits.argmax(axis=1) == labels))

@@ -16,8 +16,9 @@ import keras
 from keras_seq.demo.store import load_small
 from keras_seq.export import export_onnx, export_onnx_decoder, write_onnx
 from keras_seq.models import GPT, BERTPretrainer
-from look import switches, units
+from look import notes, switches, units
 
+MANIFEST = "manifest.json"
 WEIGHTS = pathlib.Path("keras_seq/demo/weights")
 DECODED = ("dates_seq2seq", "dates_bahdanau", "dates_luong")
 
@@ -33,11 +34,23 @@ def export_all(folder, weights=WEIGHTS):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"tokenizers": {}, "units": {}}
     for path in sorted(weights.glob("*.npz")):
-        found = export_one(path, folder)
+        export_one(path, folder)
+    return collect(folder)
+
+
+def collect(folder):
+    """Return the manifest of what is in a folder."""
+    manifest = {"tokenizers": {}, "units": {}, "forgetting": {}}
+    for path in sorted(folder.glob("*.json")):
+        if path.name == MANIFEST:
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))
         manifest["tokenizers"] |= found["tokenizers"]
         manifest["units"] |= found["units"]
+        manifest["patches"] = found.get("patches") or manifest.get("patches")
+        for weights, curves in found.get("forgetting", {}).items():
+            manifest["forgetting"].setdefault(weights, {}).update(curves)
     for path in sorted(folder.glob("*.onnx.gz")):
         name = path.name.removesuffix(".onnx.gz")
         manifest[name] = {"file": path.name, "bytes": path.stat().st_size}
@@ -50,26 +63,38 @@ def export_one(path, folder):
     Returns:
         dict of its `tokenizers`, and of its `units` with a meaning.
     """
-    notes = folder / f"{path.stem}.json"
+    written = folder / f"{path.stem}.json"
     if newer(folder, path):
-        return json.loads(notes.read_text(encoding="utf-8"))
+        return json.loads(written.read_text(encoding="utf-8"))
     model, tokenizers = load_small(path)
     found = {"tokenizers": {}, "units": {}}
     for role, tokenizer in tokenizers.items():
         found["tokenizers"][f"{path.stem}.{role}"] = vocabulary(tokenizer)
+    both = {"trained": model, "untrained": untrained(model)}
     if path.stem.startswith("characters_"):
         cell = path.stem.removeprefix("characters_")
-        found["units"][cell] = units.meanings(model, tokenizers["text"])
-    for suffix, each in (("", model), ("_untrained", untrained(model))):
+        tokenizer = tokenizers["text"]
+        found["units"][cell] = units.meanings(model, tokenizer)
+        found["forgetting"] = {
+            weights: {cell: notes.gradients(cell, each, tokenizer)}
+            for weights, each in both.items()
+        }
+    if path.stem == "digits_vit":
+        found["patches"] = {
+            **notes.digits_of_test(),
+            "similarity": {k: notes.similarity(v) for k, v in both.items()},
+        }
+    for weights, each in both.items():
+        suffix = "" if weights == "trained" else "_untrained"
         write_gzipped(path.stem + suffix, each, folder)
-    write_json(found, notes)
+    write_json(found, written)
     return found
 
 
 def newer(folder, path):
     """Return whether the files of a model are newer than its weights."""
-    notes = folder / f"{path.stem}.json"  # is written last
-    return notes.exists() and notes.stat().st_mtime > path.stat().st_mtime
+    written = folder / f"{path.stem}.json"  # the last file
+    return written.exists() and written.stat().st_mtime > path.stat().st_mtime
 
 
 def vocabulary(tokenizer):

@@ -55,6 +55,9 @@ def meanings(model, tokenizer):
         unit = int(np.argmax(np.abs(r)))
         if abs(r[unit]) >= LEAST:
             found.append((name, unit, round(float(r[unit]), 2)))
+    best = {}  # of two meanings of one unit the clearer one
+    for entry in sorted(found, key=lambda entry: -abs(entry[2])):
+        best.setdefault(entry[1], entry)
+    found = sorted(best.values(), key=lambda entry: entry[0] != "quote")
     names = ("meaning", "unit", "correlation")
-    found.sort(key=lambda entry: (entry[0] != "quote", -abs(entry[2])))
     return [dict(zip(names, entry)) for entry in found]

@@ -7,9 +7,12 @@ import { language, setLanguage, t } from "./words.js";
 // A panel: {models(state), defaults(language), show(context)}.
 const PANELS = {
   gates: () => import("./panels/gates.js"),
+  forgetting: () => import("./panels/forgetting.js"),
   alignment: () => import("./panels/alignment.js"),
   heads: () => import("./panels/heads.js"),
   next: () => import("./panels/next.js"),
+  fill: () => import("./panels/fill.js"),
+  patches: () => import("./panels/patches.js"),
 };
 
 const $ = (id) => document.getElementById(id);

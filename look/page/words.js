@@ -1,11 +1,14 @@
 // Every text of the page, in English and in Korean.
 
 import { alignment } from "./words/alignment.js";
+import { bert } from "./words/bert.js";
 import { common } from "./words/common.js";
 import { gates } from "./words/gates.js";
 import { gpt } from "./words/gpt.js";
+import { others } from "./words/others.js";
 
-const words = { ...common, ...gates, ...alignment, ...gpt };
+const words = { ...common, ...gates, ...alignment, ...gpt, ...bert,
+  ...others };
 let current = "en";
 
 export const language = () => current;

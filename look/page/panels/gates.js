@@ -130,7 +130,8 @@ export async function show(context) {
     const meaning = known[cell] ?? [];
     const unit = state.unit === "" ? meaning[0]?.unit ?? 0 : +state.unit;
     const { T } = reading;
-    const step = Math.min(state.step === "" ? T - 1 : +state.step, T - 1);
+    const step = Math.min(state.step === "" ? largestChange(reading, unit)
+      : +state.step, T - 1);
     const again = (changes) => { set(changes); redraw(); };
     const redraw = () => {
       const next = view(reading, cell, several);
@@ -239,6 +240,18 @@ export async function show(context) {
 
   buttons();
   await update();
+}
+
+/** The step at which a unit changes most, the first one not counted. */
+function largestChange({ T, units, trace }, unit) {
+  const values = trace[stateName(trace)];
+  const at = (n) => values[n * units + unit];
+  let best = T - 1, most = 0;
+  for (let n = 1; n < T; n++) {
+    const change = Math.abs(at(n) - at(n - 1));
+    if (change > most) [best, most] = [n, change];
+  }
+  return best;
 }
 
 /** Gates first, then the candidate and the states. */

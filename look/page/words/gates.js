@@ -6,7 +6,7 @@ export const gates = {
     "순환 신경망은 글자를 읽으며 무엇을 기억하는가",
   ],
   "gates.lead": [
-    "A character model reads the text from left to right and predicts the next letter. Each letter below is colored by one unit of its state: brown below zero, violet above. Type, and look for a unit that stays violet where something is still open.",
+    "A character model reads the text from left to right and predicts the next letter. Each letter below is colored by one unit of its state: brown below zero, violet above. Type, and look for a unit that keeps its color for as long as something is open.",
     "글자 단위 모델이 글을 왼쪽에서 오른쪽으로 읽으며 다음 글자를 예측합니다. 아래 글자의 배경색은 상태 벡터의 유닛 하나가 가진 값입니다. 0보다 작으면 갈색, 크면 보라색입니다. 글을 바꿔 보면서, 무엇인가가 이어지는 동안 색이 유지되는 유닛을 찾아보세요.",
   ],
   "gates.cell": ["Network", "신경망"],
