@@ -19,7 +19,7 @@ from keras_seq.training import (
 )
 from look import corpus
 
-VOCABULARY, WIDTH, LAYERS, LENGTH = 3000, 96, 2, 64
+VOCABULARY, WIDTH, LAYERS, LENGTH = 5000, 96, 2, 64
 SIZE = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": LENGTH}
 
 
@@ -56,7 +56,7 @@ def compiled(model, steps, loss):
     return model
 
 
-def train_gpt(epochs=20, batch_size=32):
+def train_gpt(epochs=15, batch_size=32):
     """Train the GPT: returns it and its tokenizer."""
     lines = corpus.lines()
     tokenizer = tokenizer_of(lines[0])
@@ -83,7 +83,7 @@ def masked(mask, ids, step):
     return inputs, {"masked_lm": found["labels"]}
 
 
-def train_bert(epochs=40, batch_size=64):
+def train_bert(epochs=30, batch_size=64):
     """Train the BERT: returns it and its tokenizer."""
     lines = corpus.lines()
     tokenizer = tokenizer_of(lines[0])

@@ -49,7 +49,7 @@ def blocks(layers, x, mask):
     """Run blocks; return the last vectors, and what each computes."""
     found = {}
     for n, block in enumerate(layers):
-        h = block.self_attention_residual.normalize_input(x)
+        h = block.attention_residual.normalize_input(x)
         query, key, _ = block.self_attention.project(h)
         x, weights = block(x, attention_mask=mask, return_attention_scores=True)
         found |= {f"query_{n}": query, f"key_{n}": key}

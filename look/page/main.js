@@ -1,19 +1,26 @@
 // The frame of the page: languages, panels, and the state in the address.
 
 import { h } from "./dom.js";
-import { isLoaded, sizeOf } from "./models.js";
+import { filesOf, KINDS } from "./decode.js";
+import { isLoaded, manifest, sizeOf } from "./models.js";
 import { language, setLanguage, t } from "./words.js";
 
-// A panel: {models(state), defaults(language), show(context)}.
+// A panel is a module of `defaults(language)` and `show(context)`. It is there
+// if the models it needs were built.
+const CELLS = ["characters_rnn", "characters_gru", "characters_lstm"];
 const PANELS = {
-  gates: () => import("./panels/gates.js"),
-  forgetting: () => import("./panels/forgetting.js"),
-  alignment: () => import("./panels/alignment.js"),
-  heads: () => import("./panels/heads.js"),
-  next: () => import("./panels/next.js"),
-  fill: () => import("./panels/fill.js"),
-  patches: () => import("./panels/patches.js"),
+  gates: { load: () => import("./panels/gates.js"), models: CELLS },
+  forgetting: { load: () => import("./panels/forgetting.js"), models: CELLS },
+  alignment: { load: () => import("./panels/alignment.js"),
+    models: KINDS.flatMap((kind) => filesOf(kind, "trained")) },
+  heads: { load: () => import("./panels/heads.js"), models: ["gpt"] },
+  next: { load: () => import("./panels/next.js"), models: ["gpt"] },
+  fill: { load: () => import("./panels/fill.js"), models: ["bert"] },
+  patches: { load: () => import("./panels/patches.js"), models: ["digits_vit"] },
 };
+const built = await manifest;
+const panelNames = () => Object.keys(PANELS).filter((name) =>
+  PANELS[name].models.every((model) => built[model]));
 
 const $ = (id) => document.getElementById(id);
 let state = {};
@@ -46,7 +53,7 @@ function frame() {
       open(state.panel, { lang: other });
       $("language").focus();
     } }, t("otherLanguage")));
-  $("panels").replaceChildren(...Object.keys(PANELS).map((name) => h("button", {
+  $("panels").replaceChildren(...panelNames().map((name) => h("button", {
     type: "button", id: `tab-${name}`,
     "aria-current": name === state.panel ? "page" : null,
     onclick: () => { open(name, {}); $(`tab-${name}`).focus(); },
@@ -64,8 +71,9 @@ async function open(name, given) {
 
 async function render() {
   const mine = ++turn;
-  const load = PANELS[state.panel] ?? PANELS.gates;
-  const panel = await load();
+  const names = panelNames();
+  if (!names.includes(state.panel)) state.panel = names[0];
+  const panel = await PANELS[state.panel].load();
   if (mine !== turn) return;
   const text = t(`${state.panel}.lead`);
   const body = h("div", { id: "panel" });

@@ -20,7 +20,7 @@ const EXAMPLES = {
   ],
 };
 
-export const defaults = (lang) => ({ text: EXAMPLES[lang][0], cell: "lstm",
+export const defaults = (lang) => ({ text: EXAMPLES[lang][0], cell: "",
   unit: "", step: "", weights: "trained", rows: "change" });
 
 const modelName = (cell, weights) =>
@@ -72,6 +72,9 @@ const withUnit = (rows, unit) => rows.includes(unit) ? rows : [unit, ...rows];
 export async function show(context) {
   const { state, body, set, message } = context;
   const known = (await manifest).units;
+  // The network that has a unit for quotations, for the first look.
+  state.cell ||= (CELLS.find(([cell]) => known[cell]?.[0]?.meaning === "quote")
+    ?? CELLS[0])[0];
   const controls = h("div", { class: "controls" });
   const result = h("div", { class: "result" });
   const field = textField(t("text"), state.text,
