@@ -41,9 +41,15 @@ def programs():
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Return a folder with a small published GPT-2 and BERT."""
+    """Return a folder with a small published GPT-2, BERT and ViT."""
     folder = tmp_path_factory.mktemp("howto")
     published(folder)
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "image_size": 16}
+    layers = {"num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 8}
+    config = transformers.ViTConfig(**sizes, **layers)
+    model = transformers.ViTForImageClassification(config)
+    model.save_pretrained(folder / "vit")
     return folder
 
 
@@ -76,3 +82,16 @@ def test_the_program_that_resumes_trains_only_what_is_missing(
         epochs = re.findall(r"Epoch (\d+)/", printed)
         assert [int(epoch) for epoch in epochs] == trained
         assert f"{trained[-1]} epochs" in printed
+
+
+def test_numbers_of_the_home_page_are_those_of_its_lesson():
+    home = (DOCS / "index.md").read_text("utf-8")
+    lesson = (ROOT / "tutorials" / "05_attention.py").read_text("utf-8")
+    index = (ROOT / "tutorials" / "README.md").read_text("utf-8")
+    (row,) = [row for row in index.splitlines() if "[`05_" in row]
+    shown = re.findall(r"\d\.\d\d", home)
+    assert len(shown) == 3
+    assert all(number in row for number in shown)
+    for name, number in (("DATES", "10,000"), ("TESTS", "1,500")):
+        assert number in home
+        assert f"{name} = {number.replace(',', '_')}" in lesson

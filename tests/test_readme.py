@@ -78,7 +78,7 @@ def test_the_table_has_every_file_of_layers_and_models():
 def test_links_lead_to_files():
     pages = list(results.ROOT.glob("*.md"))
     for folder in ("docs", "tutorials", "experiments"):
-        pages += (results.ROOT / folder).glob("*.md")
+        pages += (results.ROOT / folder).rglob("*.md")
     for page in pages:
         links = re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
         absent = [link for link in links if not (page.parent / link).exists()]

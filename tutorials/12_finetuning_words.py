@@ -5,12 +5,12 @@
 # encoder gets two other heads. One predicts a tag for each token, here which
 # part of a sentence is the year, the month or the day of a date, in English and
 # Korean. The other one reads a question and a text, and predicts where in the
-# text the answer begins and where it ends. Both are a single matrix. The work
-# is in the labels: people label words or characters, and the model reads pieces
-# of words. You compute tags, scores and answers on paper, then train both heads
-# on a pretrained BERT and on one that has read nothing. You need
-# `11_finetuning_sentences`. Running everything takes about four minutes on two
-# processor cores.
+# text the answer begins and where it ends. Both are a single matrix. The
+# difficult part is the labels: people label words or characters, and the model
+# reads pieces of words. You compute tags, scores and answers on paper, then
+# train both heads on a pretrained BERT and on one that has read nothing. You
+# need `11_finetuning_sentences`. Running everything takes about four minutes on
+# two processor cores.
 
 # %%
 import os
@@ -156,16 +156,18 @@ print("encoder:   ", tuple(small(ids)["sequence_output"].shape))
 # month, 26일에 is the day. A tokenizer with [subwords](glossary.md#subword)
 # makes five pieces of these two words. Which piece carries the label? The usual
 # answer is the first one. All other pieces, and `[CLS]` and `[SEP]`, get the
-# label −100, which the loss ignores.
+# label −100, which the loss ignores. (Any number that is no tag would do; −100
+# is what PyTorch ignores by default.)
 #
 #     position   0      1      2     3    4     5     6
 #     piece      [CLS]  8      ##월  26   ##일  ##에  [SEP]
 #     label      -      month  -     day  -     -     -
 #     tag id     -100   1      -100  2    -100  -100  -100
 #
-# `align_tags` does that. Before we let it, here is the loss by hand. Vectors
-# have two numbers, the tags are other, month and day, and W has the rows (0, 2,
-# 0) and (0, 0, 2). The vector at 8 is (log 2, 0), the one at 26 is (0, 0):
+# `align_tags` does that. Before we let it, here is the loss by hand. The vector
+# x of a token has two numbers, the tags are other, month and day, and the
+# matrix W of the head has the rows (0, 2, 0) and (0, 0, 2). The vector at 8 is
+# (log 2, 0), the one at 26 is (0, 0):
 #
 #     at 8:   z = (0, log 4, 0)   p = (1, 4, 1) / 6   loss = −log(4/6) = 0.405
 #     at 26:  z = (0, 0, 0)       p = (1, 1, 1) / 3   loss = −log(1/3) = 1.099
@@ -205,15 +207,19 @@ print("The layer agrees.")
 # In English a word is mostly what we want to mark. In Korean a particle is
 # written together with the noun: 26일에 is "on the 26th", and a label on the
 # word marks 에 as well, which is not part of the date. So Korean data sets
-# often label characters: text[3:5] is the day. The tokenizer knows from which
-# characters it has read each piece, the *offsets*, and every piece that
-# overlaps with the labeled characters gets the label. Now no piece of the text
-# is ignored: the ones outside are "other". `tag_spans` does this.
+# often label characters: in this text the characters 3 and 4, text[3:5], are
+# the day. The tokenizer knows from which characters it has read each piece, the
+# *offsets*, and every piece that overlaps with the labeled characters gets the
+# label. Now no piece of the text is ignored: the ones outside are "other".
+# `tag_spans` does this. (As before, the library prints `[START]` for `[CLS]`
+# and `[END]` for `[SEP]`.)
 #
-# Many data sets use *BIO* tags: B-day for the first token of an entity, I-day
-# inside of it, O outside. The B is needed where two entities of one kind stand
-# side by side, as the two persons in "she gave Kim Lee's book". A date has one
-# day, so the tags here are plain: other, year, month, day.
+# Many data sets use *BIO* tags: B-day for the first token (beginning) of an
+# *entity*, that is of a name or a date or a part of it that is to be marked;
+# I-day for the other tokens inside of it, and O for all tokens outside. The B
+# is needed where two entities of one kind stand side by side, as the two
+# persons in "she gave Kim Lee's book". A date has one day, so the tags here are
+# plain: other, year, month, day.
 
 # %%
 text, marked = "8월 26일에", [[0, 2], [3, 5]]  # the characters of 8월 and 26
@@ -237,8 +243,9 @@ for n, piece in enumerate(packer.tokenizer.tokens(packed["token_ids"][0])):
 # one tag. There are three true ones, the year at 1 to 2, the month at 4 and the
 # day at 6. There are three predicted ones, and the third is the day at 6 to 7:
 # one token too long is wrong. So 2 of 3 predicted ones are right, the
-# *precision*, and 2 of 3 true ones were found, the *recall*. F1 is 2 · 2 / (3 +
-# 3) = 0.667.
+# *precision*, and 2 of 3 true ones were found, the *recall*. F1 is the harmonic
+# mean of the two, which is also twice the number of right ones, divided by all
+# predicted and all true ones together: 2 · 2 / (3 + 3) = 0.667.
 
 
 # %%
@@ -268,7 +275,8 @@ print("The library agrees.")
 # The question is 며칠? (which day?), the text 회의는 8월 26일 3시에 열려요 (the
 # meeting is on August 26 at 3 o'clock). Each word is one token here. The head
 # is a matrix with two columns, s = (1, 1) for the start and e = (1, −1) for the
-# end:
+# end. The table has the vector x of each token, and its product with each
+# column; the question has none, because it cannot contain the answer:
 #
 #     position   0      1     2      3       4      5       6       7
 #     token      [CLS]  며칠?  [SEP]  회의는   8월    26일     3시에    열려요
@@ -278,7 +286,8 @@ print("The library agrees.")
 #
 # The highest start is 2.2, at 3시에, and the highest end is 2.5, at 26일. That
 # would be an answer that ends before it begins. So one does not take the two
-# maxima, but the *pair* i ≤ j with the highest sum:
+# maxima, but the *pair* i ≤ j with the highest sum (the first and the last word
+# of the text, whose sums are all lower, are left out):
 #
 #     start \ end    8월    26일    3시에
 #     8월            2.3    4.5     3.0
@@ -313,9 +322,10 @@ assert tuple(found[0]) == (0, 0)  # no answer
 print("The library agrees.")
 
 # %% [markdown]
-# For training there are two labels, 4 and 5, and two softmaxes over the
-# positions, not over a vocabulary. The loss is the sum of the two cross
-# entropies: −log 0.323 − log 0.565 = 1.131 + 0.571 = 1.702.
+# For training there are two labels, 4 and 5, the positions of 8월 and 26일, and
+# two softmaxes over the positions, not over a vocabulary. Those of the question
+# get no probability. The loss is the sum of the two cross entropies: −log 0.323
+# − log 0.565 = 1.131 + 0.571 = 1.702.
 
 # %%
 loss = TokenCrossEntropy(pad_id=None)
@@ -337,10 +347,11 @@ for name, logits, label in ("start", start, 4), ("end", end, 5):
 # x_t is the output of the encoder at position t, D numbers wide. W is (D, C)
 # for C tags, and (D, 2) for answers. In the second loss, i and j are the first
 # and the last token of the true answer, and (0, 0) if there is none; softmax is
-# over the T positions. In the last line they are the predicted ones. The 30 is
-# the longest answer that is considered. Positions that cannot be an answer get
-# the logit −10⁹ before the softmax: the question, padding and the special
-# tokens, except position 0. The code of the library:
+# over the T positions. In the last line they are the predicted ones; (0, 0) is
+# compared with the best of these pairs. The 30 is the longest answer, in
+# tokens, that is considered. Positions that cannot be an answer get the logit
+# −10⁹ before the softmax: the question, padding and the special tokens, except
+# position 0. The code of the library:
 
 # %%
 print(inspect.getsource(BERTTagger.call))
@@ -354,8 +365,9 @@ print(inspect.getsource(BERTSpanQA.call))
 # that it is going to work with: sentences in English and Korean with a date,
 # which is written in one of ten languages. It sees neither tags nor questions,
 # and no test sentence. A row has two sentences, as in lesson 10, but the only
-# task is to predict masked tokens: neither head of this lesson reads the pooled
-# vector that next sentence prediction trains.
+# task is to predict masked tokens (20% of all tokens, as in lesson 11): neither
+# head of this lesson reads the pooled vector that next sentence prediction
+# trains.
 #
 # One detail decides what the model can point at. A piece such as 26일, learned
 # because it is frequent, is longer than the answer 26, and no prediction could
@@ -412,10 +424,12 @@ print(f"{bert.count_params():,} weights in the encoder")
 
 # %% [markdown]
 # Every model below starts from this encoder or from random weights, and is
-# trained by the same function: the same rows in the same order, batches of 16,
-# and the same number of steps, whatever the number of labels. The learning rate
-# is tried at two values for each, with the most labels, and chosen by
-# validation data, which are training data held back.
+# trained by the same function: batches of 16 of the same rows, and the same
+# number of steps, whatever the number of labels. Two learning rates are tried
+# for each, with the most labels, and the better one on validation data is
+# taken. These data are training sentences whose labels are not used for
+# training; the encoder has read them in pretraining, as it has read all
+# training sentences.
 
 
 # %%
@@ -457,8 +471,8 @@ def encoder(pretrained, dropout):
 # The spans of the data are characters, so `tag_spans` makes the labels. The
 # first sentences of the training data are labeled, the last 300 are for
 # validation. The dates of the test sentences are in no training sentence,
-# though their months and years are, and the ten sentences around the dates are
-# the same.
+# though their months and years are, and the ten sentences around the dates, the
+# *frames*, are the same.
 
 # %%
 TAGS = ["other", "year", "month", "day"]
@@ -648,9 +662,9 @@ exact, qa_weights = compare(starts, score_answers, ASKED)
 # %% [markdown]
 # ## Picture
 #
-# First, tags in sentences. Two have a frame that is in the data, with dates of
-# the test set; two are new. Each box is a piece, and its color is the tag that
-# the pretrained model predicts.
+# First, tags in sentences. Two have a frame that is in the data; two are new.
+# Each box is a piece, and its color is the tag that the pretrained model
+# predicts.
 
 # %%
 COLORS = {"year": "#56B4E9", "month": "#E69F00", "day": "#5CC5A0"}
@@ -767,10 +781,10 @@ for scores, labels, kind, name, baselines in (
 # colored, and 3 in "Version 3" and 12 are gray. `##월` is colored too, and
 # rightly: in these data the name of the month is 8월, while 년 and 일 are no
 # part of the year and the day. But look at 1950: it is missed in both
-# sentences. One of the ten sentences of the data ends with "in room 1950", so
-# this word was mostly "other" in training, and seldom a year; 2031 is found. In
-# the third sentence the day is taken for a month. The last one is like none in
-# the data, and there the room becomes a day.
+# sentences. One of the ten frames ends with "in room 1950", so this number was
+# mostly "other" in the labels, and seldom a year; that is probably why. 2031 is
+# found. In the third sentence the day is taken for a month. The last one is
+# like none in the data as a whole, and there the room becomes a day.
 #
 # Second picture: above, both probabilities are close to 1 at one piece, 23; the
 # other number of the sentence gets nothing. Below, they are at "no answer".
@@ -799,31 +813,36 @@ for kind, name in enumerate(("year", "month", "day", "no answer")):
 # %% [markdown]
 # With 50 tagged sentences the pretrained tagger is 0.09 ahead of the one from
 # scratch, with 200 it is 0.79 against 0.76, and with 800 there is no difference
-# left, 0.927 and 0.924. The word list has 0.46, 0.73 and 0.86. So a network
-# from scratch is worse than counting when labels are few. This is one seed and
-# one draw of labels, and an F1 over 1,800 true entities moves by about 0.01 by
-# chance. The pretraining is also a favorable one: it has read 12,000 sentences
-# with the same ten frames, without their tags. And not every choice is clean:
-# how words are cut into pieces, the steps and the number of questions were
-# settled after test scores had been seen.
+# left, 0.927 and 0.924. The word list has 0.46, 0.73 and 0.86. So with 50
+# labels the network from scratch is not even ahead of counting; with 200 and
+# 800 it is. This is one seed and one draw of labels, and an F1 over 1,800 true
+# entities moves by about 0.01 by chance, so the 0.03 at 200 labels is little.
+# The pretraining is also a favorable one: 1,875 further steps on 12,000
+# sentences with the same ten frames, without their tags. Two learning rates are
+# few: three of the four models took the higher one, and a still higher one was
+# not tried. And not every choice is clean: how words are cut into pieces, the
+# steps and the number of questions were settled after test scores had been
+# seen.
 #
-# Questions need more labels: one label for a sentence instead of three, and the
-# model must find out what the question has to do with it. With 200 questions
-# the rule (0.60) is ahead of both networks, 0.40 and 0.31. With 800 the
-# pretrained network has 0.79, from scratch 0.60, and with 3,200 it is 0.94 and
-# 0.80. That difference is large: 0.14 on 600 questions, where the standard
-# error of each is below 0.02. The lines above show where the rule fails:
-# months, which are mostly words, 0.21 instead of 0.87. They are the hardest for
-# the network too. All 47 questions without an answer are right, which says
-# little, since their six sentences were in the training data.
+# Questions need more labels: a sentence has one answer instead of three tagged
+# parts, and the model must find out what the question has to do with it. With
+# 200 questions the rule (0.60) is ahead of both networks, 0.40 and 0.31. With
+# 800 the pretrained network has 0.79, from scratch 0.60, and with 3,200 it is
+# 0.94 and 0.80. That difference is large: 0.14 on 600 questions, where the
+# standard error of each is below 0.02. The lines above show where the rule
+# fails: months, which are mostly words; it has 0.21 of them right, the
+# pretrained network 0.87. They are the hardest for the network too. All 47
+# questions without an answer are right, which says little, since their six
+# sentences were in the training data.
 #
 # Is this reading? Not much: a few frames, three kinds of questions. The
-# experiment `finetune` asks about functions that the model has never met
-# ("What does sort_row return?", with four facts about two functions in the
-# text), so that it must find the same name twice. With 80,000 questions, read
-# three times, 0.72 are right, and 0.47 by taking the first fact of the right
-# kind. There the tagger, pretrained on docstrings, has an F1 of 0.977 with
-# 6,000 sentences, and the word list 0.902.
+# experiment `finetune` asks about functions that the model has never met ("What
+# does sort_row return?", with four facts about two functions in the text), so
+# that it must find the same name twice. With 80,000 questions, read three
+# times, 0.72 are right, and 0.47 by taking the first fact of the right kind
+# (the four scores of this paragraph are kept in
+# `results/experiments/finetune-pydocs.json`). There the tagger, pretrained on
+# docstrings, has an F1 of 0.977 with 6,000 sentences, and the word list 0.902.
 
 # %% [markdown]
 # ## Pitfalls
@@ -835,7 +854,7 @@ for kind, name in enumerate(("year", "month", "day", "no answer")):
 # **Ignored positions counted.** *Symptom:* the loss is small from the start,
 # and smaller with longer padding. Check that the label of `[CLS]`, `[SEP]` and
 # padding is the id that the loss ignores. Here it is −100; `TokenCrossEntropy`
-# ignores 0 unless it is told so, and 0 is "other".
+# ignores 0 unless it is told otherwise, and 0 is "other".
 #
 # **Token accuracy instead of F1.** *Symptom:* about 0.75 without any training.
 # Three of four tokens are "other" here, so a tagger that finds nothing gets
@@ -846,9 +865,9 @@ for kind, name in enumerate(("year", "month", "day", "no answer")):
 # spans to tokens and back to text: the score of these is the highest possible.
 #
 # **Offsets of another text.** *Symptom:* answers that begin or end one or two
-# characters beside. Spaces were removed or the Unicode form changed between the
-# labels and the tokenizer: é can be one character or two, 각 one or three. Use
-# the same string for both.
+# characters too early or too late. Spaces were removed or the Unicode form
+# changed between the labels and the tokenizer: é can be one character or two,
+# 각 one or three. Use the same string for both.
 #
 # **A text that was cut.** *Symptom:* many questions "without an answer". A long
 # text is truncated, the answer with it, and its label becomes (0, 0). Count
@@ -960,7 +979,7 @@ with lesson.exercise(2):
 # `best_span` computes T × T sums. For a text of 50,000 tokens that is too much.
 # Return the best pair (i, j) with 1 ≤ i ≤ j, for `start` and `end` of shape
 # (T,), in one pass: for each j, the best i is the one with the highest start so
-# far. (There is no longest answer here, and position 0 is left out.)
+# far. (The length of an answer has no limit here, and position 0 is left out.)
 
 
 # %% tags=["exercise"]
@@ -1005,13 +1024,13 @@ with lesson.exercise(3):
 # %% [markdown]
 # ### Exercise 4 (an evening): when to say "no answer"
 #
-# A model may be wrong about answers more often in one direction. In practice
-# one adds a threshold: say "no answer" if the score of (0, 0) plus t is higher
-# than that of the best span. `null` is (N,), the score of (0, 0); `best` (N,)
-# that of the best span; `right` is bool (N,), whether that span is the true
-# answer; `has_answer` is bool (N,). Return the t of `candidates` with the
-# highest exact match, the first one of equals. Then choose t on the validation
-# set and measure it on the test set.
+# A model may say "no answer" too often, or not often enough. In practice one
+# adds a threshold: say "no answer" if the score of (0, 0) plus t is higher than
+# that of the best span. `null` is (N,), the score of (0, 0); `best` (N,) that
+# of the best span; `right` is bool (N,), whether that span is the true answer;
+# `has_answer` is bool (N,). Return the t of `candidates` with the highest share
+# of right answers ("no answer" is right where there is none), the first one of
+# equals. Then choose t on the validation set and measure it on the test set.
 
 
 # %% tags=["exercise"]
@@ -1055,7 +1074,7 @@ with lesson.exercise(4):
 # %% [markdown]
 # ## Next
 #
-# Tokens were words, pieces of words or characters in all lessons so far.
+# Tokens were words, pieces of words or characters in nearly all lessons so far.
 # Nothing in the encoder asks for that: it takes a row of vectors with
 # positions. So what else can be cut into a row of pieces? The next lesson,
 # `13_vit`, cuts pictures into squares and reads them with the same encoder, and
