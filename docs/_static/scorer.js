@@ -2,8 +2,8 @@
 // guides, then the API, and last what is for those who change the project.
 var Scorer = {
   score: ([page, title, anchor, description, score, file, kind]) => {
-    if (kind === "title") score += 10;
-    if (/^(tutorials|howto)\/|^install$/.test(page)) score += 3;
+    if (kind === "title") score = 1.2 * score + 6;
+    if (/^(tutorials|howto)\/|^install$/.test(page)) score += 5;
     if (/^(changelog|contributing|experiments|house)$/.test(page)) score -= 8;
     return score;
   },
