@@ -33,6 +33,12 @@ SHOWN = {
         "many_to_many_exact_match": "three-digit addition, exact",
         "synced_accuracy": "a label for every frame of a clip",
     },
+    "emoji_captions-emoji": {
+        "combination_test_exact_en": "emoji, new combination: caption, exact",
+        "combination_test_exact_ko": "the same in Korean",
+        "style_test_exact_en": "emoji in a new style: caption, exact",
+        "style_test_exact_ko": "the same in Korean",
+    },
     "gates-adding": {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
         "adding_mse_lstm_100": "the same, LSTM",
@@ -101,7 +107,11 @@ SHOWN = {
 }
 SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 # Figures of an experiment that are kept beside its results.
-PICTURES = {"electricity": ("by_hour_ahead", "week"), "vit": ("accuracy",)}
+PICTURES = {
+    "electricity": ("by_hour_ahead", "week"),
+    "emoji_captions": ("attention",),
+    "vit": ("accuracy",),
+}
 # The models, each with the published BLEU to exceed and its decoding.
 LADDER = {
     "lstm": ("LSTM, one context vector", 13.76),

@@ -138,6 +138,6 @@ baselines = {
 
 # %%
 rows = [ids_of[word] for words in groups.values() for word in words]
-run.save(plots.word_map(after[rows], groups), "word_map")
-run.save(plots.word_map(before[rows], groups), "word_map_untrained")
+run.save(plots.embedding_map(after[rows], groups), "word_map")
+run.save(plots.embedding_map(before[rows], groups), "word_map_untrained")
 run.finish(model, metrics, baselines)

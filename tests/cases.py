@@ -457,6 +457,12 @@ def images():
     return x.astype("float32")
 
 
+def captioned_images():
+    """Draw images of whole numbers, and captions of three tokens."""
+    pixels = (40 * images() + 128).clip(0, 255).astype("uint8")
+    return {"images": pixels, "target": sentences()["target"]}
+
+
 SMALL_VIT = {
     "num_classes": 7,
     "hidden_dim": UNITS,
@@ -488,6 +494,25 @@ CASES += [
         num_classes=7,
         filters=(3, 5),
         num_blocks=1,
+        channels=2,
+    ),
+    layer(
+        "ImageCaptioner",
+        captioned_images,
+        TRANSLATED,
+        (
+            *BAD_UNITS,
+            ({"target_vocabulary_size": 0}, "target_vocabulary_size"),
+            ({"cell": "elman"}, "cell"),
+            ({"dropout": 1.5}, "dropout"),
+            ({"end_id": VOCAB}, "end_id"),
+            ({"pad_id": 2}, "start_id"),
+            ({"filters": (4, 3)}, "filters"),
+            ({"num_blocks": 0}, "num_blocks"),
+        ),
+        target_vocabulary_size=VOCAB,
+        units=UNITS,
+        filters=(3, 5),
         channels=2,
     ),
     layer("Patches", images, (BATCH, 6, 30), BAD_PATCH, patch_size=(3, 5)),

@@ -20,6 +20,7 @@ SEEDED = {
     "addition": lambda seed: data.addition(7, seed=seed),
     "moving_digits": lambda seed: data.moving_digits(3, 7, seed=seed),
     "synthetic_demand": lambda seed: data.synthetic_demand(seed=seed),
+    "synthetic_captions": lambda seed: data.synthetic_captions(seed=seed),
 }
 SPLIT = {
     "addition": lambda split: data.addition(7, split=split),
@@ -34,6 +35,8 @@ SPLIT = {
     "cifar10_10k": data.cifar10_10k,
     "electricity_demand": data.electricity_demand,
     "synthetic_demand": data.synthetic_demand,
+    "emoji_captions": data.emoji_captions,
+    "synthetic_captions": data.synthetic_captions,
 }
 
 
@@ -485,6 +488,39 @@ def test_electricity_demand_has_the_published_baselines():
     assert round(naive_error(*parts, 48)) == 1923
 
 
+def check_captions(load, counts, same=0):
+    """Held-out combinations are new; held-out styles are known by name.
+
+    At most `same` pictures of a part are drawn as one of the training set.
+    """
+    parts = {split: load(split) for split in data.EMOJI_SPLITS}
+    assert [len(pictures) for pictures, *_ in parts.values()] == counts
+    for pictures, *texts in parts.values():
+        assert pictures.dtype == "uint8"
+        assert {len(text) for text in texts} == {len(pictures)}
+    trained = parts["train"]
+    known = {word for text in trained[1] for word in text.split()}
+    for split, (pictures, english, _) in parts.items():
+        if split.startswith("combination"):
+            half = len(english) // 2
+            assert english[:half] == english[half:]
+            assert not set(english) & set(trained[1])
+            assert {word for text in english for word in text.split()} <= known
+        if split.startswith("style"):
+            assert set(english) <= set(trained[1])
+            drawn = {picture.tobytes() for picture in trained[0]}
+            assert sum(x.tobytes() in drawn for x in pictures) <= same
+
+
+def test_synthetic_captions_hold_out_combinations_and_styles():
+    check_captions(data.synthetic_captions, [272, 32, 32, 24, 24])
+
+
+def test_emoji_hold_out_combinations_and_styles():
+    real(data.emoji_captions)
+    check_captions(data.emoji_captions, [5872, 224, 226, 159, 159], 3)
+
+
 # Data files
 
 
@@ -623,6 +659,11 @@ def test_electricity_demand_is_read_and_split(folder, monkeypatch):
     joined = [*data.electricity_demand(), *data.electricity_demand("test")]
     assert joined == list(range(1000))
     assert len(data.electricity_demand("test")) == 672
+
+
+def test_the_error_for_missing_emoji_names_their_origin(folder):
+    with pytest.raises(FileNotFoundError, match="emojibase.*KERAS_SEQ_DATA"):
+        data.emoji_captions()
 
 
 def test_the_error_for_missing_demand_names_its_origin(folder):

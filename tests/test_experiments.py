@@ -46,6 +46,13 @@ PROMISED = {
         "gru_to_lstm_kept_bytes",
         "gru_to_lstm_step_time",
     ),
+    "emoji_captions": (
+        "combination_test_exact_en",
+        "combination_test_exact_ko",
+        "style_test_exact_en",
+        "style_test_exact_ko",
+        "seconds_training",
+    ),
     "seq2seq": (
         "exact_match",
         "exact_match_scheduled_sampling",
@@ -83,6 +90,7 @@ PROMISED = {
         "span_f1",
         "exported_answers_the_same",
     ),
+    "summaries": ("rouge_l", "distinct", "seconds_training"),
     "vit": (
         "vit_accuracy_100",
         "cnn_accuracy_10",

@@ -37,7 +37,7 @@ PICTURES = {
         np.full((2, 5), 0.2), "칠 lo$", "팔\t"
     ),
     "bars": lambda: plots.bars({"칠": 0.9, "b": 0.8}, {"칠": 0.1}, "accuracy"),
-    "word_map": lambda: plots.word_map(
+    "embedding_map": lambda: plots.embedding_map(
         np.random.default_rng(0).normal(size=(5, 7)),
         {"칠": ["일", "b", "$"], "d": ["e", "f"]},
     ),
@@ -53,6 +53,11 @@ PICTURES = {
         np.random.default_rng(0).random((11, 6, 15, 3)),
         np.random.default_rng(1).random((11, 2, 3)),
         ["칠"] * 11,
+    ),
+    "word_maps": lambda: plots.word_maps(
+        np.random.default_rng(0).random((2, 6, 15, 3)),
+        [np.ones((3, 2, 3)), np.ones((1, 2, 3))],
+        ["칠ab", "$"],
     ),
     "patches": lambda: plots.patches(
         np.zeros((6, 15, 1)), np.zeros((2, 3, 3, 5, 1)), np.zeros((6, 15, 1))
@@ -98,7 +103,8 @@ def test_every_picture_is_a_figure_with_legible_text(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*PICTURES} - {"clip", "captions", "bars", "patches"})
+    "name",
+    sorted({*PICTURES} - {"clip", "captions", "bars", "patches", "word_maps"}),
 )
 def test_both_axes_are_named(name):
     figure = PICTURES[name]()
@@ -365,6 +371,34 @@ def test_attention_maps_must_match_their_images(bad, name):
     draw(plots.attention_maps(**good, texts="ab"))
     with pytest.raises(ValueError, match=f"`{name}`"):
         plots.attention_maps(**{**good, **bad})
+
+
+def test_a_word_map_leaves_the_most_attended_part_as_it_is():
+    image = np.random.default_rng(0).random((6, 15, 3))
+    maps = [[[[0.1, 0.4, 0.2], [0.0, 0.1, 0.2]]]]
+    figure = plots.word_maps(image[None], maps, [["칠"]])
+    draw(figure)
+    _, veil = figure.axes[1].images
+    darkness = veil.get_array()[..., 3]
+    assert darkness[0, 1] == 0 and darkness.argmax() == 3
+    assert veil.get_extent() == figure.axes[1].images[0].get_extent()
+
+
+@pytest.mark.parametrize(
+    "bad, name",
+    [
+        ({"images": np.zeros((1, 6, 6))}, "images"),
+        ({"maps": []}, "maps"),
+        ({"maps": [np.full((2, 1, 1), -0.1)]}, "maps"),
+        ({"words": [["a"]]}, "words"),
+    ],
+)
+def test_word_maps_must_match_their_images(bad, name):
+    good = {"images": np.zeros((1, 6, 6, 3)), "words": [["a", "b"]]}
+    good["maps"] = [np.ones((2, 1, 1))]
+    draw(plots.word_maps(**good))
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        plots.word_maps(**{**good, **bad})
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ RETIRED = [
 ]
 # Allowed: file -> the phrases that are removed before the search.
 ALLOWED = {
+    "models/image_captioner.py": ["Show, attend and tell"],
     "data/date_tagging.py": ["Nobody remembers"],  # a generated sentence
     # The name of a method of the tokenizer, beside `transformers`'.
     "text/bert_tokenizer.py": ["from_huggingface"],
@@ -99,6 +100,7 @@ TERMS = {
     ],
     "models/bert_tasks.py": ["fine-tun", "transfer learning"],
     "models/resnet.py": ["residual connection"],
+    "models/image_captioner.py": ["attention weights", "context vector"],
     "models/vit.py": ["patch", "class token", "inductive bias"],
     "generation/samplers.py": [
         *("greedy decoding", "sampling", "temperature", "softmax"),

@@ -18,6 +18,7 @@
     copying                                (T,) -> (T,)
     recall                                 "c9k8j3f1??c" -> 9
     synthetic_demand                       a series with days and weeks
+    synthetic_captions                     (24, 24, 3) -> "big red circle"
 
     files, found by `find_file`
     tinyshakespeare                        plays, as characters
@@ -27,10 +28,12 @@
     chatbot_ko                             a Korean question -> an answer
     cifar10_10k                            (32, 32, 3) -> 0..9
     electricity_demand                     half-hourly demand in MW
+    emoji_captions                         (48, 48, 3) -> "red apple"
 
 Each function has an argument `split` or `seed`, or both, and returns NumPy
 arrays and lists of str. `split` is "train" for the training set or "test" for
-the test set; `multi30k` also has "val", a validation set. The result is the
+the test set; `multi30k` also has "val", a validation set, and captions have
+the splits `EMOJI_SPLITS`. The result is the
 same on every machine, except where another version of Python, Babel or a
 documented package has other texts.
 """
@@ -51,6 +54,11 @@ from keras_seq.data.docstring_summaries import DOCSTRING_PACKAGES, docstrings
 from keras_seq.data.electricity_series import (
     electricity_demand,
     synthetic_demand,
+)
+from keras_seq.data.emoji_pictures import (
+    EMOJI_SPLITS,
+    emoji_captions,
+    synthetic_captions,
 )
 from keras_seq.data.locale_names import LANGUAGES, names
 from keras_seq.data.localized_dates import dates
@@ -76,6 +84,7 @@ __all__ = [
     "CIFAR10_LABELS",
     "DIALOGUE_LANGUAGES",
     "DOCSTRING_PACKAGES",
+    "EMOJI_SPLITS",
     "HELLO_VOCABULARY",
     "LANGUAGES",
     "MULTI30K_LANGUAGES",
@@ -93,6 +102,7 @@ __all__ = [
     "digits",
     "docstrings",
     "electricity_demand",
+    "emoji_captions",
     "find_file",
     "first_facts",
     "function_facts",
@@ -107,6 +117,7 @@ __all__ = [
     "recall",
     "sentences",
     "split_sentences",
+    "synthetic_captions",
     "synthetic_demand",
     "tinyshakespeare",
     "wikitext2",

@@ -79,8 +79,10 @@ def _generate(model, inputs, sampler, max_length, end_id):
     ids, scores, *attention = loop.run(padded, noise)
     if not attention:
         return Generated(ids, scores)
-    source_length = np.shape(inputs)[1]
-    return Generated(ids, scores, attention[0][..., :source_length])
+    (attention,) = attention
+    if np.ndim(inputs) == 2:  # without the bucket's padding
+        attention = attention[..., : np.shape(inputs)[1]]
+    return Generated(ids, scores, attention)
 
 
 def input_arrays(model, inputs, max_length):

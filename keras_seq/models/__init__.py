@@ -15,6 +15,7 @@ from keras_seq.models.bert_tasks import (
     best_span,
 )
 from keras_seq.models.gpt import GPT
+from keras_seq.models.image_captioner import ImageCaptioner
 from keras_seq.models.language_model import RecurrentLM
 from keras_seq.models.luong import LuongSeq2Seq
 from keras_seq.models.resnet import ResNet
@@ -34,6 +35,7 @@ __all__ = [
     "BERTTagger",
     "BERTTask",
     "BahdanauSeq2Seq",
+    "ImageCaptioner",
     "LuongSeq2Seq",
     "MaskedLMHead",
     "NextSentenceHead",

@@ -228,6 +228,18 @@ class ResNet(ServableModel):
         propagate_trainable(self)
 
     def call(self, images, training=False):
+        x = self.features(images, training=training)
+        return self.head(ops.mean(x, axis=(1, 2)))
+
+    def features(self, images, training=False):
+        """Compute the output of the last block: a vector per position.
+
+        Args:
+            images: float (B, H, W, C).
+            training: bool, normalize by the batch's statistics. Default False.
+        Returns:
+            float (B, h, w, F), h and w of `grid_shape`.
+        """
         C = self.config["channels"]
         if len(images.shape) != 4 or images.shape[-1] != C:
             raise ValueError(
@@ -238,7 +250,14 @@ class ResNet(ServableModel):
         x = ops.relu(self.input_conv(x, training=training))
         for block in self.blocks:
             x = block(x, training=training)
-        return self.head(ops.mean(x, axis=(1, 2)))
+        return x
+
+    def grid_shape(self, height, width):
+        """Return h and w of the features of an image of H x W pixels."""
+        checks.positive_int(height=height, width=width)
+        strides = self.config["input_strides"]
+        strides *= 2 ** (len(self.config["filters"]) - 1)
+        return -(-height // strides), -(-width // strides)
 
     def input_signature(self):
         shape = (None, None, None, self.config["channels"])

@@ -13,6 +13,7 @@ from keras_seq.plots.drawing import (
     font_family,
     hangul_font,
 )
+from keras_seq.plots.embedding_map import embedding_map
 from keras_seq.plots.gates import gates
 from keras_seq.plots.images import captions, clip
 from keras_seq.plots.lines import curves, gradient_by_lag
@@ -22,7 +23,7 @@ from keras_seq.plots.patches import (
     position_similarity,
 )
 from keras_seq.plots.tables import confusion_matrix, probabilities
-from keras_seq.plots.words import word_map
+from keras_seq.plots.word_maps import word_maps
 
 __all__ = [
     "HANGUL_FONTS",
@@ -35,6 +36,7 @@ __all__ = [
     "clip",
     "confusion_matrix",
     "curves",
+    "embedding_map",
     "font_family",
     "gates",
     "gradient_by_lag",
@@ -42,5 +44,5 @@ __all__ = [
     "patches",
     "position_similarity",
     "probabilities",
-    "word_map",
+    "word_maps",
 ]

@@ -1,4 +1,4 @@
-"""Words: a map of the vectors of an embedding."""
+"""A map of the vectors of an embedding."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from keras_seq.plots.drawing import (
 MARKS = "osD^vP*X"
 
 
-def word_map(vectors, groups):
+def embedding_map(vectors, groups):
     """Draw words where the first two principal components put their vectors.
 
     Args:
@@ -31,7 +31,7 @@ def word_map(vectors, groups):
             fewer than two numbers.
     Example:
         >>> vectors = np.eye(3)
-        >>> figure = plots.word_map(vectors, {"a": ["x", "y"], "b": ["z"]})
+        >>> figure = plots.embedding_map(vectors, {"a": ["x", "y"], "b": ["z"]})
         >>> len(figure.axes[0].collections)
         2
     """
