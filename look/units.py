@@ -12,7 +12,7 @@ import numpy as np
 
 from look import corpus
 
-LEAST, LETTERS = 0.5, 6000
+LEAST, LETTERS = 0.5, 4000
 NAMES = "quote", "parenthesis", "syllables", "letters", "hangul", "line"
 
 

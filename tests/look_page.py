@@ -9,7 +9,7 @@ import threading
 import pytest
 
 BUILT = pathlib.Path("build/look")
-AXE = pathlib.Path("build/npm/node_modules/axe-core/axe.min.js")
+AXE = pathlib.Path("build/axe-core/package/axe.min.js")
 PANELS = (
     "gates",
     "forgetting",

@@ -55,7 +55,7 @@ def test_a_panel_opens_without_errors_or_requests_outside(
 @pytest.mark.parametrize("panel", PANELS)
 def test_nothing_critical_or_serious_for_accessibility(page, panel, language):
     if not AXE.exists():
-        pytest.skip("axe-core is not installed: make look ARGS=build")
+        pytest.skip("axe-core is not there: make test-look")
     shown = page.open(panel, language)
     shown.add_script_tag(path=str(AXE))
     found = shown.evaluate("axe.run().then((x) => x.violations)")
