@@ -76,7 +76,10 @@ def needed():
     return None
 
 
-pytestmark = pytest.mark.skipif(needed() is not None, reason=str(needed()))
+pytestmark = [
+    pytest.mark.skipif(needed() is not None, reason=str(needed())),
+    pytest.mark.tensorflow_only,  # the pages are the same on all backends
+]
 PAGES = browser.pages()
 
 
