@@ -62,7 +62,7 @@ def visit(page, base, name):
     }
     for event, handler in handlers.items():
         page.on(event, handler)
-    page.goto(base + name)
+    page.goto(base + name, timeout=60_000)
     noted.too_wide = page.evaluate(
         "document.documentElement.scrollWidth - innerWidth"
     )
@@ -90,7 +90,7 @@ def search(page, base, language, query):
     page.goto(f"{base}{language}/search.html")
     page.fill("input[name=q]", query)
     page.press("input[name=q]", "Enter")
-    page.wait_for_selector("#search-results li", timeout=20_000)
+    page.wait_for_selector("#search-results li", timeout=60_000)
     links = page.eval_on_selector_all(
         "#search-results li > a:first-of-type", "all => all.map(a => a.href)"
     )

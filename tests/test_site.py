@@ -76,7 +76,10 @@ def needed():
     return None
 
 
-pytestmark = pytest.mark.skipif(needed() is not None, reason=str(needed()))
+pytestmark = [
+    pytest.mark.skipif(needed() is not None, reason=str(needed())),
+    pytest.mark.tensorflow_only,  # the pages are the same on all backends
+]
 PAGES = browser.pages()
 
 
@@ -267,11 +270,16 @@ def test_numbers_of_the_results_are_those_of_the_kept_files(documents):
 
 @pytest.mark.parametrize("name", ["results", "speed", "claims"])
 def test_korean_tables_have_the_same_numbers(documents, name):
+    number = re.compile(r"\s*-?\d[\d,.]*%?\s*")
     english, korean = (
-        [n for n in numbers(documents[f"{code}/{name}.html"].cells) if "." in n]
+        [
+            c
+            for c in documents[f"{code}/{name}.html"].cells
+            if number.fullmatch(c)
+        ]
         for code in ("en", "ko")
     )
-    assert sorted(english) == sorted(korean)
+    assert len(english) > 20 and english == korean
 
 
 def test_each_layer_and_model_has_a_lesson(documents):
