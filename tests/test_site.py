@@ -282,6 +282,15 @@ def test_korean_tables_have_the_same_numbers(documents, name):
     assert len(english) > 20 and english == korean
 
 
+@pytest.mark.parametrize("name", ["results", "speed", "claims"])
+def test_cells_of_korean_tables_are_korean(documents, name):
+    """A new row needs its message in docs/locale/ko/LC_MESSAGES/NAME.po."""
+    english = set(documents[f"en/{name}.html"].cells)
+    same = english & set(documents[f"ko/{name}.html"].cells)
+    word = re.compile(r"(?<![\w./])[a-z]{3,}(?![\w./])")  # not in a path
+    assert not [cell for cell in same if len(word.findall(cell)) > 2]
+
+
 def test_each_layer_and_model_has_a_lesson(documents):
     for name, document in documents.items():
         if re.match("en/api/(layers|models)/", name):
