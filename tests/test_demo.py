@@ -125,3 +125,12 @@ def test_look_inside_names_a_bad_argument():
         plots.look_inside(GPT(V, 8, num_heads=2), TOKENIZER, " ")
     with pytest.raises(ValueError, match="`model` must have recurrent"):
         plots.look_inside(keras.layers.Dense(2), TOKENIZER, "ab")
+
+
+def test_without_arguments_each_model_is_asked(capsys):
+    if "dates_bahdanau" not in demo.names():
+        pytest.skip("dates_bahdanau is not in the package")
+    main([])
+    said = capsys.readouterr().out
+    assert "Sunday, August 2, 1981  ->  1981-08-02\n" in said
+    assert "서기 1986년 2월 1일 토요일  ->  1986-02-01\n" in said
