@@ -12,7 +12,7 @@ import numpy as np
 
 from look import corpus
 
-LEAST, LETTERS = 0.5, 4000
+LEAST, ROWS, LETTERS = 0.5, 40, 200
 NAMES = "quote", "parenthesis", "syllables", "letters", "hangul", "line"
 
 
@@ -33,25 +33,33 @@ def properties(text):
     return {name: np.array(values) for name, values in found.items()}
 
 
-def states(model, tokenizer, text):
-    """Return the cell states (else hidden states) at every letter: (N, U)."""
-    ids = tokenizer.tokenize([text])
-    trace = model.recurrent_layers[0].trace(model.token_embedding(ids))
-    values = trace.get("cell_state", trace["hidden_state"])
-    return np.asarray(values)[0]
+def held_out_rows():
+    """Return held-out texts of equal length, each from the start of a line."""
+    rows, row = [], ""
+    for line in corpus.quoted_lines()[1]:
+        row += f"{line}\n"
+        if len(row) >= LETTERS:
+            rows.append(row[:LETTERS])
+            row = ""
+    return rows[:ROWS]
 
 
 def meanings(model, tokenizer):
-    """List the units with a meaning, the clearest first.
+    """List the units with a meaning, the clearest first, quotations before.
 
     Returns:
         list of dict of `meaning`, `unit` and `correlation`.
     """
-    text = "\n".join(corpus.quoted_lines()[1])[:LETTERS]
-    values = states(model, tokenizer, text)
+    rows = held_out_rows()
+    x = model.token_embedding(tokenizer.tokenize(rows))
+    trace = model.recurrent_layers[0].trace(x)
+    values = np.asarray(trace.get("cell_state", trace["hidden_state"]))
+    values = values.reshape(-1, values.shape[-1]).T  # (U, N)
+    known = [properties(row) for row in rows]
     found = []
-    for name, known in properties(text).items():
-        r = np.corrcoef(values.T, known)[-1, :-1]
+    for name in NAMES:
+        property_of = np.concatenate([row[name] for row in known])
+        r = np.corrcoef(values, property_of)[-1, :-1]
         unit = int(np.argmax(np.abs(r)))
         if abs(r[unit]) >= LEAST:
             found.append((name, unit, round(float(r[unit]), 2)))
@@ -59,5 +67,4 @@ def meanings(model, tokenizer):
     for entry in sorted(found, key=lambda entry: -abs(entry[2])):
         best.setdefault(entry[1], entry)
     found = sorted(best.values(), key=lambda entry: entry[0] != "quote")
-    names = ("meaning", "unit", "correlation")
-    return [dict(zip(names, entry)) for entry in found]
+    return [dict(zip(("meaning", "unit", "correlation"), x)) for x in found]

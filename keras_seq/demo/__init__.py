@@ -2,6 +2,8 @@
 
     python -m keras_seq.demo           # one answer of each, without a network
 
+`names()` lists those that are in this version of the package, of:
+
     characters_rnn, _gru, _lstm        predict the next letter
     dates_seq2seq, _bahdanau, _luong, _transformer
                                        "5. März 1950" -> "1950-03-05"

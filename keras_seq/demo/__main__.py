@@ -36,6 +36,19 @@ def digit_images(labels):
         yield image, "\n".join(rows)
 
 
+def one_of_each():
+    """Return questions for the models that are in the package."""
+    from keras_seq import demo
+
+    there = demo.names()
+    return argparse.Namespace(
+        date=DATES if "dates_bahdanau" in there else [],
+        continuation=PROMPTS if "gpt" in there else [],
+        fill=BLANKS if "bert" in there else [],
+        digit=[3] if "digits_vit" in there else [],
+    )
+
+
 def answers(given):
     """Yield lines of text, one for each question."""
     from keras_seq import demo
@@ -69,9 +82,7 @@ def main(arguments=None):
     )
     given = parser.parse_args(arguments)
     if not any(vars(given).values()):
-        given = argparse.Namespace(
-            date=DATES, continuation=PROMPTS, fill=BLANKS, digit=[3]
-        )
+        given = one_of_each()
     try:
         for line in answers(given):
             sys.stdout.write(f"{line}\n")

@@ -61,8 +61,9 @@ def translate_date(text, model="bahdanau"):
     """Write a date as ISO 8601.
 
     Args:
-        text: str, a date of the years 1900 to 2099 in English, German,
-            French, Spanish, Italian, Korean, Japanese, ...
+        text: str, a date of the years 1900 to 2099 in German, English,
+            Spanish, Finnish, French, Italian, Korean, Dutch, Polish or
+            Turkish.
         model: "seq2seq", "bahdanau", "luong" or "transformer". Default
             "bahdanau".
     Returns:

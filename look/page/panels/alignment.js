@@ -10,7 +10,7 @@ import { t } from "../words.js";
 
 const LIMIT = 64;
 const EXAMPLES = ["Sunday, August 2, 1981", "서기 1986년 2월 1일 토요일",
-  "5. März 1950", "2001年12月24日", "mercredi 14 juillet 1999"];
+  "5. März 1950", "24 grudnia 2001", "mercredi 14 juillet 1999"];
 const LESSONS = { seq2seq: "04_seq2seq", bahdanau: "05_attention",
   luong: "05_attention", transformer: "07_transformer" };
 

@@ -9,7 +9,7 @@ export const alignment = {
     "Four models rewrite a date as year-month-day. Nobody told them which letters belong together: the attention weights are learned. Go through the answer letter by letter, and see which letters of the date it comes from.",
     "네 모델이 날짜를 ‘연-월-일’로 바꿔 씁니다. 어느 글자가 어느 글자에 해당하는지는 아무도 알려 주지 않았고, 어텐션 가중치는 모델이 스스로 배운 것입니다. 답을 한 글자씩 짚어 가며 그 글자가 원문의 어디에서 왔는지 확인해 보세요.",
   ],
-  "alignment.text": ["A date (1900 to 2099)", "날짜(1900~2099년)"],
+  "alignment.text": ["A date of 1900 to 2099, in English, Korean, German, Spanish, Finnish, French, Italian, Dutch, Polish or Turkish", "1900~2099년의 날짜(한국어, 영어, 독일어, 스페인어, 핀란드어, 프랑스어, 이탈리아어, 네덜란드어, 폴란드어, 튀르키예어)"],
   "alignment.model": ["Model", "모델"],
   "alignment.seq2seq": ["Seq2Seq, no attention", "Seq2Seq, 어텐션 없음"],
   "alignment.bahdanau": ["Bahdanau, additive", "바다나우, 덧셈"],
