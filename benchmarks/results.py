@@ -33,12 +33,6 @@ SHOWN = {
         "many_to_many_exact_match": "three-digit addition, exact",
         "synced_accuracy": "a label for every frame of a clip",
     },
-    "emoji_captions-emoji": {
-        "combination_test_exact_en": "emoji, new combination: caption, exact",
-        "combination_test_exact_ko": "the same in Korean",
-        "style_test_exact_en": "emoji in a new style: caption, exact",
-        "style_test_exact_ko": "the same in Korean",
-    },
     "gates-adding": {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
         "adding_mse_lstm_100": "the same, LSTM",

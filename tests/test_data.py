@@ -513,7 +513,7 @@ def check_captions(load, counts, same=0):
 
 
 def test_synthetic_captions_hold_out_combinations_and_styles():
-    check_captions(data.synthetic_captions, [272, 32, 32, 24, 24])
+    check_captions(data.synthetic_captions, [304, 24, 24, 16, 16])
 
 
 def test_emoji_hold_out_combinations_and_styles():

@@ -138,7 +138,7 @@ def synthetic_captions(split="train", seed=0):
         seed: int >= 0, seed of the positions and of the splits. Default 0.
     Returns:
         pictures: uint8 (N, 24, 24, 3), filled shapes before outlines; N is
-            272, 32, 32, 24 or 24.
+            304, 24, 24, 16 or 16.
         english: list of N str.
         korean: list of N str.
     Raises:
@@ -147,7 +147,7 @@ def synthetic_captions(split="train", seed=0):
         >>> from keras_seq import data
         >>> pictures, english, korean = data.synthetic_captions()
         >>> pictures.shape, english[0], korean[0]
-        ((272, 24, 24, 3), 'small red circle', '작은 빨간 원')
+        ((304, 24, 24, 3), 'small red circle', '작은 빨간 원')
     """
     one_of(EMOJI_SPLITS, split=split)
     not_negative_int(seed=seed)
@@ -156,7 +156,7 @@ def synthetic_captions(split="train", seed=0):
     # The first caption trains, so that the pictures always begin with it.
     order = 1 + rng.permutation(len(parts) - 1)
     splits = np.full(len(parts), "train", dtype=object)
-    splits[order[:20]] = np.repeat(EMOJI_SPLITS[1:], (4, 4, 6, 6))
+    splits[order[:14]] = np.repeat(EMOJI_SPLITS[1:], (3, 3, 4, 4))
     shifts = rng.integers(-2, 3, (len(parts), DRAWN, 2))
     return _chosen(
         _drawn_all(parts, shifts, outline=False),

@@ -43,7 +43,7 @@ def maps_figure(images, maps, words):
     """Return a Figure with a row of axes for each image."""
     columns = 1 + max(map(len, words))
     figure = Figure(
-        figsize=(1.05 * columns, 1.25 * len(images)), layout="constrained"
+        figsize=(0.95 * columns, 1.15 * len(images)), layout="constrained"
     )
     grid = figure.subplots(len(images), columns, squeeze=False)
     for line, image, several, said in zip(grid, images, maps, words):
