@@ -34,7 +34,7 @@ def wheel(tmp_path_factory):
         shutil.copy(ROOT / name, copy)
     for package in (
         *("keras_seq", "tests", "tutorials", "experiments"),
-        *("benchmarks", "diagrams"),
+        *("benchmarks", "diagrams", "look"),
     ):
         caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, copy / package, ignore=caches)
@@ -54,6 +54,13 @@ def metadata(wheel):
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     folders = {name.partition("/")[0] for name in wheel.namelist()}
     assert folders == {"keras_seq", f"keras_seq-{version()}.dist-info"}
+
+
+def test_the_wheel_holds_the_small_models_within_12_megabytes(wheel):
+    weights = (ROOT / "keras_seq/demo/weights").glob("*.npz")
+    names = {f"keras_seq/demo/weights/{path.name}" for path in weights}
+    assert names and names <= set(wheel.namelist())
+    assert sum(part.compress_size for part in wheel.infolist()) < 12e6
 
 
 def test_the_wheel_holds_every_module_of_the_package(wheel):
