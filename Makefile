@@ -10,6 +10,10 @@
 #   make pages T=01_rnn            execute a lesson for the site
 #   make site                      the site, in build/site
 #   make test-site                 its tests, in Chromium
+#   make look                      the look-inside page, at loopback (needs npm)
+#   make look ARGS=build           the same, in build/look
+#   make look ARGS=train           train its models again
+#   make test-look                 its tests, in Chromium
 #
 #   make bench    time beside other libraries    make lint    check the style
 #   make format   format the code                make clean   delete what was made
@@ -35,7 +39,7 @@ RUN := $(VENV)/bin/python
 # quick. TensorFlow needs no extra: the package itself requires it.
 with = $(addprefix $(VENV)/.with-,$(filter-out tensorflow,$(1)))
 
-.PHONY: tutorial experiment test notebooks pages site test-site bench \
+.PHONY: tutorial experiment test notebooks pages site test-site look test-look bench \
   diagrams lint format clean
 
 # TensorFlow leaves oneDNN off on processors without AVX-512 VNNI or the like.
@@ -79,6 +83,14 @@ $(AXE):
 
 test-site: site $(AXE) $(call with,test docs)
 	$(RUN) -m pytest -n 0 tests/test_site.py $(ARGS)
+
+look: $(call with,tutorials)
+	$(RUN) -m look $(or $(ARGS),serve)
+
+test-look: $(AXE) $(call with,test docs)
+	$(RUN) -m look build
+	KERAS_SEQ_LOOK=1 $(RUN) -m pytest -n 0 tests/test_look.py \
+	  tests/test_look_numbers.py $(ARGS)
 
 bench: $(call with,torch $(BACKENDS))
 	@set -e; for backend in $(BACKENDS); do \

@@ -17,6 +17,7 @@ from docs.notebooks import ROOT
 from docs.sources import assemble, catalogs
 
 SITE, WORK = ROOT / "build" / "site", ROOT / "build" / "sphinx"
+LOOK = ROOT / "build" / "look"
 LANGUAGES = ("en", "ko")
 HOME = """<!doctype html>
 <html lang="en">
@@ -89,6 +90,8 @@ def main():
     for language in LANGUAGES:
         html = WORK / language / "html"
         shutil.copytree(html, SITE / language, ignore=ignored)
+    if LOOK.is_dir():  # `make look ARGS=build`
+        shutil.copytree(LOOK, SITE / "look")
     (SITE / "index.html").write_text(HOME, "utf-8")
     seconds = sum(os.times()[:4])  # of processors, Sphinx's included
     (WORK / "seconds").write_text(f"{seconds:.0f}\n", "utf-8")

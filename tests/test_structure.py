@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "models": {"checks", "generation", "layers"},
     **{name: {"checks", *SUPPORT} for name in SUPPORT},
 }
-ANYTHING = {"__init__", "export", "pretrained", "tasks"}
+ANYTHING = {"__init__", "demo", "export", "pretrained", "tasks"}
 SUPPORTING = (*("__init__.py", "trainable.py", "initializers.py"),)
 # Files that hold a paper's idea, and open with its equations.
 IDEAS = [

@@ -23,6 +23,11 @@ Shapes: B texts, S source ids, L generated ids, W beams, C classes.
 from keras_seq.export.classifiers import export_text_classifier
 from keras_seq.export.command import main
 from keras_seq.export.images import export_image_classifier, run_images_alone
+from keras_seq.export.onnx_files import (
+    export_onnx,
+    export_onnx_decoder,
+    write_onnx,
+)
 from keras_seq.export.reading import run, run_alone, show
 from keras_seq.export.tasks import (
     export_bert_classifier,
@@ -36,6 +41,8 @@ __all__ = [
     "export_bert_span_qa",
     "export_bert_tagger",
     "export_image_classifier",
+    "export_onnx",
+    "export_onnx_decoder",
     "export_text_classifier",
     "export_text_model",
     "main",
@@ -43,4 +50,5 @@ __all__ = [
     "run_alone",
     "run_images_alone",
     "show",
+    "write_onnx",
 ]

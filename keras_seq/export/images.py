@@ -157,7 +157,7 @@ def _check(model, path, channels, format, **scale):
     check_backend()
     checks.built(model)
     if format != "tf_saved_model":
-        _check_float32_on_tensorflow(model, format)
+        check_float32_on_tensorflow(model, format)
     suffix = SUFFIXES[format]
     if suffix and pathlib.Path(path).suffix != suffix:
         raise ValueError(
@@ -243,7 +243,8 @@ def _check_scale(channels, **both):
         )
 
 
-def _check_float32_on_tensorflow(model, format):
+def check_float32_on_tensorflow(model, format):
+    """Raise a ValueError for another backend or precision."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ValueError(

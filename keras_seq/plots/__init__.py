@@ -16,6 +16,7 @@ from keras_seq.plots.drawing import (
 from keras_seq.plots.embedding_map import embedding_map
 from keras_seq.plots.gates import gates
 from keras_seq.plots.images import captions, clip
+from keras_seq.plots.inside import look_inside
 from keras_seq.plots.lines import curves, gradient_by_lag
 from keras_seq.plots.patches import (
     attention_maps,
@@ -41,6 +42,7 @@ __all__ = [
     "gates",
     "gradient_by_lag",
     "hangul_font",
+    "look_inside",
     "patches",
     "position_similarity",
     "probabilities",

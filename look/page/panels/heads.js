@@ -1,0 +1,194 @@
+// Heads: all attention weights of a GPT, and the numbers of one token.
+
+import { choices, h, number, table, textField } from "../dom.js";
+import { color, colorBar, css, heatMap, inkOn } from "../draw.js";
+import { explain } from "../explain.js";
+import { EXAMPLES, gptName, LONGEST, meanLoss, readIds, score, tokensOf, weight }
+  from "../reader.js";
+import { topK } from "../models.js";
+import { t } from "../words.js";
+
+const LONG = {
+  en: "The forget gate decides how much of the old cell state is kept, and the "
+    + "input gate decides how much of the candidate is added.",
+  ko: "망각 게이트는 이전 셀 상태를 얼마나 남길지 정하고, 입력 게이트는 후보 값을 "
+    + "얼마나 더할지 정합니다.",
+};
+
+export const defaults = (lang) => ({ text: LONG[lang], token: "", layer: "0",
+  head: "0", causal: "on", positions: "on", weights: "trained" });
+
+export async function show(context) {
+  const { state, body, set, message } = context;
+  const controls = h("div", { class: "controls" });
+  const result = h("div", { class: "result" });
+  body.append(controls, result);
+  let reading, ids, pieces;
+  const field = textField(t("text"), state.text,
+    (text) => { set({ text, token: "" }); update(); }, { rows: 2 });
+
+  function buttons() {
+    const change = (changes) => {
+      const focus = document.activeElement?.dataset.key;
+      set(changes);
+      buttons();
+      controls.querySelector(`[data-key="${focus}"]`)?.focus();
+      return update();
+    };
+    const keyed = (group, name) => {
+      group.querySelectorAll("button").forEach((button, n) => {
+        button.dataset.key = `${name}${n}`;
+      });
+      return group;
+    };
+    const onOff = [["on", t("heads.on")], ["off", t("heads.off")]];
+    const texts = [LONG.en, LONG.ko, ...EXAMPLES.en.slice(0, 1),
+      ...EXAMPLES.ko.slice(0, 1)];
+    controls.replaceChildren(field.field,
+      h("div", { class: "choices" }, h("span", { class: "label" }, t("examples")),
+        texts.map((text, n) => h("button", { type: "button", "data-key": `x${n}`,
+          onclick: () => { field.input.value = text; change({ text, token: "" }); },
+        }, text.length > 22 ? `${text.slice(0, 21)}…` : text))),
+      keyed(choices(t("heads.causal"), onOff, state.causal,
+        (causal) => change({ causal })), "causal"),
+      keyed(choices(t("heads.positions"), onOff, state.positions,
+        (positions) => change({ positions })), "positions"),
+      keyed(choices(t("weights"), [["trained", t("trained")],
+        ["untrained", t("untrained")]], state.weights,
+      (weights) => change({ weights })), "weights"));
+  }
+
+  async function update() {
+    const { text, weights, causal, positions } = state;
+    const found = await tokensOf(text);
+    if (!found.ids.length) {
+      result.replaceChildren();
+      return message(t("empty"));
+    }
+    await context.need([gptName(weights)]);
+    const next = await readIds(found.ids, weights, causal === "on",
+      positions === "on");
+    if (!context.current() || text !== state.text || weights !== state.weights
+      || causal !== state.causal || positions !== state.positions) return;
+    reading = next;
+    ({ ids, pieces } = found);
+    message(found.all > LONGEST ? t("heads.tooMany", LONGEST, found.all) : "");
+    draw();
+  }
+
+  function again(changes) {
+    const key = result.contains(document.activeElement)
+      ? document.activeElement.dataset.key : null;
+    set(changes);
+    draw();
+    if (key) result.querySelector(`[data-key="${key}"]`)?.focus();
+  }
+
+  function draw() {
+    const { T, layers, H } = reading;
+    const query = state.token === "" ? T - 1 : Math.min(+state.token, T - 1);
+    const layer = Math.min(+state.layer, layers.length - 1);
+    const head = Math.min(+state.head, H - 1);
+    result.replaceChildren(h("p", {},
+      t("heads.loss", number(meanLoss(reading, ids), 2))),
+    tokens(layer, head, query),
+    h("div", { class: "two" },
+      h("div", { class: "grow" }, h("h3", {}, t("heads.all")), grid(layer, head, query)),
+      h("div", { class: "side" }, enlarged(layer, head, query),
+        explanation(layer, head, query))));
+  }
+
+  const name = (piece) => piece.replace(/^##/, "·");
+
+  function tokens(layer, head, query) {
+    const title = t("heads.colored", name(pieces[query]), layer + 1, head + 1);
+    return h("figure", {}, h("figcaption", {}, title, colorBar("weight", 1)),
+      h("p", { class: "letters words", role: "group", "aria-label": t("heads.token") },
+        pieces.map((piece, n) => {
+          const a = weight(reading, layer, head, query, n);
+          const c = color(Math.sqrt(a), "weight");
+          return h("button", { type: "button", "data-key": `token${n}`,
+            style: `background:${css(c)};color:${inkOn(c)}`,
+            "aria-pressed": String(n === query),
+            "aria-label": `${name(piece)} ${number(a, 2)}`,
+            onclick: () => again({ token: String(n) }) }, name(piece));
+        })));
+  }
+
+  /** What a head does with this text, by its mean weights. */
+  function kindOf(layer, head) {
+    const { T } = reading;
+    let previous = 0, self = 0, first = 0, most = 0;
+    for (let q = 1; q < T; q++) {
+      previous += weight(reading, layer, head, q, q - 1) / (T - 1);
+      self += weight(reading, layer, head, q, q) / (T - 1);
+      if (q > 1) first += weight(reading, layer, head, q, 0) / Math.max(1, T - 2);
+      most += Math.max(...Array.from({ length: T }, (_, k) =>
+        weight(reading, layer, head, q, k))) / (T - 1);
+    }
+    const kind = previous > 0.5 ? "previous" : self > 0.5 ? "self"
+      : first > 0.5 ? "first" : most < 0.35 ? "spread" : "some";
+    return t(`heads.kind.${kind}`);
+  }
+
+  function grid(layer, head, query) {
+    const { layers, H, T } = reading;
+    const cell = Math.max(2, Math.floor(150 / T));
+    return h("div", { class: "grid heads" }, layers.flatMap((_, l) =>
+      Array.from({ length: H }, (_, n) => h("button", { type: "button",
+        "data-key": `head${l}_${n}`,
+        "aria-pressed": String(l === layer && n === head),
+        onclick: () => again({ layer: String(l), head: String(n) }) },
+      h("span", {}, t("heads.one", l + 1, n + 1)),
+      heatMap({ rows: T, columns: T, cell, height: cell, kind: "weight",
+        value: (r, c) => Math.sqrt(weight(reading, l, n, r, c)), row: query,
+        label: t("heads.one", l + 1, n + 1) }),
+      h("small", {}, kindOf(l, n))))));
+  }
+
+  function enlarged(layer, head, query) {
+    const { T } = reading, cell = Math.max(5, Math.floor(300 / T));
+    const title = t("heads.one", layer + 1, head + 1);
+    return h("figure", {}, h("figcaption", {}, title),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+        heatMap({ rows: T, columns: T, cell, height: cell, kind: "weight", gap: 1,
+          value: (r, c) => Math.sqrt(weight(reading, layer, head, r, c)),
+          row: query, label: title,
+          onpoint: (r) => again({ token: String(r) }) })),
+      table(t("asTable"), ["", ...pieces.map(name)], () => pieces.map((piece, q) =>
+        [name(piece), ...pieces.map((_, k) =>
+          weight(reading, layer, head, q, k))])));
+  }
+
+  function explanation(layer, head, query) {
+    const { T, K } = reading;
+    const weights = Array.from({ length: T }, (_, k) =>
+      weight(reading, layer, head, query, k));
+    const shown = topK(weights, Math.min(5, T));
+    const hidden = state.causal === "on" && query < T - 1 ? [query + 1] : [];
+    const box = explain(t("heads.explain", name(pieces[query]), layer + 1, head + 1),
+      [[`a = softmax(q · k / √${K} + mask)`, ""]], t("heads.words", K),
+      "06_self_attention", `from keras_seq import demo\n`
+      + `model, tokenizers = demo.load("gpt")\n`
+      + `ids = tokenizers["text"].tokenize([text])\n`
+      + "logits, weights = model(ids, return_attention_scores=True)\n"
+      + `weights[${layer}][0, ${head}, ${query}]`);
+    const row = (k, cells) => h("tr", {},
+      h("th", { scope: "row" }, name(pieces[k])),
+      cells.map((x) => h("td", {}, typeof x === "number" ? number(x) : x)));
+    box.querySelector("dd").append(h("table", {},
+      h("thead", {}, h("tr", {}, [t("heads.key"), "q · k", `/ √${K}`, "a"]
+        .map((x) => h("th", { scope: "col" }, x)))),
+      h("tbody", {}, [...shown.filter((k) => weights[k] > 0).map((k) => {
+        const dot = score(reading, layer, head, query, k);
+        return row(k, [dot, dot / Math.sqrt(K), weights[k]]);
+      }), ...hidden.map((k) => {
+        const dot = score(reading, layer, head, query, k);
+        return row(k, [dot, `−∞ (${t("heads.hidden")})`, weights[k]]);
+      })])));
+    return box;
+  }
+
+  buttons();
+  await update();
+}

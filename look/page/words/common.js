@@ -1,0 +1,38 @@
+export const common = {
+  title: ["Look inside", "모델 속 들여다보기"],
+  lead: [
+    "Type a sentence and watch small trained models read it. Every number is the one that the Python library computes; nothing leaves this page.",
+    "문장을 입력하면 학습을 마친 작은 모델들이 그것을 읽는 과정이 그대로 보입니다. 모든 숫자는 파이썬 라이브러리가 계산하는 값과 같고, 입력한 글은 이 페이지 밖으로 나가지 않습니다.",
+  ],
+  skip: ["Skip to the panel", "패널로 바로 가기"],
+  panels: ["Panels", "패널"],
+  home: ["Lessons and documentation", "강의와 문서"],
+  otherLanguage: ["한국어", "English"],
+  foot: [
+    "The models are small, and were trained for a few minutes on the texts of this project. They show how such networks work, not how well large ones do.",
+    "여기 있는 모델은 이 프로젝트의 글로 몇 분 동안 학습한 작은 모델입니다. 신경망이 어떻게 작동하는지 보여 줄 뿐, 큰 모델이 얼마나 잘하는지를 보여 주지는 않습니다.",
+  ],
+  loading: ["Loading {0} MB …", "{0} MB를 불러오는 중 …"],
+  failed: ["This did not work.", "처리하지 못했습니다."],
+  empty: ["Type something first.", "먼저 글을 입력해 주세요."],
+  tooLong: [
+    "Only the first {0} characters are read; {1} were typed.",
+    "앞의 {0}자만 읽습니다. 입력한 글은 {1}자입니다.",
+  ],
+  unknown: [
+    "The model has never seen {0}, and reads [UNK] instead.",
+    "모델이 본 적 없는 글자 {0}은(는) [UNK]로 읽습니다.",
+  ],
+  explain: ["Explain this step", "이 시점 설명"],
+  lesson: ["Lesson {0}", "강의 {0}"],
+  python: ["The same numbers in Python", "파이썬으로 같은 값 구하기"],
+  weights: ["Weights", "가중치"],
+  trained: ["trained", "학습 후"],
+  untrained: ["untrained", "학습 전"],
+  examples: ["Examples", "예문"],
+  text: ["Text", "입력"],
+  asTable: ["These numbers as a table", "표로 보기"],
+  step: ["Step", "시점"],
+  input: ["Input", "입력"],
+  pickStep: ["Step (also: click a letter)", "시점(글자를 눌러도 됩니다)"],
+};

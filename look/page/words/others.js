@@ -1,0 +1,62 @@
+export const others = {
+  "forgetting.name": ["Forgetting", "망각"],
+  "forgetting.models": ["RNN, LSTM, GRU", "RNN, LSTM, GRU"],
+  "forgetting.title": ["How far back a gradient reaches", "기울기는 얼마나 먼 과거까지 닿는가"],
+  "forgetting.lead": [
+    "How strongly does a letter k steps ago still change the state? If the answer is 0, no training can teach the network to use that letter: this is the vanishing gradient. Move the slider.",
+    "k시점 전의 글자가 지금의 상태를 얼마나 바꿀 수 있을까요? 0이라면 어떤 학습으로도 그 글자를 쓰는 법을 배울 수 없습니다. 이것이 기울기 소실입니다. 슬라이더를 움직여 보세요.",
+  ],
+  "forgetting.lag": ["Steps back", "몇 시점 전"],
+  "forgetting.chart": [
+    "Gradient of the last state by the lag of the input, relative to lag 0 (logarithmic)",
+    "입력 시차에 따른 마지막 상태의 기울기, 시차 0에 대한 비율(로그 눈금)",
+  ],
+  "forgetting.network": ["network", "신경망"],
+  "forgetting.left": ["left after {0} steps", "{0}시점 뒤 남은 비율"],
+  "forgetting.factor": ["mean factor per step", "시점당 평균 배율"],
+  "forgetting.rnn": ["RNN", "RNN"],
+  "forgetting.lstm": ["LSTM", "LSTM"],
+  "forgetting.gru": ["GRU", "GRU"],
+  "forgetting.explain": ["{0} steps back", "{0}시점 전"],
+  "forgetting.words": [
+    "Each step back multiplies the gradient by a factor. A factor only a little below 1 leaves nothing after many steps. Along the LSTM's cell state that factor is the forget gate.",
+    "한 시점 되돌아갈 때마다 기울기에 어떤 배율이 곱해집니다. 1보다 조금만 작아도 여러 시점이 지나면 남는 것이 없습니다. LSTM의 셀 상태를 따라갈 때 그 배율은 망각 게이트입니다.",
+  ],
+  "forgetting.precomputed": [
+    "Measured beforehand, on 8 pieces of 201 letters of held-out text.",
+    "학습에 쓰지 않은 글에서 201글자짜리 조각 8개로 미리 잰 값입니다.",
+  ],
+  "patches.name": ["Patches", "패치"],
+  "patches.models": ["ViT", "ViT"],
+  "patches.title": ["An image as a sequence of patches", "패치의 시퀀스로 읽는 이미지"],
+  "patches.lead": [
+    "A Vision Transformer cuts a digit of 8 × 8 pixels into 16 patches and reads them like 16 words. Draw, or shuffle the patches: the positions tell the model where each patch belongs.",
+    "비전 트랜스포머는 8 × 8 픽셀짜리 숫자를 패치 16개로 잘라 단어 16개처럼 읽습니다. 직접 그리거나 패치를 섞어 보세요. 패치가 어디에 있어야 하는지는 위치 임베딩이 알려 줍니다.",
+  ],
+  "patches.digits": ["Digits", "숫자"],
+  "patches.image": [
+    "Image (click or use the arrow keys and Enter to draw)",
+    "이미지(누르거나 화살표 키와 Enter로 그립니다)",
+  ],
+  "patches.pixel": ["row {0}, column {1}: {2}", "{0}행 {1}열: {2}"],
+  "patches.clear": ["Clear", "지우기"],
+  "patches.shuffle": ["Shuffle the patches", "패치 섞기"],
+  "patches.restore": ["Put them back", "제자리로"],
+  "patches.answer": ["Digit", "숫자"],
+  "patches.rollout": [
+    "Attention rollout: the share of each patch in the class token after layer {0}",
+    "어텐션 롤아웃: 층 {0} 뒤 클래스 토큰에서 각 패치가 차지하는 몫",
+  ],
+  "patches.similarity": [
+    "Similarity of patch {0}'s position embedding to the others (click a patch)",
+    "패치 {0}의 위치 임베딩과 다른 위치의 유사도(패치를 누르세요)",
+  ],
+  "patches.patch": ["Patch", "패치"],
+  "patches.explain": ["Rollout over {0} layers", "층 {0}개의 롤아웃"],
+  "patches.words": [
+    "Each layer's weights, averaged over the heads, count half, the residual connection the other half; the layers are multiplied.",
+    "층마다 헤드 평균 가중치가 절반, 잔차 연결이 나머지 절반을 차지하고, 이 행렬들을 층 순서대로 곱합니다.",
+  ],
+  "patches.blank": ["Draw something first.", "먼저 그려 주세요."],
+  "patches.share": ["share", "몫"],
+};

@@ -1,0 +1,213 @@
+"""The look-inside page in headless Chromium: `make test-look`."""
+
+import re
+
+import pytest
+
+from tests import look_page
+from tests.look_page import AXE, PANELS, SECONDS, Page
+
+REASON = look_page.why_not()
+pytestmark = [
+    pytest.mark.tensorflow_only,
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+]
+LANGUAGES = ("en", "ko")
+TYPED = ("gates", "alignment", "heads", "next", "fill")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with look_page.browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address():
+    with look_page.served() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser, address):
+    found = Page(browser, address)
+    yield found
+    found.page.close()
+    outside = [x for x in found.asked if not x.startswith(("data:", address))]
+    assert [x for x in outside if x != "about:blank"] == []
+    assert found.errors == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_opens_without_errors_or_requests_outside(
+    page, panel, language
+):
+    shown = page.open(panel, language)
+    assert shown.locator("h2").inner_text()
+    assert shown.get_attribute("html", "lang") == language
+    assert shown.locator(".explain").count() >= 1
+    hangul = re.search("[가-힣]", shown.inner_text("h2"))
+    assert (hangul is not None) == (language == "ko")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("panel", PANELS)
+def test_nothing_critical_or_serious_for_accessibility(page, panel, language):
+    if not AXE.exists():
+        pytest.skip("axe-core is not there: make test-look")
+    shown = page.open(panel, language)
+    shown.add_script_tag(path=str(AXE))
+    found = shown.evaluate("axe.run().then((x) => x.violations)")
+    serious = [
+        (x["id"], [node["html"][:120] for node in x["nodes"][:3]])
+        for x in found
+        if x["impact"] in ("critical", "serious")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_no_panel_scrolls_sideways_on_a_narrow_screen(browser, address, panel):
+    page = Page(browser, address, width=360)
+    shown = page.open(panel, "ko")
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 360
+    shown.close()
+
+
+def test_a_panel_is_usable_within_8_megabytes(browser, address):
+    context = browser.new_context()
+    shown = context.new_page()
+    sizes = []
+    shown.on(
+        "response",
+        lambda x: sizes.append(int(x.headers.get("content-length", 0))),
+    )
+    shown.goto(f"{address}#panel=gates")
+    shown.wait_for_function(
+        "document.body.dataset.ready === 'gates'", timeout=SECONDS
+    )
+    context.close()
+    assert sum(sizes) < 8e6
+
+
+def test_all_models_have_at_most_30_megabytes():
+    files = (look_page.BUILT / "models").glob("*.gz")
+    assert sum(file.stat().st_size for file in files) < 30e6
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_control_is_reached_by_tab(page, panel):
+    shown = page.open(panel)
+    wanted = shown.evaluate(
+        "[...document.querySelectorAll('a, button, select, input, textarea,"
+        " summary')].filter((x) => x.tabIndex >= 0 && !x.disabled &&"
+        " x.checkVisibility()).length"
+    )
+    shown.evaluate("document.activeElement.blur(); window.seen = new Set()")
+    for _ in range(2 * wanted + 20):
+        shown.keyboard.press("Tab")
+        shown.evaluate(
+            "document.activeElement.matches('a, button, select, input,"
+            " textarea, summary') && seen.add(document.activeElement)"
+        )
+    assert shown.evaluate("seen.size") == wanted
+
+
+def test_the_keyboard_alone_moves_through_the_letters(page):
+    shown = page.open("gates")
+    shown.focus(".letters button[tabindex='0']")
+    shown.keyboard.press("Home")
+    shown.keyboard.press("ArrowRight")
+    shown.keyboard.press("ArrowRight")
+    title = shown.inner_text(".explain h3")
+    assert title.startswith("Step 3,")
+    assert "step=2" in shown.url
+
+
+ODD = "", "가" * 500, "a b " * 125, "🙂👨‍👩‍👧 é ﷽", "\u0000\ud800", "   "
+
+
+@pytest.mark.parametrize("panel", TYPED)
+@pytest.mark.parametrize("text", ODD)
+def test_odd_texts_give_a_message_and_no_exception(page, panel, text):
+    shown = page.open(panel)
+    field = shown.locator("#panel .field.wide").locator("input, textarea")
+    field.evaluate(
+        "(box, text) => { box.value = text;"
+        " box.dispatchEvent(new InputEvent('input')); }",
+        text,
+    )
+    shown.wait_for_timeout(2500)
+    blank = not text.strip()
+    if blank or len(text) > 100 or (panel == "gates" and "🙂" in text):
+        assert page.message() or text == "   "
+
+
+def test_korean_is_read_once_per_syllable(page):
+    shown = page.open("alignment", "ko")
+    field = shown.locator("#panel .field.wide input")
+    calls = """(box) => { window.reads = [];
+      new MutationObserver(() => window.reads.push(box.value)).observe(
+        document.querySelector('.result'), {childList: true}); }"""
+    field.evaluate(calls)
+    compose = """(box) => { const event = (kind, composing) =>
+        box.dispatchEvent(kind === 'input'
+          ? new InputEvent('input', {isComposing: composing})
+          : new CompositionEvent(kind));
+      event('compositionstart');
+      for (const jamo of ['1986ㄴ', '1986녀', '1986년']) {
+        box.value = jamo; event('input', true);
+      }
+      event('compositionend'); }"""
+    field.evaluate(compose)
+    shown.wait_for_timeout(4000)
+    assert set(shown.evaluate("window.reads")) == {"1986년"}
+    assert "1986%EB%85%84" in shown.url
+
+
+def test_the_address_brings_a_state_back(page):
+    shown = page.open("gates", text="abc", cell="gru", unit="7", step="1")
+    assert shown.input_value("#panel textarea") == "abc"
+    assert shown.inner_text(".explain h3").startswith("Step 2,")
+    assert shown.input_value("select") == "7"
+
+
+def test_languages_change_in_place(page):
+    shown = page.open("heads")
+    shown.click("#language")
+    shown.wait_for_function("document.documentElement.lang === 'ko'")
+    page.ready("heads")
+    assert "토큰" in shown.inner_text("h2")
+
+
+def test_untrained_weights_give_other_numbers(page):
+    shown = page.open("alignment")
+    trained = shown.inner_text(".answers")
+    shown.click("text=untrained")
+    shown.wait_for_function(
+        "(old) => document.querySelector('.answers').innerText !== old",
+        arg=trained,
+        timeout=SECONDS,
+    )
+
+
+def test_every_text_of_the_page_has_both_languages(page):
+    shown = page.open("gates")
+    missing = shown.evaluate(
+        "import('./words.js').then((x) => Object.entries(x.every).filter("
+        "([, pair]) => pair.length !== 2 || pair.includes('')))"
+    )
+    assert missing == []
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_links_to_lessons_exist(page, panel):
+    shown = page.open(panel)
+    links = shown.eval_on_selector_all(
+        ".explain a", "all => all.map((x) => x.getAttribute('href'))"
+    )
+    assert links
+    for link in links:
+        name = re.fullmatch(r"\.\./en/tutorials/(\w+)\.html", link).group(1)
+        assert (look_page.BUILT.parents[1] / f"tutorials/{name}.py").exists()
