@@ -6,6 +6,7 @@ Nothing is trained and nothing is downloaded. `docs.sources` assembles the
 pages of each language; Sphinx makes HTML of them, both languages at once.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -58,7 +59,25 @@ def sphinx(language):
     ]
 
 
+def begin_anew_if_tools_changed():
+    """Remove what was built by other scripts, templates or settings.
+
+    Sphinx builds again only what belongs to changed pages and docstrings.
+    """
+    docs = ROOT / "docs"
+    tools = [*docs.glob("*.py"), *(docs / "_templates").rglob("*.html")]
+    digest = hashlib.sha256()
+    for path in sorted(tools):
+        digest.update(path.read_bytes())
+    known = WORK / "tools"
+    if not known.exists() or known.read_text("utf-8") != digest.hexdigest():
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(parents=True)
+        known.write_text(digest.hexdigest(), "utf-8")
+
+
 def main():
+    begin_anew_if_tools_changed()
     write(WORK / "locale", catalogs("ko"))
     reference = {f"{name}.md": text for name, text in api.pages().items()}
     builds = []
