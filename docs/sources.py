@@ -95,9 +95,11 @@ def contents(language):
     """Return the table of contents of the site, which is in the sidebar."""
     names = [f"howto/{guide}" for guide in GUIDES]
     guides = [n if n in markdown_pages() else Path(n).name for n in names]
+    listed = {"index", "install", *guides, *REFERENCE, *PROJECT}
+    others = sorted(set(markdown_pages()) - listed)
     parts = {
         None: ["install", "tutorials/index"],
-        "How-to": guides,
+        "How-to": [*guides, *others],
         "Reference": REFERENCE,
         "Project": PROJECT,
     }

@@ -18,6 +18,7 @@ from docs.sources import assemble, catalogs
 
 SITE, WORK = ROOT / "build" / "site", ROOT / "build" / "sphinx"
 LOOK = ROOT / "build" / "look"
+LOOK = ROOT / "build" / "look"
 LANGUAGES = ("en", "ko")
 HOME = """<!doctype html>
 <html lang="en">
@@ -93,6 +94,8 @@ def main():
     if LOOK.is_dir():  # `make look ARGS=build`
         shutil.copytree(LOOK, SITE / "look")
     (SITE / "index.html").write_text(HOME, "utf-8")
+    if LOOK.exists():  # built by `make look ARGS=build`
+        shutil.copytree(LOOK, SITE / "look")
     seconds = sum(os.times()[:4])  # of processors, Sphinx's included
     (WORK / "seconds").write_text(f"{seconds:.0f}\n", "utf-8")
     print(f"{SITE / 'index.html'}: {seconds:.0f} s on one processor")

@@ -43,9 +43,12 @@ def serve(folder):
 
 
 def pages():
-    """List the pages of the site: "en/index.html" and so on."""
+    """List the pages of the site: "index.html", "en/index.html" and so on.
+
+    The page that looks inside models has tests of its own.
+    """
     found = [path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")]
-    return sorted(name for name in found if "/_" not in name)
+    return sorted(n for n in found if "/_" not in n and n[:5] != "look/")
 
 
 def visit(page, base, name):
