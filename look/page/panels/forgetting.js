@@ -92,7 +92,7 @@ export async function show(context) {
       return [h("polyline", { class: `curve c${n}`, points: points.map(([a, b]) =>
         `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ") }),
       h("circle", { cx: x(lag), cy: y(ratio(cell, lag)), r: 5, class: `dot c${n}` }),
-      h("text", { x: x(k) + 6, y: y(v) + 4, class: "strong" },
+      h("text", { x: x(k) + 8, y: y(v) - 16 * n, class: "strong" },
         t(`forgetting.${cell}`))];
     })));
   }

@@ -230,8 +230,7 @@ export async function show(context) {
     names.map((name) => {
       const kind = name.endsWith("_gate") ? "gate" : "state";
       const values = trace[name];
-      const limit = kind === "gate" ? 1
-        : values.reduce((most, x) => Math.max(most, Math.abs(x)), 0.1);
+      const limit = kind === "gate" ? 1 : mostOf(values);
       const title = t(`gates.${name}`);
       return h("figure", {}, h("figcaption", {}, title, colorBar(kind, limit)),
         heatMap({ rows: rows.length, columns: T, cell, height, kind, limit,
@@ -243,6 +242,12 @@ export async function show(context) {
 
   buttons();
   await update();
+}
+
+/** The end of the color scale: 95 of 100 values are within it. */
+function mostOf(values) {
+  const sizes = Array.from(values, Math.abs).sort((a, b) => a - b);
+  return Math.max(0.1, sizes[Math.floor(0.95 * (sizes.length - 1))]);
 }
 
 /** The step at which a unit changes most, the first one not counted. */
