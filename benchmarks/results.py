@@ -105,6 +105,7 @@ PICTURES = {
     "electricity": ("by_hour_ahead", "week"),
     "emoji_captions": ("attention",),
     "vit": ("accuracy",),
+    "word_vectors": ("word_map",),
 }
 # The models, each with the published BLEU to exceed and its decoding.
 LADDER = {

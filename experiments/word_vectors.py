@@ -8,8 +8,8 @@
 # of the same group, after training and before; and a map of the groups.
 #
 # Data: `docstrings`, of the packages that are installed with this library.
-# Expected: several times as many as before training, far from all.
-# Minutes, on two processor cores: 5.
+# Expected: 0.16 of the words, none before training, 0.003 by chance.
+# Minutes, on two processor cores: 10.
 
 # %%
 import re

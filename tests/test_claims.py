@@ -39,7 +39,7 @@ PICTURES = {
     "six_models": False,
 }
 VERDICTS = ("borne out", "not borne out", "borne out when", "not measured")
-TUTORIALS, RESULTS = claims.ROOT / "tutorials", claims.ROOT / "results"
+RESULTS = claims.ROOT / "results"
 ROWS = claims.rows()
 FIGURES = [
     pytest.param(figure, id=f"{row['key']}-{number}")
@@ -50,8 +50,9 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row["key"])
 
 
 def lesson_text(name):
-    """Return a lesson on one line, without the marks of comments."""
-    text = (TUTORIALS / f"{name}.py").read_text("utf-8")
+    """Return a script on one line, without the marks of comments."""
+    folder = "tutorials" if name[0].isdigit() else "experiments"
+    text = (claims.ROOT / folder / f"{name}.py").read_text("utf-8")
     return " ".join(re.sub(r"^# ?", "", text, flags=re.MULTILINE).split())
 
 
@@ -101,7 +102,7 @@ def test_lessons_and_experiments_exist(row):
 
 
 @every_row
-def test_pictures_are_drawn_by_their_lesson(row):
+def test_pictures_are_drawn_by_their_script(row):
     assert row["picture"] == PICTURES[row["key"]]
     shown = row["pictures"] or not row["picture"]
     assert shown or row["verdict"] == "not measured"

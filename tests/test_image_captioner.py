@@ -17,6 +17,12 @@ def draw_images():
     return rng.integers(0, 256, (2, *SIDES, 3)).astype("uint8")
 
 
+def assert_close(*values):
+    """Compare tensors, of whatever backend."""
+    one, other = map(ops.convert_to_numpy, values)
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def make(**options):
     keras.utils.set_random_seed(3)
     model = ImageCaptioner(**SIZES, **options)
@@ -51,8 +57,8 @@ def test_steps_give_the_logits_of_teacher_forcing(cell):
     assert ops.convert_to_numpy(ids).tolist() == [2, 2]
     for t in range(3):
         each, state = model.step(target[:, t], state)
-        np.testing.assert_allclose(each, logits[:, t], atol=1e-5)
-        np.testing.assert_allclose(state["attention"], weights[:, t], atol=1e-5)
+        assert_close(each, logits[:, t])
+        assert_close(state["attention"], weights[:, t])
 
 
 def test_integer_pixels_are_divided_by_255():
@@ -60,7 +66,7 @@ def test_integer_pixels_are_divided_by_255():
     target = np.array([[2, 5]] * 2)
     whole = model({"images": images, "target": target})
     shares = model({"images": images / np.float32(255), "target": target})
-    np.testing.assert_allclose(whole, shares, atol=1e-5)
+    assert_close(whole, shares)
 
 
 def test_another_image_gives_another_caption_probability():

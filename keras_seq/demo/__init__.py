@@ -14,7 +14,7 @@
 They were trained for some minutes on two processor cores by `python -m look
 train` (in the repository), on texts of this project, the dates of
 `keras_seq.data` and the digits of scikit-learn, English and Korean in one. They
-show how such networks work, not how well large ones do. The look-inside page
+show how these networks work, not how well large ones do. The look-inside page
 runs the same weights.
 """
 

@@ -63,8 +63,6 @@ def write_onnx(path, model, function, signature, *, half=True):
         ...     {"ids": keras.InputSpec(shape=(None, None), dtype="int32")},
         ... )  # doctest: +SKIP
     """
-    import onnx
-
     checks.built(model)
     checks.boolean(half=half)
     check_float32_on_tensorflow(model, "onnx")
@@ -72,23 +70,35 @@ def write_onnx(path, model, function, signature, *, half=True):
         raise ValueError(
             f"`path` must end in .onnx. Received path={str(path)!r}."
         )
+    wrapper, specs = _as_model(model, function, signature)
+    with replacing(path) as new:
+        wrapper.export(
+            str(new), format="onnx", input_signature=[specs], verbose=False
+        )
+        _store_weights_once(new, half)
+
+
+def _as_model(model, function, signature):
+    """Return a model that computes the function, called once, and its specs."""
     names = list(signature)
     specs = [
         keras.InputSpec(shape=spec.shape, dtype=spec.dtype, name=name)
         for name, spec in signature.items()
     ]
     wrapper = TensorFunction(model, lambda x: function(dict(zip(names, x))))
-    examples = [np.ones([n or 2 for n in s.shape], s.dtype) for s in specs]
-    wrapper(examples)
-    with replacing(path) as new:
-        wrapper.export(
-            str(new), format="onnx", input_signature=[specs], verbose=False
-        )
-        written = onnx.load(str(new))
-        share_weights(written.graph)
-        if half:
-            halve_weights(written.graph)
-        onnx.save(written, str(new))
+    wrapper([np.ones([n or 2 for n in s.shape], s.dtype) for s in specs])
+    return wrapper, specs
+
+
+def _store_weights_once(path, half):
+    """Write a file again, each weight once, and in float16 if `half`."""
+    import onnx
+
+    written = onnx.load(str(path))
+    share_weights(written.graph)
+    if half:
+        halve_weights(written.graph)
+    onnx.save(written, str(path))
 
 
 def export_onnx(model, path, *, half=True):
@@ -171,10 +181,18 @@ def export_onnx_decoder(model, folder, *, half=True):
         return {"ids": first, **named_state(state)}
 
     write_onnx(folder / "start.onnx", model, start, {"source": ids}, half=half)
-    example, structure = _state_signature(model)
+    step, signature = _decoding_step(model)
+    token = {"ids": keras.InputSpec(shape=(None,), dtype="int32")}
+    write_onnx(folder / "step.onnx", model, step, token | signature, half=half)
+    return list(signature)
+
+
+def _decoding_step(model):
+    """Return the function of step.onnx and a spec of each part of its state."""
+    signature, structure = _state_signature(model)
 
     def step(inputs):
-        leaves = [inputs[name] for name in example]
+        leaves = [inputs[name] for name in signature]
         state = keras.tree.pack_sequence_as(structure, leaves)
         found, new = step_internals(model, inputs["ids"], state)
         changed = {
@@ -184,11 +202,7 @@ def export_onnx_decoder(model, folder, *, half=True):
         }
         return {**found, **changed}
 
-    token = keras.InputSpec(shape=(None,), dtype="int32")
-    write_onnx(
-        folder / "step.onnx", model, step, {"ids": token, **example}, half=half
-    )
-    return list(example)
+    return step, signature
 
 
 def named_state(state):
