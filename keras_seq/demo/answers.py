@@ -45,7 +45,7 @@ def load(name):
         the model, and a dict of its tokenizers: "text", or "source" and
         "target".
     Raises:
-        ValueError: if there is no model of that name.
+        ValueError: if the demo has no model of that name.
     Example:
         >>> from keras_seq import demo
         >>> model, tokenizers = demo.load("dates_bahdanau")

@@ -166,11 +166,7 @@ def export_onnx_decoder(model, folder, *, half=True):
         >>> from keras_seq.export import export_onnx_decoder
         >>> export_onnx_decoder(translator, "dates")  # doctest: +SKIP
     """
-    if not isinstance(model, DECODERS):
-        names = ", ".join(kind.__name__ for kind in DECODERS)
-        raise ValueError(
-            f"`model` must be one of {names}. Received model={model!r}."
-        )
+    _check_recurrent(model)
     checks.built(model)
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -185,6 +181,15 @@ def export_onnx_decoder(model, folder, *, half=True):
     token = {"ids": keras.InputSpec(shape=(None,), dtype="int32")}
     write_onnx(folder / "step.onnx", model, step, token | signature, half=half)
     return list(signature)
+
+
+def _check_recurrent(model):
+    """Raise a ValueError unless the decoder of a model is recurrent."""
+    if not isinstance(model, DECODERS):
+        names = ", ".join(kind.__name__ for kind in DECODERS)
+        raise ValueError(
+            f"`model` must be one of {names}. Received model={model!r}."
+        )
 
 
 def _decoding_step(model):
