@@ -34,7 +34,7 @@ def speeds():
         ),
         *table(
             "| speculative decoding of a GPT | greedy, tokens per second "
-            "| speculative | speedup | accepted |",
+            "| speculative | speedup | accepted | equal on held-out text |",
             speculative_rows("speculative-tensorflow"),
         ),
         *table(
@@ -110,12 +110,17 @@ def table(header, rows):
     return ["", header, "|---" * columns + "|", *rows] if rows else []
 
 
+def kept(stem):
+    """Return the file of a kept benchmark, without results if there is none."""
+    path = RESULTS / f"{stem}.json"
+    if not path.exists():
+        return {"results": []}
+    return json.loads(path.read_text("utf-8"))
+
+
 def kept_rows(stem):
     """Return the results of a kept benchmark, or [] if there is no file."""
-    path = RESULTS / f"{stem}.json"
-    return (
-        json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
-    )
+    return kept(stem)["results"]
 
 
 def speed_rows(stem):
@@ -167,6 +172,7 @@ def speculative_rows(stem):
         speeds = row["tokens_per_second"]
         cells = [f"{speeds[n]:,.0f}" for n in ("greedy", "speculative")]
         cells += [f"{row['speedup']:.2f}", f"{row['accepted']:.0%}"]
+        cells.append(f"{kept(stem)['held_out']['agreement']:.0%}")
         what = f"{row['num_draft_tokens']} draft tokens"
         yield f"| {what} | {' | '.join(cells)} |"
 

@@ -2,18 +2,17 @@
 
     python -m keras_seq.demo           # one answer of each, without a network
 
-`names()` lists those that are in this version of the package, of:
-
     characters_rnn, _gru, _lstm        predict the next letter
     dates_seq2seq, _bahdanau, _luong, _transformer
                                        "5. März 1950" -> "1950-03-05"
-    gpt                                continues a text
-    bert                               fills in [MASK]
-    digits_vit                         (8, 8) -> 0..9
 
-They were trained for some minutes on two processor cores by `python -m look
-train` (in the repository), on texts of this project, the dates of
-`keras_seq.data` and the digits of scikit-learn, English and Korean in one. They
+The functions for `gpt` (continues a text), `bert` (fills in [MASK]) and
+`digits_vit` (reads a digit) need models that this version does not contain:
+`python -m look train` (in the repository) makes them. `names()` lists those
+that are there.
+
+They were trained for some minutes on two processor cores, on texts of this
+project and the dates of `keras_seq.data`, English and Korean in one. They
 show how these networks work, not how well large ones do. The look-inside page
 runs the same weights.
 """

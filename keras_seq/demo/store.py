@@ -41,9 +41,9 @@ def save_small(path, model, tokenizers):
         "model": serialize(model),
         "tokenizers": {k: serialize(t) for k, t in tokenizers.items()},
     }
-    names = [f"{n:03}" for n in range(len(halves))]
+    named = {f"{n:03}": half for n, half in enumerate(halves)}
     text = np.frombuffer(json.dumps(config).encode(), "uint8")
-    np.savez_compressed(path, config=text, **dict(zip(names, halves)))
+    np.savez_compressed(path, config=text, **named)
 
 
 def load_small(path):
@@ -68,7 +68,8 @@ def load_small(path):
                 f"path={str(path)!r}, which has no config."
             )
         config = json.loads(file["config"].tobytes())
-        weights = [file[name] for name in sorted(file.files[:])[:-1]]
+        count = len(file.files) - 1
+        weights = [file[f"{n:03}"] for n in range(count)]
     load = keras.saving.deserialize_keras_object
     model = load(config["model"])
     if not model.built:

@@ -32,7 +32,10 @@ from keras_seq.export.saved_model import (
     tensorflow_function,
     write_endpoint,
 )
-from keras_seq.export.validation import check_labels
+from keras_seq.export.validation import (
+    check_float32_on_tensorflow,
+    check_labels,
+)
 from keras_seq.models import ResNet, ViT
 
 SUFFIXES = {"tf_saved_model": "", "onnx": ".onnx", "litert": ".tflite"}
@@ -241,33 +244,6 @@ def _check_scale(channels, **both):
         raise ValueError(
             f"`std` must be > 0 in float32. Received std={both['std']!r}."
         )
-
-
-def check_float32_on_tensorflow(model, format):
-    """Raise a ValueError for another backend or precision."""
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise ValueError(
-            f"The Keras backend must be tensorflow for format={format!r}. "
-            f"Received backend={backend!r}."
-        )
-    other = _not_in_float32(model)
-    if other:
-        raise ValueError(
-            f"`model` must compute in float32 for format={format!r}, whose "
-            "ops differ from TensorFlow's in other precisions: create it with "
-            'dtype="float32" and set the weights. Received '
-            f"dtype={other[0]!r}."
-        )
-
-
-def _not_in_float32(layer):
-    """List the other precisions in a model and its layers."""
-    other = layer.weights and layer.compute_dtype != "float32"
-    found = [layer.dtype_policy.name] if other else []
-    for part in getattr(layer, "layers", []):
-        found += _not_in_float32(part)
-    return found
 
 
 def _write_saved_model(reader, path, labels, channels):

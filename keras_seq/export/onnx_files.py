@@ -16,9 +16,9 @@ import numpy as np
 
 from keras_seq import checks
 from keras_seq.export.half_precision import halve_weights, share_weights
-from keras_seq.export.images import check_float32_on_tensorflow
 from keras_seq.export.internals import call_internals, step_internals
 from keras_seq.export.saved_model import replacing
+from keras_seq.export.validation import check_float32_on_tensorflow
 from keras_seq.models import (
     BahdanauSeq2Seq,
     LuongSeq2Seq,

@@ -1,7 +1,9 @@
-"""Validate that tokenizers, labels and a model belong together.
+"""Validate a model for export, and that tokenizers and labels fit it.
 
 Shapes: B texts, C classes.
 """
+
+import keras
 
 from keras_seq import checks
 from keras_seq.generation.prompts import vocabulary_size
@@ -76,3 +78,38 @@ def check_labels(labels, shape=None):
             f"`labels` must be names, no two alike. Received {labels!r}."
         )
     return labels
+
+
+def check_float32_on_tensorflow(model, format):
+    """Validate the backend and the precision for ONNX and LiteRT.
+
+    Args:
+        model: built `keras.Model`, must compute in float32.
+        format: str, the format, for the message.
+    Raises:
+        ValueError: if the backend is not TensorFlow, or a layer has another
+            precision.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            f"The Keras backend must be tensorflow for format={format!r}. "
+            f"Received backend={backend!r}."
+        )
+    other = _not_in_float32(model)
+    if other:
+        raise ValueError(
+            f"`model` must compute in float32 for format={format!r}, whose "
+            "ops differ from TensorFlow's in other precisions: create it with "
+            'dtype="float32" and set the weights. Received '
+            f"dtype={other[0]!r}."
+        )
+
+
+def _not_in_float32(layer):
+    """List the other precisions in a model and its layers."""
+    other = layer.weights and layer.compute_dtype != "float32"
+    found = [layer.dtype_policy.name] if other else []
+    for part in getattr(layer, "layers", []):
+        found += _not_in_float32(part)
+    return found
