@@ -92,3 +92,11 @@ export function textField(label, value, oninput, options = {}) {
   return { field: h("label", { class: "field wide" }, h("span", {}, label), input),
     input };
 }
+
+/** Build buttons again, and give the focus back to the one that had it. */
+export function buildAgain(controls, build) {
+  const focus = document.activeElement?.textContent;
+  build();
+  [...controls.querySelectorAll("button")]
+    .find((button) => button.textContent === focus)?.focus();
+}

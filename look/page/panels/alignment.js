@@ -1,6 +1,6 @@
 // Alignment: four translators of dates, and what each letter attends to.
 
-import { choices, h, number, percent, slider, table, textField, visible }
+import { buildAgain, choices, h, number, percent, slider, table, textField, visible }
   from "../dom.js";
 import { bars, colorBar, heatMap } from "../draw.js";
 import { filesOf, KINDS, translate } from "../decode.js";
@@ -28,11 +28,8 @@ export async function show(context) {
 
   function buttons() {
     const change = (changes) => {
-      const focus = document.activeElement?.textContent;
       set(changes);
-      buttons();
-      [...controls.querySelectorAll("button")]
-        .find((button) => button.textContent === focus)?.focus();
+      buildAgain(controls, buttons);
       return update();
     };
     controls.replaceChildren(field.field,

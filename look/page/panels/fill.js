@@ -1,6 +1,6 @@
 // Fill the blank: a BERT predicts the tokens that a reader hides.
 
-import { choices, h, number, percent, table, textField } from "../dom.js";
+import { buildAgain, choices, h, number, percent, table, textField } from "../dom.js";
 import { bars, color, colorBar, css, inkOn } from "../draw.js";
 import { explain } from "../explain.js";
 import { ints, run, softmax, tokenizer, topK } from "../models.js";
@@ -33,11 +33,8 @@ export async function show(context) {
 
   function buttons() {
     const change = (changes) => {
-      const focus = document.activeElement?.textContent;
       set(changes);
-      buttons();
-      [...controls.querySelectorAll("button")]
-        .find((button) => button.textContent === focus)?.focus();
+      buildAgain(controls, buttons);
       return update();
     };
     controls.replaceChildren(field.field,

@@ -1,6 +1,6 @@
 // Patches: a ViT reads a digit of 8 x 8 pixels as 16 patches.
 
-import { choices, h, number, percent, table } from "../dom.js";
+import { buildAgain, choices, h, number, percent, table } from "../dom.js";
 import { bars, colorBar, heatMap } from "../draw.js";
 import { explain } from "../explain.js";
 import { floats, manifest, run, softmax } from "../models.js";
@@ -60,11 +60,8 @@ export async function show(context) {
 
   function buttons() {
     const change = (changes) => {
-      const focus = document.activeElement?.textContent;
       set(changes);
-      buttons();
-      [...controls.querySelectorAll("button")]
-        .find((button) => button.textContent === focus)?.focus();
+      buildAgain(controls, buttons);
       return update();
     };
     const shuffled = () => {
