@@ -58,9 +58,7 @@ def _traced(model, ids):
         values = layer.trace(x, mask=mask)
         found |= {f"layer_{n}.{name}": v for name, v in values.items()}
         x = values["hidden_state"]
-    tied = model.head is None
-    logits = model.token_embedding.logits(x) if tied else model.head(x)
-    return {"logits": logits, **found}
+    return {"logits": model.logits(x), **found}
 
 
 def step_internals(model, ids, state):

@@ -207,9 +207,10 @@ class RecurrentLM(ServableModel):
         for layer in self.recurrent_layers:
             x = self.dropout(x, training=training)
             x, *_ = layer(x, mask=mask, training=training)  # (B, T, U)
-        return self._logits(self.dropout(x, training=training))
+        return self.logits(self.dropout(x, training=training))
 
-    def _logits(self, h):
+    def logits(self, h):
+        """Compute the logits of hidden states: (..., U) -> (..., V)."""
         if self.head is None:
             return self.token_embedding.logits(h)
         return self.head(h)
@@ -245,7 +246,7 @@ class RecurrentLM(ServableModel):
         """
         cells = [layer.cell for layer in self.recurrent_layers]
         h, state = step_cells(cells, self.token_embedding(ids), state)
-        return self._logits(h), state
+        return self.logits(h), state
 
     def reset_states(self):
         """Set the states that a stateful model keeps to zero."""

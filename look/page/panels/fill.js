@@ -85,11 +85,8 @@ export async function show(context) {
   }
 
   function again(changes) {
-    const focus = document.activeElement?.textContent;
     set(changes);
-    draw();
-    [...result.querySelectorAll("button")]
-      .find((button) => button.textContent === focus)?.focus();
+    buildAgain(result, draw);
   }
 
   function draw() {
