@@ -18,7 +18,6 @@ from docs.sources import assemble, catalogs
 
 SITE, WORK = ROOT / "build" / "site", ROOT / "build" / "sphinx"
 LOOK = ROOT / "build" / "look"
-LOOK = ROOT / "build" / "look"
 LANGUAGES = ("en", "ko")
 HOME = """<!doctype html>
 <html lang="en">
