@@ -76,6 +76,24 @@ def begin_anew_if_tools_changed():
         known.write_text(digest.hexdigest(), "utf-8")
 
 
+def publish(work, look, site):
+    """Copy the HTML of each language, and the look-inside page, to a folder.
+
+    Args:
+        work: Path, with a folder `html` for each language.
+        look: Path of the look-inside page; it need not exist.
+        site: Path, is made anew.
+    """
+    shutil.rmtree(site, ignore_errors=True)
+    ignored = shutil.ignore_patterns("_sources", ".*", "objects.inv")
+    for language in LANGUAGES:
+        html = work / language / "html"
+        shutil.copytree(html, site / language, ignore=ignored)
+    if look.is_dir():  # built by `make look ARGS=build`
+        shutil.copytree(look, site / "look")
+    (site / "index.html").write_text(HOME, "utf-8")
+
+
 def main():
     begin_anew_if_tools_changed()
     write(WORK / "locale", catalogs("ko"))
@@ -85,16 +103,7 @@ def main():
         write(WORK / language / "source", assemble(language) | reference)
         builds.append(subprocess.Popen(sphinx(language), cwd=ROOT))
     failed = max(build.wait() for build in builds)
-    shutil.rmtree(SITE, ignore_errors=True)
-    ignored = shutil.ignore_patterns("_sources", ".*", "objects.inv")
-    for language in LANGUAGES:
-        html = WORK / language / "html"
-        shutil.copytree(html, SITE / language, ignore=ignored)
-    if LOOK.is_dir():  # `make look ARGS=build`
-        shutil.copytree(LOOK, SITE / "look")
-    (SITE / "index.html").write_text(HOME, "utf-8")
-    if LOOK.exists():  # built by `make look ARGS=build`
-        shutil.copytree(LOOK, SITE / "look")
+    publish(WORK, LOOK, SITE)
     seconds = sum(os.times()[:4])  # of processors, Sphinx's included
     (WORK / "seconds").write_text(f"{seconds:.0f}\n", "utf-8")
     print(f"{SITE / 'index.html'}: {seconds:.0f} s on one processor")

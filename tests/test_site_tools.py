@@ -19,6 +19,7 @@ from docs import (
     notebooks,
     pages,
     sources,
+    website,
 )
 
 LESSON = pathlib.Path(notebooks.ROOT, "tutorials", "01_rnn.py")
@@ -125,3 +126,18 @@ def test_a_downloaded_notebook_contains_its_diagrams():
     attached = [c for c in lesson.cells if c.get("attachments")]
     assert "attachment:rnn.en.svg" in attached[0].source
     assert "rnn.en.svg" in attached[0].attachments
+
+
+def test_the_site_has_both_languages_and_the_look_inside_page(tmp_path):
+    work, look, site = (tmp_path / name for name in ("work", "look", "site"))
+    for language in website.LANGUAGES:
+        html = work / language / "html"
+        html.mkdir(parents=True)
+        (html / "index.html").write_text(language)
+    look.mkdir()
+    (look / "index.html").write_text("look")
+    for _ in range(2):  # a site that is there is made anew
+        website.publish(work, look, site)
+    found = {p.relative_to(site).as_posix() for p in site.rglob("*.html")}
+    folders = ("", "en/", "ko/", "look/")
+    assert found == {f"{folder}index.html" for folder in folders}
