@@ -145,19 +145,15 @@ def keep(folder):
 def learned():
     """Return the results of the experiments: Markdown tables for the README."""
     lines = ["| experiment | what | baseline | measured |", "|---|---|---|---|"]
-    for stem, names in SHOWN.items():
-        if (RESULTS / f"{stem}.json").exists():
-            lines += experiment_rows(stem, with_arrows(names))
-    ladder = "| German to English | published | BLEU ↑ | weights | minutes ↓ |"
-    return "\n".join([*lines, *table(ladder, ladder_rows())]) + "\n"
+    for experiment, name, arrow, plain, value, _ in shown_metrics():
+        lines.append(f"| `{experiment}` | {name} {arrow} | {plain} | {value} |")
+    return "\n".join([*lines, *ladder()]) + "\n"
 
 
-def with_arrows(names):
-    """Add to the names of rows which way is better: ↓ smaller, ↑ larger."""
-    return {
-        metric: f"{name} {'↓' if SMALLER.search(metric) else '↑'}"
-        for metric, name in names.items()
-    }
+def ladder():
+    """Return the table of the models of the comparison on Multi30k."""
+    head = "| German to English | published | BLEU ↑ | weights | minutes ↓ |"
+    return table(head, ladder_rows())
 
 
 def in_korean():
@@ -175,16 +171,30 @@ def in_korean():
     return re.sub(cell, translated, learned())
 
 
-def experiment_rows(stem, names):
-    """Yield a line for each shown metric of a kept experiment."""
-    kept = json.loads((RESULTS / f"{stem}.json").read_text("utf-8"))
-    for metric, name in names.items():
-        plain = kept["baselines"].get(metric)
-        if plain is None:  # language models: the trigram baseline
-            plain = kept["baselines"].get("loss_trigram")
-        plain = "" if plain is None else f"{plain:.3g}"
-        value = kept["metrics"][metric]
-        yield f"| `{kept['experiment']}` | {name} | {plain} | {value:.3g} |"
+def shown_metrics():
+    """Yield what is shown of the kept experiments, a tuple for each metric.
+
+    Its experiment, its name, ↓ where a smaller number is better and ↑ where a
+    larger one is, the baseline ("" if there is none), the number, and the dict
+    of the machine.
+    """
+    for stem, names in SHOWN.items():
+        path = RESULTS / f"{stem}.json"
+        if not path.exists():
+            continue
+        kept = json.loads(path.read_text("utf-8"))
+        for metric, name in names.items():
+            plain = kept["baselines"].get(metric)
+            if plain is None:  # language models: the trigram baseline
+                plain = kept["baselines"].get("loss_trigram")
+            yield (
+                kept["experiment"],
+                name,
+                "↓" if SMALLER.search(metric) else "↑",
+                "" if plain is None else f"{plain:.3g}",
+                f"{kept['metrics'][metric]:.3g}",
+                kept["machine"],
+            )
 
 
 def ladder_rows():
