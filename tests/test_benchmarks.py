@@ -23,6 +23,7 @@ from benchmarks import (
     scaling,
     speculative,
     tables,
+    training,
     transformer,
     vit,
 )
@@ -229,6 +230,16 @@ def test_speculative_decoding_is_compared_with_greedy():
     assert set(result["tokens_per_second"]) == {"greedy", "speculative"}
     assert 0 < held_out["loss"] < 10 and 0 <= held_out["agreement"] <= 1
     assert len(speculative.row(result)) == 5
+
+
+def test_each_way_to_train_and_to_batch_is_measured(eager):
+    sizes = training.QUICK_SIZES
+    for way in training.WAYS:
+        training.trainer(sizes, way)()
+    results = training.measure_batching(sizes, rounds=1)
+    assert [each["way"] for each in results][-1] == "pack_sequences"
+    assert results[0]["ratio"] == {"padded": 1.0}
+    assert all(len(training.row(each)) == 4 for each in results)
 
 
 @NOT_ON_JAX
