@@ -25,6 +25,7 @@ PACKAGES = {
     "plots": "Plots",
     "export": "Export",
     "pretrained": "Pretrained",
+    "demo": "Demo",
 }
 
 

@@ -84,8 +84,6 @@ def test_only_the_models_of_the_package_are_loaded():
     [("5. März 1950", "1950-03-05"), ("2001년 12월 24일", "2001-12-24")],
 )
 def test_a_date_is_translated_from_the_command_line(capsys, text, answer):
-    if "dates_bahdanau" not in demo.names():
-        pytest.skip("dates_bahdanau is not in the package")
     main(["--date", text])
     assert capsys.readouterr().out == f"{text}  ->  {answer}\n"
 
@@ -128,8 +126,6 @@ def test_look_inside_names_a_bad_argument():
 
 
 def test_without_arguments_each_model_is_asked(capsys):
-    if "dates_bahdanau" not in demo.names():
-        pytest.skip("dates_bahdanau is not in the package")
     main([])
     said = capsys.readouterr().out
     assert "Sunday, August 2, 1981  ->  1981-08-02\n" in said

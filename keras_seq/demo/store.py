@@ -26,6 +26,10 @@ def save_small(path, model, tokenizers):
         tokenizers: dict of `keras_seq.text.Tokenizer`, by their roles.
     Raises:
         ValueError: if the model is not built or a weight exceeds float16.
+    Example:
+        >>> from keras_seq import demo
+        >>> model, tokenizers = demo.load("dates_seq2seq")
+        >>> demo.save_small("dates.npz", model, tokenizers)  # doctest: +SKIP
     """
     checks.built(model)
     weights = [keras.ops.convert_to_numpy(w) for w in model.weights]
@@ -55,6 +59,9 @@ def load_small(path):
         the model, and a dict of its tokenizers.
     Raises:
         ValueError: if the file is missing or was not written by `save_small`.
+    Example:
+        >>> from keras_seq import demo
+        >>> model, words = demo.load_small("dates.npz")  # doctest: +SKIP
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(
