@@ -90,7 +90,7 @@ def measured():
             {
                 "source": source,
                 "target": target,
-                "weights": weights.round(3).tolist(),
+                "weights": weights.astype("float64").round(3).tolist(),
             }
         )
     return {
