@@ -5,18 +5,14 @@ alignment.json has the weights of the lesson's first model with attention
 section "Question" names, one in English and one in Korean. To write it anew,
 by running the lesson, which takes some minutes:
 
-    python -m diagrams.alignment
+    python -m docs.alignment_weights
 """
 
 import json
 import pathlib
-import runpy
-
-import numpy as np
 
 FILE = pathlib.Path(__file__).with_suffix(".json")
 DATES = json.loads(FILE.read_text("utf-8"))["dates"]
-ROWS = 20, 25  # of the lesson's held-out dates
 STEP = 28
 SMALLEST = 0.05  # weights below are not drawn
 FIELDS = {"year": (0, 4), "month": (5, 7), "day": (8, 10)}
@@ -70,39 +66,4 @@ def line(c, start, end, weight):
     )
 
 
-def measured():
-    """Run the lesson; return what alignment.json holds."""
-    lesson = runpy.run_path("tutorials/05_attention.py")
-    found, dates = lesson["found"], []
-    for row in ROWS:
-        source, target = (
-            lesson[name].tokens(
-                ids[row : row + 1, : np.count_nonzero(ids[row])]
-            )
-            for name, ids in (
-                ("read", lesson["source_test"]),
-                ("write", found.ids),
-            )
-        )
-        (source,), (target,) = source, target
-        weights = found.attention[row, : len(target), : len(source)]
-        dates.append(
-            {
-                "source": source,
-                "target": target,
-                "weights": weights.astype("float64").round(3).tolist(),
-            }
-        )
-    return {
-        "lesson": "05_attention",
-        "model": "BahdanauSeq2Seq",
-        "seed": lesson["SEED"],
-        "epochs": lesson["EPOCHS"],
-        "dates": dates,
-    }
-
-
 DIAGRAMS = {"alignment": (alignment, 396)}
-
-if __name__ == "__main__":
-    FILE.write_text(json.dumps(measured(), ensure_ascii=False), "utf-8")
