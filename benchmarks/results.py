@@ -104,6 +104,7 @@ SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 PICTURES = {
     "electricity": ("by_hour_ahead", "week"),
     "emoji_captions": ("attention",),
+    "sentence_length": ("bleu_by_length", "alignment"),
     "vit": ("accuracy",),
     "word_vectors": ("word_map",),
 }

@@ -99,6 +99,7 @@ PROMISED = {
         "params_cnn",
         "exported_answers_the_same",
     ),
+    "sentence_length": ("bleu_one_vector", "bleu_attention_quarter_4"),
     "ladder": ("exact_match_luong", "params_luong", "seconds_transformer"),
 }
 EXPORTED = ("attention", "chatbot", "gpt", "finetune", "vit")
