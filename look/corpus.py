@@ -1,7 +1,10 @@
-"""A small bilingual text: the dialogues, and the lessons in both languages.
+"""Bilingual texts for the small models; the lines of both languages are mixed.
 
-Everything in it is from this repository, under its license. Lines of both
-languages are mixed.
+`lines` and `quoted_lines`, for the character models, have the dialogues and
+the lessons, all from this repository, under its license. `many_lines`, for GPT
+and BERT, adds texts that may be passed on: articles of Wikipedia (WikiText-2,
+CC BY-SA 3.0), Python's documentation (PSF License), small talk in Korean
+(chatbot_ko, MIT) and Korean film reviews (nsmc, CC0).
 """
 
 import pathlib
@@ -14,6 +17,7 @@ from keras_seq import data
 LOCALE = pathlib.Path("docs/locale/ko/LC_MESSAGES/tutorials")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 MARKUP = re.compile(r"[`*]|<[^>]+>")
+REVIEWS = 12_000  # of 40,000
 TABLE_OR_CODE = re.compile(r"^\s*(\||```|    |#)|={3,}|_{3,}")
 
 
@@ -64,6 +68,55 @@ def lines(seed=0):
         test += dialogues(language, "test", quoted=False)
     random.Random(seed).shuffle(train)
     return train, test
+
+
+def many_lines(seed=0):
+    """Return all lines of GPT and BERT: list of str, and one in twenty."""
+    train, test = lines(seed)
+    every = [*wikipedia(), *documentation(), *small_talk()]
+    every += data.nsmc("train")[0][:REVIEWS]
+    random.Random(seed).shuffle(every)
+    train += [x for n, x in enumerate(every) if n % 20]
+    random.Random(seed).shuffle(train)
+    return train, [*test, *every[::20]]
+
+
+def wikipedia():
+    """List sentences of Wikipedia in which no word is replaced by <unk>."""
+    articles = [x for split in ("train", "test") for x in data.wikitext2(split)]
+    found = [
+        sentence
+        for article in articles
+        for paragraph in article.split("\n")
+        for sentence in data.split_sentences(paragraph)
+    ]
+    return [joined(x) for x in found if "<unk>" not in x and len(x) > 20]
+
+
+def joined(text):
+    """Undo the spaces that WikiText puts around punctuation."""
+    text = re.sub(r" @(.)@ ", r"\1", text)
+    text = re.sub(r" ([.,:;?!)'])", r"\1", text)
+    return re.sub(r'" ([^"]*) "', r'"\1"', text).replace("( ", "(")
+
+
+def documentation():
+    """List sentences of Python's documentation without markup."""
+    found = [
+        sentence
+        for page in data.pydocs("train").values()
+        for paragraph in data.paragraphs(page)
+        for sentence in data.split_sentences(paragraph)
+    ]
+    return [x for x in found if len(x) > 20 and not re.search(r"[*`]{2}", x)]
+
+
+def small_talk():
+    """List questions and answers of chatbot_ko, a pair a line."""
+    return [
+        f"{question} {answer}"
+        for question, answer in zip(*data.chatbot_ko("train"))
+    ]
 
 
 def quoted_lines(seed=0):

@@ -1,25 +1,36 @@
-"""Train a GPT and a BERT on the lessons and dialogues, in pieces of words.
+"""Train a GPT and a BERT on texts in English and Korean, in pieces of words.
 
-Both read the same text with the same WordPiece vocabulary, English and Korean
-in one, and have the same size. The text is small, so they know its subject,
-neural networks, and little else.
+Both read the same text with the same WordPiece vocabulary, both languages in
+one, and have the same size. Text and models are small: they have learned which
+pieces stand near each other, and hardly what a sentence means.
 
 Shapes: T length of a window.
 """
 
+import itertools
+
 import keras
 import numpy as np
+from keras import ops
 
-from keras_seq.models import BERT, GPT, BERTPretrainer
+from keras_seq import data
+from keras_seq.demo.store import load_small
+from keras_seq.layers import sinusoidal_positions
+from keras_seq.models import BERT, GPT, BERTClassifier, BERTPretrainer
 from keras_seq.text import MaskedLMMaskGenerator, WordPieceTokenizer
 from keras_seq.training import (
+    BatchByLength,
+    TokenAccuracy,
     TokenCrossEntropy,
     WarmupCosineDecay,
     next_token_windows,
+    without_padding,
 )
 from look import corpus
+from look.exports import WEIGHTS
 
-VOCABULARY, WIDTH, LAYERS, LENGTH = 5000, 96, 2, 64
+VOCABULARY, WIDTH, LAYERS, LENGTH = 6000, 96, 2, 64
+BUCKETS = 16, 24, 32, 48, LENGTH
 SIZE = {"num_heads": 4, "num_layers": LAYERS, "max_sequence_length": LENGTH}
 
 
@@ -31,34 +42,53 @@ def tokenizer_of(lines):
 def new_gpt(vocabulary_size, seed=0):
     """Return an untrained GPT; the page shows it as well."""
     keras.utils.set_random_seed(seed)
-    model = GPT(vocabulary_size, WIDTH, dropout=0.1, pad_id=None, **SIZE)
+    model = GPT(vocabulary_size, WIDTH, dropout=0.0, pad_id=None, **SIZE)
     model.build()
+    attend_near(model, model)
     return model
 
 
 def new_bert(vocabulary_size, seed=0):
     """Return an untrained BERT with its head for masked tokens."""
     keras.utils.set_random_seed(seed)
-    bert = BERT(vocabulary_size, WIDTH, dropout=0.1, num_segments=1, **SIZE)
+    bert = BERT(vocabulary_size, WIDTH, dropout=0.0, num_segments=1, **SIZE)
     model = BERTPretrainer(bert, next_sentence=False)
     model.build()
-    for weight in model.weights:  # as in lesson 10: small models, large weights
-        if weight.path.endswith(("kernel", "embeddings")):
-            weight.assign(5 * weight)
+    attend_near(model, bert)
     return model
 
 
-def compiled(model, steps, loss):
+def attend_near(model, network):
+    """Set initial values with which a token attends to its neighbors.
+
+    As in lesson 10: token vectors large enough for a narrow model, sinusoidal
+    positions, and the key matrix a copy of the query matrix.
+    """
+    table = network.token_embedding.embeddings
+    scale = WIDTH**-0.5 / np.std(ops.convert_to_numpy(table))
+    for weight in model.weights:
+        if weight.path.endswith("embeddings"):
+            weight.assign(scale * weight)
+    waves = sinusoidal_positions(ops.arange(LENGTH), WIDTH, max_wavelength=10)
+    network.position_embedding.embeddings.assign(0.2 * waves)
+    for block in network.blocks:
+        attention = block.self_attention
+        attention.key_dense.kernel.assign(attention.query_dense.kernel)
+
+
+def compiled(model, steps, loss, metrics=None, rate=3e-3):
     adam = keras.optimizers.AdamW(
-        WarmupCosineDecay(3e-3, steps), weight_decay=0.05, global_clipnorm=1.0
+        WarmupCosineDecay(rate, steps, steps // 20),
+        weight_decay=0.05,
+        global_clipnorm=1.0,
     )
-    model.compile(adam, loss=loss)
+    model.compile(adam, loss, metrics=metrics)
     return model
 
 
-def train_gpt(epochs=15, batch_size=32):
+def train_gpt(epochs=10, batch_size=32):
     """Train the GPT: returns it and its tokenizer."""
-    lines = corpus.lines()
+    lines = corpus.many_lines()
     tokenizer = tokenizer_of(lines[0])
     rows = [np.concatenate(tokenizer.tokenize_rows(part)) for part in lines]
     pairs, held_out = (next_token_windows(x, length=LENGTH) for x in rows)
@@ -83,19 +113,56 @@ def masked(mask, ids, step):
     return inputs, {"masked_lm": found["labels"]}
 
 
-def train_bert(epochs=30, batch_size=64):
+def masked_batches(batches, mask):
+    """Yield batches without end; each epoch masks other tokens."""
+    steps = itertools.count()
+    while True:
+        for n in range(len(batches)):
+            yield masked(mask, batches[n][0], next(steps))
+        batches.on_epoch_end()
+
+
+def train_bert(epochs=40, batch_size=64):
     """Train the BERT: returns it and its tokenizer."""
-    lines = corpus.lines()
+    lines = corpus.many_lines()
     tokenizer = tokenizer_of(lines[0])
     options = {"start": True, "end": True, "sequence_length": LENGTH}
     ids, test = (tokenizer.tokenize(x, truncate=True, **options) for x in lines)
-    mask = MaskedLMMaskGenerator(tokenizer)
-    steps = epochs * -(-len(ids) // batch_size)
-    loss = {"masked_lm": TokenCrossEntropy()}
-    model = compiled(new_bert(tokenizer.vocabulary_size()), steps, loss)
-    for epoch in range(epochs):  # other tokens are masked in each epoch
-        x, y = masked(mask, ids, epoch)
-        model.fit(x, y, batch_size=batch_size, verbose=2)
-    x, y = masked(mask, test, 0)
-    model.evaluate(x, y, verbose=2)
+    mask, ask = (MaskedLMMaskGenerator(tokenizer, p) for p in (0.25, 0.15))
+    batches = BatchByLength(
+        without_padding(ids), len(ids) * [0], batch_size, buckets=BUCKETS
+    )
+    model = new_bert(tokenizer.vocabulary_size())
+    loss, metrics = TokenCrossEntropy(), {"masked_lm": [TokenAccuracy()]}
+    compiled(model, epochs * len(batches), {"masked_lm": loss}, metrics)
+    model.fit(
+        masked_batches(batches, mask),
+        epochs=epochs,
+        steps_per_epoch=len(batches),
+        validation_data=masked(ask, test, 0),
+        verbose=2,
+    )
     return model, {"text": tokenizer}
+
+
+def train_reviews(epochs=3, batch_size=64):
+    """Fine-tune the BERT on Korean film reviews, good or bad."""
+    pretrained, tokenizers = load_small(WEIGHTS / "bert.npz")
+    keras.utils.set_random_seed(0)
+    model = BERTClassifier(pretrained.bert, 2, pooling="mean")
+    options = {"start": True, "end": True, "sequence_length": LENGTH}
+    rows, test = (
+        (tokenizers["text"].tokenize(texts, truncate=True, **options), labels)
+        for texts, labels in map(data.nsmc, ("train", "test"))
+    )
+    steps = epochs * -(-len(rows[0]) // batch_size)
+    compiled(
+        model,
+        steps,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        ["accuracy"],
+        rate=1e-3,
+    )
+    model.fit(*rows, batch_size=batch_size, epochs=epochs, verbose=2)
+    model.evaluate(*test, verbose=2)
+    return model, tokenizers

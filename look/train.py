@@ -11,6 +11,7 @@ MODELS = {
     **{f"dates_{kind}": (dates.train, kind) for kind in dates.KINDS},
     "gpt": (language.train_gpt,),
     "bert": (language.train_bert,),
+    "reviews": (language.train_reviews,),
     "digits_vit": (digits.train,),
 }
 

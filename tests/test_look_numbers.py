@@ -120,6 +120,21 @@ def test_answers_and_alignments(page, kind):
             assert_close(found["attention"], mean)
 
 
+@pytest.mark.parametrize("panel", look_page.PANELS)
+@pytest.mark.parametrize("model", [*KINDS, None])
+def test_the_python_that_is_shown_runs(page, panel, model):
+    if (model is None) == (panel == "alignment"):
+        return
+    text = "2001년 12월 24일" if panel == "alignment" else "How are you?"
+    state = "" if model is None else f"&model={model}"
+    base = page.url.partition("#")[0]
+    page.goto("about:blank")
+    page.goto(f"{base}#panel={panel}&lang=en{state}")
+    page.wait_for_function(f"document.body.dataset.ready === '{panel}'")
+    given = {"text": text, "image": np.zeros((1, 8, 8, 1), "float32")}
+    exec(page.inner_text(".explain pre"), given)
+
+
 def test_heads_of_the_gpt(page):
     model, tokenizers = load("gpt")
     script = """async ([text]) => {

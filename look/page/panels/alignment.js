@@ -95,7 +95,8 @@ export async function show(context) {
 
   function answers() {
     return h("div", { class: "answers", role: "group",
-      "aria-label": t("alignment.answers") }, KINDS.map((kind) => {
+      "aria-label": t("alignment.answers") },
+    h("p", { class: "label" }, t("alignment.answers")), KINDS.map((kind) => {
       const { text, score } = readings[kind];
       return h("button", { type: "button", "data-key": kind, "data-kind": kind,
         "aria-pressed": String(kind === state.model),
@@ -185,12 +186,15 @@ export async function show(context) {
   function explanation(reading, step) {
     const { kind, pieces, names, steps } = reading, now = steps[step];
     const title = t("alignment.explain", step + 1, visible(names[step]));
-    const python = `from keras_seq import demo\n`
+    const python = (kind === "transformer" ? "import numpy as np\n\n" : "")
+      + "from keras_seq import demo\n"
+      + "from keras_seq.generation import generate\n\n"
       + `model, tokenizers = demo.load("dates_${kind}")\n`
       + `source = tokenizers["source"].tokenize([text], end=True)\n`
       + `found = generate(model, source, max_length=11)\n`
       + (kind === "seq2seq" ? "model.encode(source)  # the context vector"
-        : kind === "transformer" ? `target = ... # [START] and found.ids\n`
+        : kind === "transformer" ? "target = [[2, *found.ids[0, :-1]]]  # 2: [START]\n"
+          + "target = np.array(target, \"int32\")\n"
           + `model({"source": source, "target": target},\n`
           + "      return_attention_scores=True)"
           : `found.attention[0, ${step}]`);

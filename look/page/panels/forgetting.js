@@ -61,13 +61,9 @@ export async function show(context) {
           t(`forgetting.${cell}`), `${number(ratio(cell, lag) ** (1 / lag))}^${lag}`
             + ` = ${power(ratio(cell, lag))}`]), t("forgetting.words"), "02_gates",
         "from keras_seq import demo\n"
-          + "from keras_seq.evaluation import gradient_by_lag\n"
+          + "from look import notes  # in the repository\n\n"
           + `model, tokenizers = demo.load("characters_rnn")\n`
-          + "layer = SimpleRNN(128)  # returns the last state\n"
-          + "x = model.token_embedding(ids)  # (B, 201, D)\n"
-          + "layer.build(x.shape)\n"
-          + "layer.set_weights(model.recurrent_layers[0].get_weights())\n"
-          + `gradient_by_lag(layer, x)[${lag}]`)));
+          + `notes.gradients("rnn", model, tokenizers["text"])[${lag}]`)));
   }
 
   function chart(lag) {

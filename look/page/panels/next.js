@@ -152,7 +152,8 @@ export async function show(context) {
       ["p = exp(z / T) / Σ exp(z′ / T)",
         after[id] > 0 ? `exp((${number(logits[id], 2)} − ${number(most, 2)}) / `
           + `${temperature}) / ${number(sum, 2)} = ${number(after[id])}` : "0"]],
-    t("next.words"), "08_gpt", `from keras_seq import demo\n`
+    t("next.words"), "08_gpt", "from keras_seq import demo\n"
+      + "from keras_seq.generation import BeamSearch, Sampling, generate\n\n"
       + `model, tokenizers = demo.load("gpt")\n`
       + `ids = tokenizers["text"].tokenize([text])\n`
       + `generate(model, ids, ${sampler}, max_length=1)\n`

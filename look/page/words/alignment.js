@@ -15,9 +15,8 @@ export const alignment = {
   "alignment.bahdanau": ["Bahdanau, additive", "바다나우, 덧셈"],
   "alignment.luong": ["Luong, general", "루옹, general"],
   "alignment.transformer": ["Transformer, 4 heads", "트랜스포머, 헤드 4개"],
-  "alignment.answers": ["The four answers", "네 모델의 답"],
+  "alignment.answers": ["The four answers, each with its probability", "네 모델의 답과 그 답의 확률"],
   "alignment.answer": ["answer", "답"],
-  "alignment.sure": ["probability of the whole answer", "답 전체의 확률"],
   "alignment.lines": [
     "Attention of “{0}”, letter {1} of the answer: the stronger the line, the larger the weight",
     "답의 {1}번째 글자 ‘{0}’의 어텐션: 선이 진할수록 가중치가 큽니다",
