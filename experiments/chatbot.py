@@ -3,9 +3,9 @@
 #
 # Three models learn to answer (Vinyals & Le 2015, arXiv:1506.05869): Seq2Seq
 # with one context vector, Bahdanau's attention, the Transformer. Measured:
-# perplexity, chrF and exact matches on held-out questions, beside retrieval,
-# the answer to the most similar training question by TF-IDF; the exported
-# chatbot's answers beside those of Python.
+# perplexity, chrF, exact matches and the share of different answers on held-out
+# questions, beside retrieval, the answer to the most similar training question
+# by TF-IDF; the exported chatbot's answers beside those of Python.
 #
 # Data: `dialogues`, small talk in English and Korean written for this library;
 # `--data chatbot_ko`, 9,443 Korean pairs (not measured yet).
@@ -99,6 +99,7 @@ nearest = nearest_answer(*train, test[0])
 plain = {
     "chrf": chrf(test[1], nearest).score,
     "exact_match": exact_match(test[1], nearest),
+    "distinct": len({*nearest}) / len(nearest),
 }
 said_ids = [
     np.concatenate([row[row > 0] for row in pieces.tokenize(texts, end=True)])
@@ -173,6 +174,7 @@ for kind, model in models.items():
     metrics[f"perplexity_{kind}"] = float(np.exp(curves[kind]["held out"][-1]))
     metrics[f"chrf_{kind}"] = chrf(test[1], said).score
     metrics[f"exact_match_{kind}"] = exact_match(test[1], said)
+    metrics[f"distinct_{kind}"] = len({*said}) / len(said)
     baselines |= {f"{name}_{kind}": value for name, value in plain.items()}
 figure = plots.curves(
     curves,
