@@ -1,12 +1,14 @@
 """Export the small models for the page: trained, and with their first weights.
 
 Each file is gzipped ONNX with weights in float16; a model that decodes is two
-files, `NAME_start` and `NAME_step`. `manifest.json` says how large each is,
-and holds what the page needs beside them: vocabularies, and the units of the
-character models with a visible meaning.
+files, `NAME_start` and `NAME_step`. `manifest.json` says how large each is and
+which weights it was made from, and holds what the page needs beside them:
+vocabularies, titles of the lessons, and the units of the character models with
+a visible meaning.
 """
 
 import gzip
+import hashlib
 import json
 import pathlib
 import tempfile
@@ -21,31 +23,46 @@ from look import notes, switches, units
 MANIFEST = "manifest.json"
 WEIGHTS = pathlib.Path("keras_seq/demo/weights")
 DECODED = ("dates_seq2seq", "dates_bahdanau", "dates_luong")
+IN_PYTHON_ONLY = ("reviews",)
 
 
 def export_all(folder, weights=WEIGHTS):
     """Write every model, and the manifest, to a folder.
 
     Args:
-        folder: str or Path, is created. Files newer than the weights are kept.
+        folder: str or Path, is created. Files made from the same weights are
+            kept.
         weights: Path, the folder of the models.
     Returns:
         dict, the manifest.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(weights.glob("*.npz")):
+    for path in shown(weights):
         export_one(path, folder)
     return collect(folder)
 
 
+def shown(weights=WEIGHTS):
+    """List the files of the models on the page."""
+    found = sorted(pathlib.Path(weights).glob("*.npz"))
+    return [path for path in found if path.stem not in IN_PYTHON_ONLY]
+
+
+def sha256(path):
+    """Return the SHA-256 of a file: str."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def collect(folder):
     """Return the manifest of what is in a folder."""
-    manifest = {"tokenizers": {}, "units": {}, "forgetting": {}}
+    manifest = {"tokenizers": {}, "units": {}, "forgetting": {}, "sha256": {}}
+    manifest["lessons"] = notes.lesson_titles()
     for path in sorted(folder.glob("*.json")):
         if path.name == MANIFEST:
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
+        manifest["sha256"][path.stem] = found["sha256"]
         manifest["tokenizers"] |= found["tokenizers"]
         manifest["units"] |= found["units"]
         manifest["patches"] = found.get("patches") or manifest.get("patches")
@@ -58,32 +75,19 @@ def collect(folder):
 
 
 def export_one(path, folder):
-    """Write one model, trained and untrained, unless its files are newer.
+    """Write one model, trained and untrained, unless that was done.
 
     Returns:
         dict of its `tokenizers`, and of its `units` with a meaning.
     """
-    written = folder / f"{path.stem}.json"
-    if newer(folder, path):
-        return json.loads(written.read_text(encoding="utf-8"))
+    written = folder / f"{path.stem}.json"  # the last file
+    if written.exists():
+        found = json.loads(written.read_text(encoding="utf-8"))
+        if found.get("sha256") == sha256(path):
+            return found
     model, tokenizers = load_small(path)
-    found = {"tokenizers": {}, "units": {}}
-    for role, tokenizer in tokenizers.items():
-        found["tokenizers"][f"{path.stem}.{role}"] = vocabulary(tokenizer)
     both = {"trained": model, "untrained": untrained(model)}
-    if path.stem.startswith("characters_"):
-        cell = path.stem.removeprefix("characters_")
-        tokenizer = tokenizers["text"]
-        found["units"][cell] = units.meanings(model, tokenizer)
-        found["forgetting"] = {
-            weights: {cell: notes.gradients(cell, each, tokenizer)}
-            for weights, each in both.items()
-        }
-    if path.stem == "digits_vit":
-        found["patches"] = {
-            **notes.digits_of_test(),
-            "similarity": {k: notes.similarity(v) for k, v in both.items()},
-        }
+    found = {"sha256": sha256(path), **beside(path.stem, both, tokenizers)}
     for weights, each in both.items():
         suffix = "" if weights == "trained" else "_untrained"
         write_gzipped(path.stem + suffix, each, folder)
@@ -91,10 +95,25 @@ def export_one(path, folder):
     return found
 
 
-def newer(folder, path):
-    """Return whether the files of a model are newer than its weights."""
-    written = folder / f"{path.stem}.json"  # the last file
-    return written.exists() and written.stat().st_mtime > path.stat().st_mtime
+def beside(name, both, tokenizers):
+    """Return what the page needs beside a model: dict."""
+    found = {"tokenizers": {}, "units": {}}
+    for role, tokenizer in tokenizers.items():
+        found["tokenizers"][f"{name}.{role}"] = vocabulary(tokenizer)
+    if name.startswith("characters_"):
+        cell = name.removeprefix("characters_")
+        tokenizer = tokenizers["text"]
+        found["units"][cell] = units.meanings(both["trained"], tokenizer)
+        found["forgetting"] = {
+            weights: {cell: notes.gradients(cell, each, tokenizer)}
+            for weights, each in both.items()
+        }
+    if name == "digits_vit":
+        found["patches"] = {
+            **notes.digits_of_test(),
+            "similarity": {k: notes.similarity(v) for k, v in both.items()},
+        }
+    return found
 
 
 def vocabulary(tokenizer):

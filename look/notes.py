@@ -1,7 +1,9 @@
-"""What the page needs beside the models: digits, positions, gradients.
+"""What the page needs beside the models: digits, positions, gradients, titles.
 
 Shapes: P patches, D width, K lags.
 """
+
+import pathlib
 
 import keras
 import numpy as np
@@ -13,6 +15,20 @@ from look import corpus
 
 LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 LAGS, ROWS = 200, 8
+LESSONS = pathlib.Path("tutorials")
+
+
+def lesson_titles():
+    """Map the name of a lesson to its title in English and in Korean."""
+    from babel.messages.pofile import read_po
+
+    found = {}
+    for path in sorted(LESSONS.glob("*.py")):
+        lines = path.read_text("utf-8").splitlines()
+        title = next(x[4:] for x in lines if x.startswith("# # "))
+        with (corpus.LOCALE / f"{path.stem}.po").open("rb") as file:
+            found[path.stem] = title, read_po(file)[title].string
+    return found
 
 
 def digits_of_test():

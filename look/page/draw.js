@@ -18,10 +18,14 @@ function mix(stops, x) {
     + (at - n) * (part(stops[n + 1], k) - part(stops[n], k))));
 }
 
-/** Color of a value: a gate is in [0, 1], a state in [-limit, limit]. */
+/**
+ * Color of a value: a gate is in [0, 1], a state in [-limit, limit], a weight
+ * in [0, limit]. "root" shows the square root, so that small weights are seen.
+ */
 export function color(x, kind, limit = 1) {
   if (kind === "gate") return mix(VIRIDIS, x);
   if (kind === "weight") return mix(WHITE_TO_RED, x / limit);
+  if (kind === "root") return mix(WHITE_TO_RED, Math.sqrt(x / limit));
   return mix(PUOR, (x / limit + 1) / 2);
 }
 

@@ -1,12 +1,18 @@
 // "Explain this step": an equation with its live numbers, and where it is from.
 
 import { h } from "./dom.js";
+import { manifest } from "./models.js";
 import { language, t } from "./words.js";
 
-/** A link to a lesson of the site. */
+const titles = (await manifest).lessons;
+
+/** A link to a lesson of the site, by its title. */
 export const lesson = (name) => h("a", {
   href: `../${language()}/tutorials/${name}.html`,
-}, t("lesson", name.replace("_", " ").replaceAll("_", " ")));
+}, t("lesson", titles[name][language() === "ko" ? 1 : 0]));
+
+/** A line of Python that sets `text`: JSON's strings are Python's as well. */
+export const pythonText = (text) => `text = ${JSON.stringify(text)}\n`;
 
 /**
  * @param {string} title

@@ -58,7 +58,7 @@ function frame() {
     "aria-current": name === state.panel ? "page" : null,
     onclick: () => { open(name, {}); $(`tab-${name}`).focus(); },
   }, t(`${name}.name`), h("small", {}, t(`${name}.models`)))));
-  $("foot").replaceChildren(h("p", {}, t("foot")));
+  $("foot").replaceChildren(h("p", {}, t("foot")), h("p", {}, t("sources")));
 }
 
 /** Open a panel with its default state, but for what is given. */

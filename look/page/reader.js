@@ -1,12 +1,12 @@
 // One reading of a text by the GPT: logits, queries, keys, weights.
 
 import { floats, ints, run, softmax, tokenizer } from "./models.js";
+import { t } from "./words.js";
 
 export const LONGEST = 64;
 export const EXAMPLES = {
-  en: ["The hidden state of the", "How are you today? I am",
-    "The model predicts the next token from"],
-  ko: ["은닉 상태는", "오늘 기분이 어때요? 아주", "모델은 다음 토큰을"],
+  en: ["In the United", "The film was released in", "The function returns the"],
+  ko: ["너무 재미", "최고의", "모델은 다음"],
 };
 
 export const gptName = (weights) =>
@@ -17,6 +17,14 @@ export async function tokensOf(text) {
   const { ids, pieces } = words.tokenize(text);
   return { words, all: ids.length, ids: ids.slice(0, LONGEST),
     pieces: pieces.slice(0, LONGEST) };
+}
+
+/** What to say of a text that is too long, or has words read as [UNK]. */
+export function notes(words, text, all) {
+  const unknown = [...new Set(words.unknown(text))].slice(0, 8)
+    .map((word) => [...word].length > 12 ? `${[...word].slice(0, 11).join("")}…` : word);
+  return [all > LONGEST ? t("heads.tooMany", LONGEST, all) : "",
+    unknown.length ? t("unknown", unknown.join(" ")) : ""].filter(Boolean).join(" ");
 }
 
 /** Run the GPT on ids. */

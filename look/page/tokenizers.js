@@ -61,7 +61,12 @@ export class WordPieceTokenizer {
     return wrap(ids, ids.map((id) => this.names[id]), start, end);
   }
 
-  /** The same, with "[MASK]" read as the mask token. */
+  /** The words of a text that are read as [UNK]. */
+  unknown(text) {
+    return this.split(text).filter((word) => this.pieces(word)[0] === UNKNOWN);
+  }
+
+  /** `tokenize`, with "[MASK]" read as the mask token. */
   tokenizeMasked(text, options) {
     const ids = text.split("[MASK]").flatMap((part, n) =>
       [...(n ? [MASK] : []), ...this.tokenize(part).ids]);

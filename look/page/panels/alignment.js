@@ -4,7 +4,7 @@ import { buildAgain, choices, h, number, percent, slider, table, textField, visi
   from "../dom.js";
 import { bars, colorBar, heatMap } from "../draw.js";
 import { filesOf, KINDS, translate } from "../decode.js";
-import { explain } from "../explain.js";
+import { explain, pythonText } from "../explain.js";
 import { topK } from "../models.js";
 import { t } from "../words.js";
 
@@ -189,14 +189,18 @@ export async function show(context) {
     const python = (kind === "transformer" ? "import numpy as np\n\n" : "")
       + "from keras_seq import demo\n"
       + "from keras_seq.generation import generate\n\n"
+      + pythonText(state.text)
       + `model, tokenizers = demo.load("dates_${kind}")\n`
-      + `source = tokenizers["source"].tokenize([text], end=True)\n`
-      + `found = generate(model, source, max_length=11)\n`
+      + "read = tokenizers[\"source\"]\n"
+      + "source = read.tokenize([text], end=True)\n"
+      + "found = generate(\n    model, source, max_length=11)\n"
       + (kind === "seq2seq" ? "model.encode(source)  # the context vector"
-        : kind === "transformer" ? "target = [[2, *found.ids[0, :-1]]]  # 2: [START]\n"
+        : kind === "transformer" ? "start = 2\n"
+          + "target = [[start, *found.ids[0, :-1]]]\n"
           + "target = np.array(target, \"int32\")\n"
-          + `model({"source": source, "target": target},\n`
-          + "      return_attention_scores=True)"
+          + `inputs = {"source": source, "target": target}\n`
+          + "_, weights = model(\n    inputs, return_attention_scores=True)\n"
+          + `weights["cross"][0][0, :, ${step}]  # heads`
           : `found.attention[0, ${step}]`);
     if (kind === "seq2seq") {
       return explain(title, [["c = h_S", `(${[...now.context.slice(0, 4)]

@@ -2,9 +2,9 @@
 
 import { buildAgain, choices, h, number, percent, table, textField } from "../dom.js";
 import { bars, color, colorBar, css, inkOn } from "../draw.js";
-import { explain } from "../explain.js";
+import { explain, pythonText } from "../explain.js";
 import { ints, run, softmax, tokenizer, topK } from "../models.js";
-import { LONGEST } from "../reader.js";
+import { LONGEST, notes } from "../reader.js";
 import { FIRST, MASK } from "../tokenizers.js";
 import { t } from "../words.js";
 
@@ -65,9 +65,8 @@ export async function show(context) {
     if (!context.current() || text !== state.text || hidden !== state.hidden
       || weights !== state.weights) return;
     [tokens, masked, reading] = [ids, read, found];
-    message(all.ids.length > LONGEST
-      ? t("heads.tooMany", LONGEST, all.ids.length)
-      : read.includes(MASK) ? "" : t("fill.none"));
+    const said = notes(words, text.replaceAll("[MASK]", " "), all.ids.length);
+    message([said, read.includes(MASK) ? "" : t("fill.none")].join(" ").trim());
     draw();
   }
 
@@ -118,10 +117,10 @@ export async function show(context) {
 
   function sentence(blank) {
     return h("figure", {}, h("figcaption", {}, t("fill.tokens"),
-      colorBar("weight", 1)),
+      colorBar("root", 1)),
     h("p", { class: "letters words", role: "group", "aria-label": t("fill.tokens") },
       masked.map((id, n) => {
-        const c = color(Math.sqrt(attention(blank, n)), "weight");
+        const c = color(attention(blank, n), "root");
         const hidden = id === MASK && tokens[n] !== MASK;
         return h("button", { type: "button", "data-key": `token${n}`,
           disabled: tokens[n] < FIRST && tokens[n] !== 1,
@@ -157,10 +156,19 @@ export async function show(context) {
     return explain(t("fill.explain", index + 1), [
       ["p = exp(z) / Σ exp(z′)", `${name(best)}: z = ${number(z, 2)}, `
         + `p = ${number(p[best])}`]], t("fill.words"), "10_bert",
-    `from keras_seq import demo\nmodel, tokenizers = demo.load("bert")\n`
-      + `ids = tokenizers["text"].tokenize(\n    [text], start=True, end=True)\n`
-      + `ids[0, ${blank}] = 4  # [MASK]\n`
-      + "model.fill_mask(ids, mask_id=4, top=10)");
+    python(index));
+  }
+
+  function python(index) {
+    const load = "from keras_seq import demo\n\n";
+    if (!state.hidden) {
+      return `${load}${pythonText(state.text)}`
+        + `demo.fill_blank(text, top=10)[${index}]`;
+    }
+    return `import numpy as np\n\n${load}model, _ = demo.load("bert")\n`
+      + `ids = np.array([[${masked.join(", ")}]])\n`
+      + "tokens, p = model.fill_mask(\n    ids, mask_id=4, top=10)\n"
+      + `tokens[${index}], p[${index}]`;
   }
 
   buttons();

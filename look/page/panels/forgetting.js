@@ -63,7 +63,9 @@ export async function show(context) {
         "from keras_seq import demo\n"
           + "from look import notes  # in the repository\n\n"
           + `model, tokenizers = demo.load("characters_rnn")\n`
-          + `notes.gradients("rnn", model, tokenizers["text"])[${lag}]`)));
+          + "found = notes.gradients(\n"
+          + `    "rnn", model, tokenizers["text"])\n`
+          + `found[${lag}] / found[0]`)));
   }
 
   function chart(lag) {

@@ -3,7 +3,7 @@
 import { choices, h, number, percent, select, slider, table, textField, visible }
   from "../dom.js";
 import { bars, color, colorBar, css, heatMap, inkOn, line } from "../draw.js";
-import { explain } from "../explain.js";
+import { explain, pythonText } from "../explain.js";
 import { ints, manifest, run, softmax, tokenizer, topK } from "../models.js";
 import { t } from "../words.js";
 
@@ -212,7 +212,7 @@ export async function show(context) {
       h("div", { class: "side" },
         slider(t("pickStep"), 1, reading.T, 1, step + 1,
           (value) => again({ step: String(value - 1) })),
-        explanation(reading, cell, unit, step),
+        explanation(reading, cell, unit, step, state.text),
         h("h4", {}, t("gates.next")), bars(p, t("gates.next"), percent)));
   }
 
@@ -278,7 +278,7 @@ function nextLetters({ logits, V, words }, step) {
   return topK(p, 6).map((id) => ({ label: visible(words.name(id)), p: p[id] }));
 }
 
-function explanation(reading, cell, unit, step) {
+function explanation(reading, cell, unit, step, text) {
   const { trace, units, pieces } = reading;
   const at = (name, n = step) => n < 0 ? 0 : trace[name][n * units + unit];
   const x = (name, n) => number(at(name, n));
@@ -306,9 +306,11 @@ function explanation(reading, cell, unit, step) {
     words = t("gates.rnn");
   }
   return explain(title, lines, words, cell === "rnn" ? "01_rnn" : "02_gates",
-    `from keras_seq import demo\nmodel, tokenizers = demo.load("characters_${cell}")\n`
+    "from keras_seq import demo\n\n" + pythonText(text)
+    + `name = "characters_${cell}"\n`
+    + "model, tokenizers = demo.load(name)\n"
     + `ids = tokenizers["text"].tokenize([text])\n`
     + "x = model.token_embedding(ids)\n"
     + "trace = model.recurrent_layers[0].trace(x)\n"
-    + `trace["hidden_state"][0, ${step}, ${unit}]`);
+    + `trace["${stateName(trace)}"][0, ${step}, ${unit}]`);
 }

@@ -2,21 +2,44 @@
 
 import { choices, h, number, table, textField } from "../dom.js";
 import { color, colorBar, css, heatMap, inkOn } from "../draw.js";
-import { explain } from "../explain.js";
-import { EXAMPLES, gptName, LONGEST, meanLoss, readIds, score, tokensOf, weight }
+import { explain, pythonText } from "../explain.js";
+import { gptName, meanLoss, notes, readIds, score, tokensOf, weight }
   from "../reader.js";
 import { topK } from "../models.js";
 import { t } from "../words.js";
 
-const LONG = {
-  en: "The forget gate decides how much of the old cell state is kept, and the "
-    + "input gate decides how much of the candidate is added.",
-  ko: "망각 게이트는 이전 셀 상태를 얼마나 남길지 정하고, 입력 게이트는 후보 값을 "
-    + "얼마나 더할지 정합니다.",
+const EXAMPLES = {
+  en: ["The film was released in 1995 and the film was a success.",
+    "The function returns the number of words, and the number is not the same."],
+  ko: ["이 영화는 정말 재미있었다. 배우들의 연기도 이 영화를 살렸다.",
+    "모델은 다음 글자를 예측하고, 그 글자를 다시 입력으로 받습니다."],
 };
+const LAST = "last";
 
-export const defaults = (lang) => ({ text: LONG[lang], token: "", layer: "0",
-  head: "0", causal: "on", positions: "on", weights: "trained" });
+// An empty token, layer or head is chosen from the weights, see `choose`.
+export const defaults = (lang) => ({ text: EXAMPLES[lang][0], token: "",
+  layer: "", head: "", causal: "on", positions: "on", weights: "trained" });
+
+/** The head and the token whose largest weight is on a token further back. */
+export function choose(reading) {
+  const { T, layers, H } = reading;
+  let best = { sum: -1 };
+  for (let layer = 0; layer < layers.length; layer++) {
+    for (let head = 0; head < H; head++) {
+      let sum = 0, most = 0, token = T - 1;
+      for (let q = 2; q < T; q++) {
+        let far = 0;
+        for (let k = 1; k < q - 1; k++) {
+          far = Math.max(far, weight(reading, layer, head, q, k));
+        }
+        sum += far;
+        if (far > most && q >= T / 2) [most, token] = [far, q];
+      }
+      if (sum > best.sum) best = { sum, layer, head, token };
+    }
+  }
+  return best;
+}
 
 export async function show(context) {
   const { state, body, set, message } = context;
@@ -25,7 +48,7 @@ export async function show(context) {
   body.append(controls, result);
   let reading, ids, pieces;
   const field = textField(t("text"), state.text,
-    (text) => { set({ text, token: "" }); update(); }, { rows: 2 });
+    (text) => { set({ text, token: LAST }); update(); }, { rows: 2 });
 
   function buttons() {
     const change = (changes) => {
@@ -42,12 +65,14 @@ export async function show(context) {
       return group;
     };
     const onOff = [["on", t("heads.on")], ["off", t("heads.off")]];
-    const texts = [LONG.en, LONG.ko, ...EXAMPLES.en.slice(0, 1),
-      ...EXAMPLES.ko.slice(0, 1)];
+    const texts = [...EXAMPLES.en, ...EXAMPLES.ko];
     controls.replaceChildren(field.field,
       h("div", { class: "choices" }, h("span", { class: "label" }, t("examples")),
         texts.map((text, n) => h("button", { type: "button", "data-key": `x${n}`,
-          onclick: () => { field.input.value = text; change({ text, token: "" }); },
+          onclick: () => {
+            field.input.value = text;
+            change({ text, token: "", layer: "", head: "" });
+          },
         }, text.length > 22 ? `${text.slice(0, 21)}…` : text))),
       keyed(choices(t("heads.causal"), onOff, state.causal,
         (causal) => change({ causal })), "causal"),
@@ -72,7 +97,7 @@ export async function show(context) {
       || causal !== state.causal || positions !== state.positions) return;
     reading = next;
     ({ ids, pieces } = found);
-    message(found.all > LONGEST ? t("heads.tooMany", LONGEST, found.all) : "");
+    message(notes(found.words, text, found.all));
     draw();
   }
 
@@ -86,7 +111,11 @@ export async function show(context) {
 
   function draw() {
     const { T, layers, H } = reading;
-    const query = state.token === "" ? T - 1 : Math.min(+state.token, T - 1);
+    const best = choose(reading);
+    if (state.layer === "") set({ layer: String(best.layer) });
+    if (state.head === "") set({ head: String(best.head) });
+    if (state.token === "") set({ token: String(best.token) });
+    const query = state.token === LAST ? T - 1 : Math.min(+state.token, T - 1);
     const layer = Math.min(+state.layer, layers.length - 1);
     const head = Math.min(+state.head, H - 1);
     result.replaceChildren(h("p", {},
@@ -102,11 +131,11 @@ export async function show(context) {
 
   function tokens(layer, head, query) {
     const title = t("heads.colored", name(pieces[query]), layer + 1, head + 1);
-    return h("figure", {}, h("figcaption", {}, title, colorBar("weight", 1)),
+    return h("figure", {}, h("figcaption", {}, title, colorBar("root", 1)),
       h("p", { class: "letters words", role: "group", "aria-label": t("heads.token") },
         pieces.map((piece, n) => {
           const a = weight(reading, layer, head, query, n);
-          const c = color(Math.sqrt(a), "weight");
+          const c = color(a, "root");
           return h("button", { type: "button", "data-key": `token${n}`,
             style: `background:${css(c)};color:${inkOn(c)}`,
             "aria-pressed": String(n === query),
@@ -128,7 +157,19 @@ export async function show(context) {
     }
     const kind = previous > 0.5 ? "previous" : self > 0.5 ? "self"
       : first > 0.5 ? "first" : most < 0.35 ? "spread" : "some";
-    return t(`heads.kind.${kind}`);
+    return t(`heads.kind.${kind}`, kind === "some" ? favorites(layer, head) : "");
+  }
+
+  /** The two tokens with the largest mean weight over the tokens after them. */
+  function favorites(layer, head) {
+    const { T } = reading;
+    const means = Array.from({ length: T }, (_, k) => {
+      let sum = 0;
+      for (let q = k + 1; q < T; q++) sum += weight(reading, layer, head, q, k);
+      return T - k > 3 ? sum / (T - 1 - k) : 0;
+    });
+    const best = topK(means, T).map((k) => name(pieces[k]));
+    return [...new Set(best)].slice(0, 2).join(", ");
   }
 
   function grid(layer, head, query) {
@@ -140,8 +181,8 @@ export async function show(context) {
         "aria-pressed": String(l === layer && n === head),
         onclick: () => again({ layer: String(l), head: String(n) }) },
       h("span", {}, t("heads.one", l + 1, n + 1)),
-      heatMap({ rows: T, columns: T, cell, height: cell, kind: "weight",
-        value: (r, c) => Math.sqrt(weight(reading, l, n, r, c)), row: query,
+      heatMap({ rows: T, columns: T, cell, height: cell, kind: "root",
+        value: (r, c) => weight(reading, l, n, r, c), row: query,
         label: t("heads.one", l + 1, n + 1) }),
       h("small", {}, kindOf(l, n))))));
   }
@@ -151,8 +192,8 @@ export async function show(context) {
     const title = t("heads.one", layer + 1, head + 1);
     return h("figure", {}, h("figcaption", {}, title),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
-        heatMap({ rows: T, columns: T, cell, height: cell, kind: "weight", gap: 1,
-          value: (r, c) => Math.sqrt(weight(reading, layer, head, r, c)),
+        heatMap({ rows: T, columns: T, cell, height: cell, kind: "root", gap: 1,
+          value: (r, c) => weight(reading, layer, head, r, c),
           row: query, label: title,
           onpoint: (r) => again({ token: String(r) }) })),
       table(t("asTable"), ["", ...pieces.map(name)], () => pieces.map((piece, q) =>
@@ -168,10 +209,11 @@ export async function show(context) {
     const hidden = state.causal === "on" && query < T - 1 ? [query + 1] : [];
     const box = explain(t("heads.explain", name(pieces[query]), layer + 1, head + 1),
       [[`a = softmax(q · k / √${K} + mask)`, ""]], t("heads.words", K),
-      "06_self_attention", `from keras_seq import demo\n`
+      "06_self_attention", "from keras_seq import demo\n\n"
+      + pythonText(state.text)
       + `model, tokenizers = demo.load("gpt")\n`
       + `ids = tokenizers["text"].tokenize([text])\n`
-      + "logits, weights = model(ids, return_attention_scores=True)\n"
+      + "logits, weights = model(\n    ids, return_attention_scores=True)\n"
       + `weights[${layer}][0, ${head}, ${query}]`);
     const row = (k, cells) => h("tr", {},
       h("th", { scope: "row" }, name(pieces[k])),

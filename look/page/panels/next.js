@@ -2,9 +2,9 @@
 
 import { h, number, percent, slider, table, textField } from "../dom.js";
 import { bars } from "../draw.js";
-import { explain } from "../explain.js";
+import { explain, pythonText } from "../explain.js";
 import { topK } from "../models.js";
-import { EXAMPLES, gptName, LONGEST, readIds, tokensOf } from "../reader.js";
+import { EXAMPLES, gptName, notes, readIds, tokensOf } from "../reader.js";
 import { beams, draw as pick, shape } from "../sampling.js";
 import { t } from "../words.js";
 
@@ -53,7 +53,7 @@ export async function show(context) {
     await context.need([gptName("trained")]);
     const next = await readIds(found.ids, "trained");
     if (!context.current() || text !== state.text) return;
-    message(found.all > LONGEST ? t("heads.tooMany", LONGEST, found.all) : "");
+    message(notes(found.words, text, found.all));
     [reading, tokens, tree] = [next, found, null];
     draw();
     await search();
@@ -115,26 +115,40 @@ export async function show(context) {
       best.add(`${n}:${index}`);
       index = tree[n][index].parent;
     }
-    const rows = Math.max(...tree.map((level) => level.length));
-    const [dx, dy] = [150, 34], width = 60 + tree.length * dx;
+    const rows = Math.max(...tree.map((level) => level.length)), dy = 34;
     const height = rows * dy + 10, middle = (level) => (rows - level.length) * dy / 2;
-    const place = (n, k) => n < 0 ? [30, height / 2]
-      : [30 + (n + 1) * dx - 40, 20 + middle(tree[n]) + k * dy];
-    const nodes = [], edges = [];
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = `700 15px ${getComputedStyle(document.body).fontFamily}`;
+    const labels = tree.map((level) =>
+      level.map((path) => `${name(path.id)} ${percent(path.p)}`));
+    const widths = labels.map((column) => column.map((label) =>
+      pen.measureText(label).width));
+    // An edge runs beside its label to the end of the column, then to the next.
+    const starts = [], ends = [20];
+    widths.forEach((column) => {
+      starts.push(ends.at(-1) + 44);
+      ends.push(starts.at(-1) + Math.max(...column) + 6);
+    });
+    const y = (n, k) => n < 0 ? height / 2 : 20 + middle(tree[n]) + k * dy;
+    const width = ends.at(-1) + 10, nodes = [], edges = [];
     tree.forEach((level, n) => level.forEach((path, k) => {
-      const [x1, y1] = place(n - 1, path.parent), [x2, y2] = place(n, k);
-      const strong = best.has(`${n}:${k}`);
-      edges.push(h("line", { x1: x1 + (n ? 58 : 14), y1, x2: x2 - 4, y2,
-        class: strong ? "best" : path.kept ? "kept" : "cut" }));
-      nodes.push(h("text", { x: x2, y: y2 + 4, class: strong ? "strong" : null,
-        opacity: path.kept ? 1 : 0.6 }, `${name(path.id)} ${percent(path.p)}`));
+      const from = y(n - 1, path.parent), strong = best.has(`${n}:${k}`);
+      const side = n ? starts[n - 1] + widths[n - 1][path.parent] + 6 : 20;
+      edges.push(h("polyline", { points: `${side},${from} ${ends[n]},${from} `
+        + `${starts[n] - 5},${y(n, k)}`,
+      class: strong ? "best" : path.kept ? "kept" : "cut" }));
+      nodes.push(h("text", { x: starts[n], y: y(n, k) + 4,
+        class: strong ? "strong" : null }, labels[n][k]));
     }));
+    const drawnLast = ["cut", "kept", "best"];
+    edges.sort((a, b) => drawnLast.indexOf(a.getAttribute("class"))
+      - drawnLast.indexOf(b.getAttribute("class")));
     const title = t("next.tree", tree.length);
     return h("figure", {}, h("figcaption", {}, title),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
         h("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
           "aria-label": title, class: "tree" }, edges,
-        h("circle", { cx: 34, cy: height / 2, r: 6 }), nodes)),
+        h("circle", { cx: 14, cy: height / 2, r: 6 }), nodes)),
       table(t("asTable"), [t("next.path"), t("next.score")], () =>
         tree.at(-1).map((path) => [tokens.words.text(path.ids), path.score])));
   }
@@ -145,19 +159,23 @@ export async function show(context) {
     const most = Math.max(...allowed.map((n) => logits[n]));
     const power = (n) => Math.exp((logits[n] - most) / temperature);
     const sum = allowed.reduce((total, n) => total + power(n), 0);
-    const sampler = `Sampling(temperature=${temperature}`
+    const sampler = `temperature=${temperature}`
       + (+state.topk ? `, top_k=${state.topk}` : "")
-      + (+state.topp < 1 ? `, top_p=${state.topp}` : "") + ")";
+      + (+state.topp < 1 ? `, top_p=${state.topp}` : "");
     return explain(t("next.explain", name(id)), [
       ["p = exp(z / T) / Σ exp(z′ / T)",
         after[id] > 0 ? `exp((${number(logits[id], 2)} − ${number(most, 2)}) / `
           + `${temperature}) / ${number(sum, 2)} = ${number(after[id])}` : "0"]],
-    t("next.words"), "08_gpt", "from keras_seq import demo\n"
-      + "from keras_seq.generation import BeamSearch, Sampling, generate\n\n"
+    t("next.words"), "08_gpt", "from keras_seq import demo, generation\n\n"
+      + pythonText(state.text)
       + `model, tokenizers = demo.load("gpt")\n`
       + `ids = tokenizers["text"].tokenize([text])\n`
-      + `generate(model, ids, ${sampler}, max_length=1)\n`
-      + `generate(model, ids, BeamSearch(${state.width}), max_length=${DEPTH})`);
+      + "logits = model(ids)[0, -1]\n"
+      + `sampler = generation.Sampling(\n    ${sampler})\n`
+      + "generation.generate(\n    model, ids, sampler, max_length=1)\n"
+      + "beam = generation.BeamSearch(\n"
+      + `    ${state.width}, length_penalty=0.0)\n`
+      + `generation.generate(\n    model, ids, beam, max_length=${DEPTH})`);
   }
 
   await update();

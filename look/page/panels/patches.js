@@ -1,7 +1,7 @@
 // Patches: a ViT reads a digit of 8 x 8 pixels as 16 patches.
 
 import { buildAgain, choices, h, number, percent, table } from "../dom.js";
-import { bars, colorBar, heatMap } from "../draw.js";
+import { bars, color, colorBar, css, heatMap, inkOn } from "../draw.js";
 import { explain } from "../explain.js";
 import { floats, manifest, run, softmax } from "../models.js";
 import { t } from "../words.js";
@@ -118,9 +118,9 @@ export async function show(context) {
       .map((matrix) => matrix[0].slice(1));
     const p = softmax(reading.logits.data);
     result.replaceChildren(
-      h("div", { class: "grow grid" }, canvas(), ...shares.map((row, n) =>
-        map(t("patches.rollout", n + 1), row, Math.max(...row), n === shares.length - 1)),
-      similarity(),
+      h("div", { class: "grow" }, h("div", { class: "maps" }, canvas(), similarity(),
+        shares.map((row, n) =>
+          map(t("patches.rollout", n + 1), row, Math.max(...row)))),
       table(t("asTable"), [t("patches.patch"), ...shares.map((_, n) =>
         `${t("patches.share")} ${n + 1}`)], () => Array.from({ length: N }, (_, k) =>
         [String(k + 1), ...shares.map((row) => row[k])]))),
@@ -154,11 +154,11 @@ export async function show(context) {
           number(x, 1)), onclick: () => paint(n) }))));
   }
 
-  function map(title, values, limit, small) {
-    return h("figure", { class: "map" }, h("figcaption", {}, title),
-      heatMap({ rows: GRID, columns: GRID, cell: 40, height: 40, kind: "weight",
+  function map(title, values, limit) {
+    return h("figure", {}, h("figcaption", {}, title),
+      heatMap({ rows: GRID, columns: GRID, cell: 60, height: 60, kind: "weight",
         limit, value: (r, c) => values[r * GRID + c], label: title, gap: 1 }),
-      small ? colorBar("weight", +limit.toFixed(2)) : null);
+      colorBar("weight", +limit.toFixed(2)));
   }
 
   function similarity() {
@@ -166,15 +166,18 @@ export async function show(context) {
     const values = notes.similarity[state.weights][patch];
     const limit = Math.max(...values.map((x, n) => n === patch ? 0 : Math.abs(x)));
     const title = t("patches.similarity", patch + 1);
-    return h("figure", { class: "map" }, h("figcaption", {}, title),
+    return h("figure", {}, h("figcaption", {}, title),
       h("div", { class: "positions", role: "group", "aria-label": title },
-        values.map((x, n) => h("button", { type: "button", "data-key": `patch${n}`,
-          "aria-pressed": String(n === patch), class: "position",
-          onclick: () => {
-            set({ patch: String(n) });
-            draw();
-            result.querySelector(`[data-key="patch${n}"]`).focus();
-          } }, n === patch ? "●" : number(x, 2)))),
+        values.map((x, n) => {
+          const c = color(x, "state", limit);
+          return h("button", { type: "button", "data-key": `patch${n}`,
+            style: `background:${css(c)};color:${inkOn(c)}`,
+            "aria-pressed": String(n === patch), onclick: () => {
+              set({ patch: String(n) });
+              draw();
+              result.querySelector(`[data-key="patch${n}"]`).focus();
+            } }, number(x, 2));
+        })),
       colorBar("state", limit));
   }
 
@@ -183,11 +186,16 @@ export async function show(context) {
     return explain(t("patches.explain", shares.length), [
       ["A = (mean over heads + I) / 2", `${H} heads`],
       ["A_L · … · A_1", `${t("patches.patch")} ${best + 1}: ${number(last[best])}`]],
-    t("patches.words"), "13_vit", "from keras_seq import demo\n"
-      + "from keras_seq.evaluation import attention_rollout\n"
+    t("patches.words"), "13_vit", "import numpy as np\n\n"
+      + "from keras_seq import demo, evaluation\n\n"
+      + `image = np.array([${Array.from(reading.pixels, (x) => Math.round(16 * x))
+        .join(", ")}]) / 16\n`
       + `model, _ = demo.load("digits_vit")\n`
-      + "logits, weights = model(image, return_attention_scores=True)\n"
-      + "attention_rollout(weights)[0, 0, 1:]");
+      + "logits, weights = model(\n"
+      + "    image.reshape(1, 8, 8, 1),\n"
+      + "    return_attention_scores=True)\n"
+      + "shares = evaluation.attention_rollout(\n    weights)\n"
+      + "shares[0, 0, 1:]");
   }
 
   buttons();
