@@ -194,9 +194,9 @@ run.save(figure, "bleu_by_length")
 #
 # Nobody has marked which words belong together. But words that translate each
 # other occur in the same pairs: of all source subwords of a text, the
-# translation of a written one is that of the highest Dice coefficient, 2 n(s, t)
-# / (n(s) + n(t)), n the number of training pairs. The plain baseline looks at
-# the same place in the source, counted from both ends.
+# translation of a written one is that of the highest Dice coefficient,
+# 2 n(s, t) / (n(s) + n(t)), n the number of training pairs. The plain baseline
+# looks at the same place in the source, counted from both ends.
 
 
 # %%
