@@ -88,6 +88,28 @@ def test_a_date_is_translated_from_the_command_line(capsys, text, answer):
     assert capsys.readouterr().out == f"{text}  ->  {answer}\n"
 
 
+@pytest.mark.parametrize(
+    "text, mood",
+    [("정말 재미있고 감동적인 영화", "positive"), ("지루하다", "negative")],
+)
+def test_a_review_is_judged(capsys, text, mood):
+    found, p = demo.classify_review(text)
+    assert (found, p > 0.5) == (mood, True)
+    main(["--review", text])
+    assert capsys.readouterr().out == f"{text}  ->  {mood} ({p:.0%})\n"
+
+
+def test_a_long_review_is_cut():
+    text = "재미있다 " * 200
+    assert demo.classify_review(text)[0] == "positive"
+
+
+def test_the_docstring_names_every_model():
+    known = set(demo.__doc__.replace(",", "").replace(" _", " ").split())
+    for name in demo.names():
+        assert {name, name.partition("_")[2]} & known, name
+
+
 def test_bad_texts_are_named():
     with pytest.raises(ValueError, match="`text` must be a str with text"):
         demo.translate_date(" ")
@@ -95,6 +117,8 @@ def test_bad_texts_are_named():
         demo.translate_date("1" * 65)
     with pytest.raises(ValueError, match="`model` must be one of"):
         demo.translate_date("1950", model="gru")
+    with pytest.raises(ValueError, match="`text` must be a str with text"):
+        demo.classify_review("\n")
     with pytest.raises(ValueError, match="`text` must have a"):
         demo.fill_blank("no mask")
     with pytest.raises(ValueError, match=r"`image` must be \(8, 8\)"):

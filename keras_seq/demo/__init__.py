@@ -5,20 +5,27 @@
     characters_rnn, _gru, _lstm        predict the next letter
     dates_seq2seq, _bahdanau, _luong, _transformer
                                        "5. März 1950" -> "1950-03-05"
+    gpt                                continues a text
+    bert                               fills in [MASK]
+    reviews                            tells good film reviews from bad ones
+    digits_vit                         reads a handwritten digit
 
-The functions for `gpt` (continues a text), `bert` (fills in [MASK]) and
-`digits_vit` (reads a digit) need models that this version does not contain:
-`python -m look train` (in the repository) makes them. `names()` lists those
-that are there.
+`names()` lists those that are there; `python -m look train` (in the
+repository) trains them, the longest for half an hour on one processor core.
+English and Korean are in one model. They show how these networks work, not how
+well large ones do. The look-inside page runs the same weights.
 
-They were trained for some minutes on two processor cores, on texts of this
-project and the dates of `keras_seq.data`, English and Korean in one. They
-show how these networks work, not how well large ones do. The look-inside page
-runs the same weights.
+Trained on: the lessons and dialogues of this project (Apache-2.0); for `gpt`
+and `bert` also sentences of English Wikipedia (WikiText-2, CC BY-SA 3.0),
+Python's documentation (PSF-2.0), Korean small talk (chatbot_ko, MIT) and Korean
+film reviews (nsmc, CC0); for `reviews` the film reviews with their labels; for
+the dates the formats of Unicode CLDR (Unicode License v3); for the digits those
+of the UCI repository (CC BY 4.0).
 """
 
 from keras_seq.demo.answers import (
     classify_digit,
+    classify_review,
     continue_text,
     fill_blank,
     load,
@@ -29,6 +36,7 @@ from keras_seq.demo.store import load_small, save_small
 
 __all__ = [
     "classify_digit",
+    "classify_review",
     "continue_text",
     "fill_blank",
     "load",

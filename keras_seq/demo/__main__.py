@@ -3,8 +3,9 @@
 Give a text of your own to one of them:
 
     python -m keras_seq.demo --date "5. März 1950"
-    python -m keras_seq.demo --continue "The hidden state"
-    python -m keras_seq.demo --fill "망각 게이트는 [MASK] 상태를 정합니다."
+    python -m keras_seq.demo --continue "The film was released in"
+    python -m keras_seq.demo --fill "배우들의 [MASK] 좋았다."
+    python -m keras_seq.demo --review "배우들의 연기가 좋았다"
     python -m keras_seq.demo --digit 7
 """
 
@@ -15,11 +16,9 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 DATES = ("Sunday, August 2, 1981", "서기 1986년 2월 1일 토요일")
-PROMPTS = ("The hidden state", "은닉 상태는")
-BLANKS = (
-    "The forget gate decides how much of the old [MASK] state is kept.",
-    "망각 게이트는 이전 [MASK] 상태를 얼마나 남길지 정합니다.",
-)
+PROMPTS = ("The film was released in", "정말 재미있")
+BLANKS = ("The film was [MASK] in 1995.", "배우들의 [MASK] 좋았다.")
+REVIEWS = ("정말 재미있고 감동적인 영화", "지루하고 돈이 아깝다")
 INKS = " .:-=+*#%@"
 
 
@@ -45,6 +44,7 @@ def one_of_each():
         date=DATES if "dates_bahdanau" in there else [],
         continuation=PROMPTS if "gpt" in there else [],
         fill=BLANKS if "bert" in there else [],
+        review=REVIEWS if "reviews" in there else [],
         digit=[3] if "digits_vit" in there else [],
     )
 
@@ -61,6 +61,9 @@ def answers(given):
         for found in demo.fill_blank(text):
             words = ", ".join(f"{token} {p:.0%}" for token, p in found)
             yield f"{text}  ->  {words}"
+    for text in given.review:
+        mood, p = demo.classify_review(text)
+        yield f"{text}  ->  {mood} ({p:.0%})"
     for image, drawn in digit_images(given.digit):
         digit, p = demo.classify_digit(image)
         yield f"{drawn}\n->  {digit} ({p:.0%})"
@@ -77,6 +80,7 @@ def main(arguments=None):
         "--continue", dest="continuation", action="append", default=[]
     )
     parser.add_argument("--fill", action="append", default=[])
+    parser.add_argument("--review", action="append", default=[])
     parser.add_argument(
         "--digit", type=int, action="append", default=[], choices=range(10)
     )

@@ -14,6 +14,7 @@ from keras_seq.demo.store import load_small
 from keras_seq.generation import Greedy, generate
 
 MASK = "[MASK]"
+MOODS = "negative", "positive"
 LONGEST_DATE = 64
 
 
@@ -168,6 +169,28 @@ def classify_digit(image):
     model, _ = load("digits_vit")
     p = ops.convert_to_numpy(ops.softmax(model(image[None, :, :, None])))[0]
     return int(p.argmax()), float(p.max())
+
+
+def classify_review(text):
+    """Tell whether a Korean film review is positive, with the small BERT.
+
+    Args:
+        text: str, a review in Korean. Tokens after the 62nd are not read.
+    Returns:
+        str, "positive" or "negative", and its probability.
+    Raises:
+        ValueError: if `text` is empty.
+    Example:
+        >>> from keras_seq import demo
+        >>> demo.classify_review("정말 재미있고 감동적인 영화")[0]
+        'positive'
+    """
+    _check_text(text)
+    model, tokenizers = load("reviews")
+    options = {"start": True, "end": True, "truncate": True}
+    ids = tokenizers["text"].tokenize([text], sequence_length=64, **options)
+    p = ops.convert_to_numpy(ops.softmax(model(ids)))[0]
+    return MOODS[int(p.argmax())], float(p.max())
 
 
 def _check_text(text, longest=None):
