@@ -9,15 +9,15 @@ import { FIRST, MASK } from "../tokenizers.js";
 import { t } from "../words.js";
 
 const EXAMPLES = {
-  en: ["The forget gate decides how much of the old [MASK] state is kept.",
-    "The model predicts the next [MASK] from all tokens before it.",
-    "I want to eat something [MASK]."],
-  ko: ["망각 게이트는 이전 [MASK] 상태를 얼마나 남길지 정합니다.",
-    "모델은 다음 [MASK]을 예측합니다.", "오늘 [MASK]가 어때요?"],
+  en: ["The film was [MASK] in 1995.",
+    "In the United [MASK], the album was released.", "How [MASK] you today?"],
+  ko: ["이 영화는 정말 [MASK] 있다.", "배우들의 [MASK] 좋았다.",
+    "내가 [MASK] 영화 중 최고"],
 };
 
+// An empty layer or head is chosen from the weights, see `choose`.
 export const defaults = (lang) => ({ text: EXAMPLES[lang][0], hidden: "",
-  blank: "0", layer: "1", head: "0", weights: "trained" });
+  blank: "0", layer: "", head: "", weights: "trained" });
 
 const modelName = (weights) => weights === "untrained" ? "bert_untrained" : "bert";
 
@@ -42,7 +42,7 @@ export async function show(context) {
         [...EXAMPLES.en, ...EXAMPLES.ko].map((text) => h("button", {
           type: "button", onclick: () => {
             field.input.value = text;
-            change({ text, hidden: "", blank: "0" });
+            change({ text, hidden: "", blank: "0", layer: "", head: "" });
           } }, text.length > 24 ? `${text.slice(0, 23)}…` : text))),
       choices(t("weights"), [["trained", t("trained")],
         ["untrained", t("untrained")]], state.weights,
@@ -88,11 +88,26 @@ export async function show(context) {
     buildAgain(result, draw);
   }
 
+  /** Choose the head in which a blank has its largest weight on a word. */
+  function choose(blank, layers, H) {
+    let best = [0, 0], most = -1;
+    for (const layer of layers) {
+      for (let head = 0; head < H; head++) {
+        for (let n = 1; blank !== undefined && n < masked.length - 1; n++) {
+          const a = n === blank ? 0 : attention(blank, n, layer, head);
+          if (a > most) [most, best] = [a, [layer, head]];
+        }
+      }
+    }
+    set({ layer: String(best[0]), head: String(best[1]) });
+  }
+
   function draw() {
     const blanks = masked.flatMap((id, n) => id === MASK ? [n] : []);
     const blank = blanks[Math.min(+state.blank, blanks.length - 1)];
     const layers = [0, 1, 2, 3].filter((n) => reading[`attention_${n}`]);
     const H = reading.attention_0.dims[1];
+    if (state.layer === "" || state.head === "") choose(blank, layers, H);
     result.replaceChildren(h("div", { class: "row" },
       blanks.length > 1 ? choices(t("fill.which"), blanks.map((_, n) =>
         [String(n), String(n + 1)]), String(blanks.indexOf(blank)),
@@ -109,10 +124,10 @@ export async function show(context) {
         explanation(blank, blanks.indexOf(blank)))));
   }
 
-  function attention(blank, n) {
+  function attention(blank, n, layer = state.layer, head = state.head) {
     if (blank === undefined) return 0;
-    const { data, dims } = reading[`attention_${state.layer}`];
-    return data[(+state.head * dims[2] + blank) * dims[3] + n];
+    const { data, dims } = reading[`attention_${layer}`];
+    return data[(+head * dims[2] + blank) * dims[3] + n];
   }
 
   function sentence(blank) {

@@ -84,7 +84,7 @@ export async function show(context) {
         bars(first.map((id) => ({ label: name(id), p: after[id],
           before: before[id] })), t("next.distribution"), percent),
         kept(before, after), appending(first[0], after),
-        tree ? treeOf() : null),
+        tree?.length ? treeOf() : null),
       h("div", { class: "side" }, explanation(logits, after, first[0])));
     if (focus) result.querySelector(`[data-key="${focus}"]`)?.focus();
   }
