@@ -87,10 +87,10 @@ SHOWN = {
     },
     "vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
-        "vit_accuracy_longer": "the same ViT, eight times the epochs, one run",
         "cnn_accuracy_100": "the same, ResNet with as many weights",
         "vit_accuracy_10": "the same from a tenth of the images, ViT",
-        "cnn_accuracy_10": "the same, ResNet",
+        "vit_accuracy_10_longer": "the same, 28 times the epochs, ViT",
+        "cnn_accuracy_10": "the same from a tenth, ResNet",
     },
     "vit-cifar10-10k": {
         "vit_accuracy_100": "photo (cifar10-10k) -> class, ViT",
