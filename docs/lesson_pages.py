@@ -94,8 +94,10 @@ def with_diagrams(lesson):
             data = {"image/svg+xml": b64encode(svg).decode()}
             cell.setdefault("attachments", {})[name] = data
         text = cell.source.replace("../diagrams/", "attachment:")
-        # There is no glossary beside the file.
-        cell.source = re.sub(r"\[([^\]]+)\]\(\.\./glossary[^)]*\)", r"\1", text)
+        # There is no glossary and no look-inside page beside the file.
+        text = re.sub(r"\[([^\]]+)\]\(\.\./glossary[^)]*\)", r"\1", text)
+        link = r'<a\s+href="\.\./\.\./look/[^"]*">(.*?)</a>'
+        cell.source = re.sub(link, r"\1", text, flags=re.DOTALL)
     return lesson
 
 

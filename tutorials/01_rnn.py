@@ -320,6 +320,11 @@ for temperature in 0.5, 1.0:
 #
 # Four pictures: what the small network predicts, how the large one learned, how
 # far back its gradient reaches, and what clipping does.
+#
+# How far back the gradient of a trained network reaches, from one to two
+# hundred steps, is shown with a slider by the <a
+# href="../../look/index.html#panel=forgetting&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 lesson.show(

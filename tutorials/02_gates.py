@@ -348,6 +348,11 @@ for length in LENGTHS:
 
 # %% [markdown]
 # ## Picture
+#
+# To see the gates of a trained LSTM on a text that you type, letter by letter,
+# open the <a
+# href="../../look/index.html#panel=gates&amp;cell=lstm&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 figure = plots.curves(

@@ -433,6 +433,11 @@ if keras.backend.backend() != "torch" and find_spec("tensorflow_text"):
 # [alignment](glossary.md#alignment): which part of the source belongs to which
 # part of the target. For our dates we know the right one, and frame it; the
 # model was never told.
+#
+# To see the alignment of a date that you type, with and without attention, open
+# the <a
+# href="../../look/index.html#panel=alignment&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 for row, name in (20, "English"), (25, "Korean"):

@@ -446,6 +446,10 @@ for name, options in (
 
 # %% [markdown]
 # ## Picture
+#
+# To see every head of a small trained model on a text that you type, with the
+# causal mask and the positions on or off, open the <a
+# href="../../look/index.html#panel=heads&amp;lang=en">look-inside page</a>.
 
 # %%
 counts = (x_test[:, :, None] == np.arange(1, 11)).sum(axis=1)  # of 0 to 9

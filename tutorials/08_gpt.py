@@ -532,6 +532,10 @@ for name, sampler in SAMPLERS.items():
 # ## Picture
 #
 # First, how the two models learned, beside the counts.
+#
+# To try temperature, top-k, top-p and beam search on a text that you type, open
+# the <a href="../../look/index.html#panel=next&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 baselines = {"bigram": counted[2], "trigram": counted[3]}

@@ -504,6 +504,10 @@ for name, make in ("both sides", BERT), ("left only", LeftOnlyBERT):
 # right, for each round of training. It contains the 10% of tokens that did not
 # change, which are easy. The baseline always answers with the most frequent
 # token.
+#
+# To hide tokens of a text that you type and see what a small BERT fills in,
+# open the <a href="../../look/index.html#panel=fill&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 ordinary = rows["token_ids"][rows["token_ids"] > tokenizer.mask_id]

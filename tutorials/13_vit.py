@@ -453,6 +453,10 @@ for size in SIZES:
 # from half of the patches of each image, and the ResNet starts with every
 # second pixel. All that took more than two hours, so its results are only drawn
 # (`results/experiments/vit-cifar10-10k.json`).
+#
+# To draw a digit, shuffle its patches and see which of them a small ViT reads,
+# open the <a href="../../look/index.html#panel=patches&amp;lang=en">look-inside
+# page</a>.
 
 # %%
 accuracies = {
