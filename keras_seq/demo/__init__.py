@@ -7,7 +7,7 @@
                                        "5. März 1950" -> "1950-03-05"
     gpt                                continues a text
     bert                               fills in [MASK]
-    reviews                            tells good film reviews from bad ones
+    reviews                            is a film review positive or negative?
     digits_vit                         reads a handwritten digit
 
 `names()` lists those that are there; `python -m look train` (in the

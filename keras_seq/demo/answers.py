@@ -172,7 +172,7 @@ def classify_digit(image):
 
 
 def classify_review(text):
-    """Tell whether a Korean film review is positive, with the small BERT.
+    """Classify a Korean film review as positive or negative.
 
     Args:
         text: str, a review in Korean. Tokens after the 62nd are not read.
