@@ -23,6 +23,7 @@ from look import notes, switches, units
 MANIFEST = "manifest.json"
 WEIGHTS = pathlib.Path("keras_seq/demo/weights")
 DECODED = ("dates_seq2seq", "dates_bahdanau", "dates_luong")
+PARTS = ("_start", "_step")
 IN_PYTHON_ONLY = ("reviews",)
 
 
@@ -143,8 +144,8 @@ def write_plain(name, model, folder):
     """Write the ONNX files of one model to a folder."""
     if name.removesuffix("_untrained") in DECODED:
         export_onnx_decoder(model, folder)
-        for part in ("start", "step"):
-            (folder / f"{part}.onnx").rename(folder / f"{name}_{part}.onnx")
+        for part in PARTS:
+            (folder / f"{part[1:]}.onnx").rename(folder / f"{name}{part}.onnx")
         return
     path = folder / f"{name}.onnx"
     if isinstance(model, (GPT, BERTPretrainer)):

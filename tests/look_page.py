@@ -1,11 +1,14 @@
 """The built look-inside page in headless Chromium, for its tests."""
 
+import ast
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import threading
 
+import numpy as np
 import pytest
 
 BUILT = pathlib.Path("build/look")
@@ -20,7 +23,46 @@ PANELS = (
     "patches",
 )
 NEEDS = {"heads": "gpt", "next": "gpt", "fill": "bert", "patches": "digits_vit"}
+TYPED = ("gates", "alignment", "heads", "next", "fill")
 SECONDS = 60_000  # milliseconds a panel may take on a busy machine
+
+# Milliseconds from a keystroke to the last change of the panel, for each
+# beginning of a text. A panel that draws twice (the beam search after the
+# bars) has come to rest when it did not change for half a second.
+KEYSTROKES = """async ([selector, values]) => {
+  const pause = (wait) => new Promise((done) => setTimeout(done, wait));
+  const times = [];
+  for (const value of values) {
+    const field = document.querySelector(selector);
+    let start = performance.now(), last = 0;
+    const watch = new MutationObserver(() => { last = performance.now(); });
+    watch.observe(document.querySelector("#panel"),
+      {childList: true, subtree: true});
+    field.value = value;
+    field.dispatchEvent(new InputEvent("input"));
+    while (!last || performance.now() - last < 500) await pause(20);
+    watch.disconnect();
+    times.push(last - start);
+  }
+  return times; }"""
+
+# Composition events of a browser that sends three jamo of one syllable.
+COMPOSE = """(box) => {
+  window.texts = [];
+  const replace = history.replaceState.bind(history);
+  history.replaceState = (data, unused, url) => {
+    window.texts.push(new URLSearchParams(url.slice(1)).get("text"));
+    replace(data, unused, url);
+  };
+  const event = (kind, composing) => box.dispatchEvent(kind === "input"
+    ? new InputEvent("input", {isComposing: composing})
+    : new CompositionEvent(kind));
+  event("compositionstart");
+  for (const jamo of ["1986ㄴ", "1986녀", "1986년"]) {
+    box.value = jamo;
+    event("input", true);
+  }
+  event("compositionend"); }"""
 
 
 def why_not():
@@ -93,5 +135,92 @@ class Page:
             f"document.body.dataset.ready === '{panel}'", timeout=SECONDS
         )
 
-    def message(self):
-        return self.page.inner_text("#message")
+    def tab_to(self, selector, most=150):
+        """Press Tab until the element with the focus matches a selector."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate(
+                "(x) => document.activeElement.matches(x)", selector
+            ):
+                return
+        raise AssertionError(f"Tab does not reach {selector}")
+
+    def press(self, selector, *keys):
+        """Tab to an element and press keys."""
+        self.tab_to(selector)
+        for key in keys:
+            self.page.keyboard.press(key)
+
+
+def hangul(text):
+    return re.search("[가-힣]", text) is not None
+
+
+def of_both_languages(texts, count=25):
+    """Return as many texts with Hangul as without."""
+    korean = [text for text in texts if hangul(text)][:count]
+    other = [text for text in texts if not hangul(text)][:count]
+    assert len(korean) == len(other) == count
+    return other + korean
+
+
+def run(program):
+    """Run lines of Python; return the value of the last one."""
+    *first, last = ast.parse(program).body
+    names = {}
+    exec(compile(ast.Module(first, []), "shown", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "shown", "eval"), names)
+
+
+def shown_as(value, digits=3):
+    return f"{abs(float(value)):.{digits}f}"
+
+
+def expected_distribution(logits, temperature, top_k, top_p):
+    """Return what `Sampling` draws from, from its definition: float (V,)."""
+    p = np.exp((logits - logits.max()) / temperature)
+    order = np.argsort(-p, kind="stable")[:top_k]
+    p = p[order] / p[order].sum()
+    keep = np.cumsum(p) - p < top_p
+    found = np.zeros(len(logits))
+    found[order[keep]] = p[keep] / p[keep].sum()
+    return found
+
+
+def arrays_of(name):
+    """Return the larger arrays of an exported model: set of bytes, sorted."""
+    import gzip
+
+    import onnx
+
+    blob = gzip.decompress((BUILT / f"models/{name}.onnx.gz").read_bytes())
+    arrays = _arrays(onnx.load_from_string(blob).graph)
+    return {np.sort(array, axis=None).tobytes() for array in arrays}
+
+
+def _arrays(graph):
+    from onnx import numpy_helper
+
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float16:
+            yield array
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from _arrays(attribute.g)
+
+
+def arrays_in(path):
+    """Return the weights of a file as `arrays_of` gives them.
+
+    A converter writes the two rows of a GRU's bias alone, and the Transformer
+    of the dates multiplies its embedding by the square root of its width, 8.
+    """
+    found = set()
+    with np.load(path) as file:
+        for name in file.files[1:]:
+            weight = file[name]
+            rows = list(weight) if len(weight) == 2 else []
+            for array in (weight, 8 * weight, *rows):
+                found.add(np.sort(array, axis=None).tobytes())
+    return found

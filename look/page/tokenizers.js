@@ -41,10 +41,10 @@ function wrap(ids, pieces, start, end) {
   };
 }
 
-// BERT's rules: white space, punctuation and Chinese characters end a word.
+// The rules of tensorflow-text: white space, control and format characters,
+// punctuation and Chinese characters end a word.
 const PUNCTUATION = /[!-/:-@[-`{-~]|\p{P}/u;
-const SPACE = /[\t\n\r\p{Zs}]/u;
-const CONTROL = /[\p{Cc}\p{Cf}]/u;
+const SPACE = /[\p{Z}\p{Cc}\p{Cf}]/u;
 const CHINESE = /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B820}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
 const LONGEST = 800; // bytes of a word
 const bytes = new TextEncoder();
@@ -79,7 +79,6 @@ export class WordPieceTokenizer {
     const close = () => { if (word) words.push(word); word = ""; };
     for (const c of normalize(text)) {
       if (SPACE.test(c)) close();
-      else if (c === "\uFFFD" || c === "\0" || CONTROL.test(c)) continue;
       else if (PUNCTUATION.test(c) || CHINESE.test(c)) {
         close();
         words.push(c);

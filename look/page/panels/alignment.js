@@ -190,7 +190,8 @@ export async function show(context) {
       + "from keras_seq import demo\n"
       + "from keras_seq.generation import generate\n\n"
       + pythonText(state.text)
-      + `model, tokenizers = demo.load("dates_${kind}")\n`
+      + `name = "dates_${kind}"\n`
+      + "model, tokenizers = demo.load(name)\n"
       + "read = tokenizers[\"source\"]\n"
       + "source = read.tokenize([text], end=True)\n"
       + "found = generate(\n    model, source, max_length=11)\n"
@@ -198,8 +199,9 @@ export async function show(context) {
         : kind === "transformer" ? "start = 2\n"
           + "target = [[start, *found.ids[0, :-1]]]\n"
           + "target = np.array(target, \"int32\")\n"
-          + `inputs = {"source": source, "target": target}\n`
-          + "_, weights = model(\n    inputs, return_attention_scores=True)\n"
+          + "_, weights = model(\n"
+          + `    {"source": source, "target": target},\n`
+          + "    return_attention_scores=True)\n"
           + `weights["cross"][0][0, :, ${step}]  # heads`
           : `found.attention[0, ${step}]`);
     if (kind === "seq2seq") {

@@ -62,7 +62,8 @@ export async function show(context) {
             + ` = ${power(ratio(cell, lag))}`]), t("forgetting.words"), "02_gates",
         "from keras_seq import demo\n"
           + "from look import notes  # in the repository\n\n"
-          + `model, tokenizers = demo.load("characters_rnn")\n`
+          + `name = "characters_rnn"\n`
+          + "model, tokenizers = demo.load(name)\n"
           + "found = notes.gradients(\n"
           + `    "rnn", model, tokenizers["text"])\n`
           + `found[${lag}] / found[0]`)));
