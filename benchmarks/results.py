@@ -102,6 +102,7 @@ SHOWN = {
 SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better
 # Figures of an experiment that are kept beside its results.
 PICTURES = {
+    "adding_length": ("until_it_fails",),
     "electricity": ("by_hour_ahead", "week"),
     "emoji_captions": ("attention",),
     "sentence_length": ("bleu_by_length", "alignment"),

@@ -11,8 +11,10 @@
 # data of the experiment `gates`.
 #
 # Data: `adding`, generated.
-# Expected: the simple network fails first; GRU and LSTM, many times later.
-# Minutes, on two processor cores: 60.
+# Expected: the simple network fails at 20 steps; GRU and LSTM learn 1,000, the
+# longest tried.
+# Minutes, on two processor cores: 30 with `KERAS_BACKEND=torch`, whose fused GRU
+# and LSTM this library calls; several hours on TensorFlow.
 
 # %%
 import keras
@@ -23,7 +25,7 @@ from keras_seq.training import Run, StopWhen
 
 run = Run("adding_length", data=("adding",), epochs=4)
 ROWS, UNITS = (256 if run.quick else 32_000), 64
-LENGTHS = (4, 8) if run.quick else (10, 20, 50, 100, 200, 500, 1000, 2000)
+LENGTHS = (4, 8) if run.quick else (10, 20, 50, 100, 200, 500, 1000)
 RATES = (0.01,) if run.quick else (0.01, 0.003, 0.001)
 LEARNED = 0.01
 
@@ -103,7 +105,10 @@ figure = plots.curves(
     baselines={"always 1": 1 / 6, "learned": LEARNED},
     log=True,
 )
-figure.axes[0].set_xscale("log")
+axes = figure.axes[0]
+axes.set_xscale("log")
+axes.set_xticks(LENGTHS, [str(length) for length in LENGTHS])
+axes.minorticks_off()
 run.save(figure, "until_it_fails")
 baselines = {"mse_always_1": 1 / 6}
 expected = {"fails_at_rnn": "below 200"}
