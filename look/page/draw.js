@@ -37,7 +37,7 @@ export function inkOn([r, g, b]) {
     const x = c / 255;
     return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
   });
-  return 0.2126 * R + 0.7152 * G + 0.0722 * B > 0.179 ? "#1a1a1a" : "#ffffff";
+  return 0.2126 * R + 0.7152 * G + 0.0722 * B > 0.179 ? "#000000" : "#ffffff";
 }
 
 /**
