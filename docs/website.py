@@ -34,6 +34,21 @@ location.replace((korean ? "ko" : "en") + "/index.html");
 <p lang="ko"><a href="ko/index.html">한국어</a></p></main>
 </html>
 """
+NO_LOOK = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Look inside</title>
+<link rel="icon" href="../en/_static/favicon.svg">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<main><h1>Look inside</h1>
+<p>This copy of the site was built without the look-inside page.
+<code>make look</code> opens it.</p>
+<p lang="ko">이 사이트는 들여다보기 페이지 없이 만들어졌습니다.
+<code>make look</code>으로 열 수 있습니다.</p>
+<p><a href="../en/index.html">English</a>
+<a href="../ko/index.html" lang="ko">한국어</a></p></main>
+</html>
+"""
 
 
 def write(folder, files):
@@ -81,7 +96,8 @@ def publish(work, look, site):
 
     Args:
         work: Path, with a folder `html` for each language.
-        look: Path of the look-inside page; it need not exist.
+        look: Path of the look-inside page; if it does not exist, a page
+            says so in its place.
         site: Path, is made anew.
     """
     shutil.rmtree(site, ignore_errors=True)
@@ -91,6 +107,9 @@ def publish(work, look, site):
         shutil.copytree(html, site / language, ignore=ignored)
     if look.is_dir():  # built by `make look ARGS=build`
         shutil.copytree(look, site / "look")
+    else:
+        (site / "look").mkdir()
+        (site / "look" / "index.html").write_text(NO_LOOK, "utf-8")
     (site / "index.html").write_text(HOME, "utf-8")
 
 

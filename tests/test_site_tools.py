@@ -141,3 +141,12 @@ def test_the_site_has_both_languages_and_the_look_inside_page(tmp_path):
     found = {p.relative_to(site).as_posix() for p in site.rglob("*.html")}
     folders = ("", "en/", "ko/", "look/")
     assert found == {f"{folder}index.html" for folder in folders}
+
+
+def test_a_site_without_the_look_inside_page_says_so(tmp_path):
+    for language in website.LANGUAGES:
+        (tmp_path / "work" / language / "html").mkdir(parents=True)
+    site = tmp_path / "site"
+    website.publish(tmp_path / "work", tmp_path / "look", site)
+    text = (site / "look" / "index.html").read_text("utf-8")
+    assert "make look" in text
