@@ -57,9 +57,7 @@ SHOWN = {
         "chrf_transformer": "the same, Transformer",
     },
     "chatbot-chatbot_ko": {
-        "chrf_recurrent": "Korean answers, chrF, one context vector",
-        "chrf_attention": "the same, Bahdanau",
-        "chrf_transformer": "the same, Transformer",
+        "chrf_attention": "Korean answers (chatbot_ko), chrF, Bahdanau",
     },
     "gpt-tinyshakespeare": {
         "loss": "GPT, 1.5 million characters, nats per character",
