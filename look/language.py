@@ -122,7 +122,7 @@ def masked_batches(batches, mask):
         batches.on_epoch_end()
 
 
-def train_bert(epochs=40, batch_size=64):
+def train_bert(epochs=20, batch_size=64):
     """Train the BERT: returns it and its tokenizer."""
     lines = corpus.many_lines()
     tokenizer = tokenizer_of(lines[0])

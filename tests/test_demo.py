@@ -99,9 +99,9 @@ def test_a_review_is_judged(capsys, text, mood):
     assert capsys.readouterr().out == f"{text}  ->  {mood} ({p:.0%})\n"
 
 
-def test_a_long_review_is_cut():
-    text = "재미있다 " * 200
-    assert demo.classify_review(text)[0] == "positive"
+def test_a_long_review_is_refused():
+    with pytest.raises(ValueError, match="`text` must have at most 62 tokens"):
+        demo.classify_review("정말 재미있는 영화. " * 40)
 
 
 def test_the_docstring_names_every_model():

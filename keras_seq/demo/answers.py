@@ -175,11 +175,11 @@ def classify_review(text):
     """Classify a Korean film review as positive or negative.
 
     Args:
-        text: str, a review in Korean. Tokens after the 62nd are not read.
+        text: str, a review in Korean of at most 62 tokens.
     Returns:
         str, "positive" or "negative", and its probability.
     Raises:
-        ValueError: if `text` is empty.
+        ValueError: if `text` is empty or too long.
     Example:
         >>> from keras_seq import demo
         >>> demo.classify_review("정말 재미있고 감동적인 영화")[0]
@@ -187,8 +187,13 @@ def classify_review(text):
     """
     _check_text(text)
     model, tokenizers = load("reviews")
-    options = {"start": True, "end": True, "truncate": True}
-    ids = tokenizers["text"].tokenize([text], sequence_length=64, **options)
+    ids = tokenizers["text"].tokenize([text], start=True, end=True)
+    longest = model.bert.max_sequence_length - 2
+    if ids.shape[1] - 2 > longest:
+        raise ValueError(
+            f"`text` must have at most {longest} tokens. Received "
+            f"{ids.shape[1] - 2}."
+        )
     p = ops.convert_to_numpy(ops.softmax(model(ids)))[0]
     return MOODS[int(p.argmax())], float(p.max())
 
