@@ -81,14 +81,14 @@ SHOWN = {
         "accuracy_scratch_1000": "the same, from scratch",
         "accuracy_pretrained_5000": "the same, 5,000 labels, BERT",
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
-        "accuracy_scratch_40000": "the same, from scratch",
     },
     "vit-digits": {
         "vit_accuracy_100": "digit image -> class, ViT",
         "cnn_accuracy_100": "the same, ResNet with as many weights",
-        "vit_accuracy_10": "the same from a tenth of the images, ViT",
-        "vit_accuracy_10_longer": "the same, 28 times the epochs, ViT",
-        "cnn_accuracy_10": "the same from a tenth, ResNet",
+        "vit_accuracy_10": "a tenth of the digits, ViT",
+        "cnn_accuracy_10": "the same, ResNet",
+        "vit_accuracy_10_longer": "a tenth, 28 times the epochs, MixUp, ViT",
+        "cnn_accuracy_10_longer": "the same, ResNet",
     },
     "vit-cifar10-10k": {
         "vit_accuracy_100": "photo (cifar10-10k) -> class, ViT",

@@ -43,7 +43,7 @@ NO_LOOK = """<!doctype html>
 <main><h1>Look inside</h1>
 <p>This copy of the site was built without the look-inside page.
 <code>make look</code> opens it.</p>
-<p lang="ko">이 사이트는 들여다보기 페이지 없이 만들어졌습니다.
+<p lang="ko">이 사이트에는 ‘모델 속 들여다보기’ 페이지가 들어 있지 않습니다.
 <code>make look</code>으로 열 수 있습니다.</p>
 <p><a href="../en/index.html">English</a>
 <a href="../ko/index.html" lang="ko">한국어</a></p></main>

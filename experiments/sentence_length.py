@@ -17,8 +17,9 @@
 #     python -m experiments.sentence_length --data multi30k \
 #         --dtype mixed_bfloat16
 #
-# Expected of the captions: the distance between the two grows with the length.
-# Minutes, on two processor cores: captions 25.
+# Expected of the captions: one vector 22 BLEU, attention 34; the distance grows
+# with the length, from 8 to 14.
+# Minutes, on two processor cores: captions 36.
 #
 # Shapes: S source length, T target length.
 
@@ -84,7 +85,8 @@ read = SentencePieceTokenizer.train(train[0], VOCABULARY)
 write = SentencePieceTokenizer.train(
     train[1], VOCABULARY if run.data == "multi30k" else 300
 )
-baselines["bleu"] = bleu(answers, nearest_answer(*train, asked)).score
+nearest = bleu(answers, nearest_answer(*train, asked)).score
+baselines |= {f"bleu_{name}": nearest for name in ("one_vector", "attention")}
 
 
 def batches(texts, answers, **options):
@@ -103,8 +105,8 @@ def batches(texts, answers, **options):
 # %% [markdown]
 # ## Two models, one recipe
 #
-# Width, dropout, learning rate and epochs are those of both; none was searched
-# for either.
+# Width, dropout, learning rate and epochs are those of both, the numbers of
+# weights are not (`params_`); nothing was searched for either.
 
 # %%
 SIZES = read.vocabulary_size(), write.vocabulary_size(), UNITS
@@ -196,7 +198,7 @@ run.save(figure, "bleu_by_length")
 # other occur in the same pairs: of all source subwords of a text, the
 # translation of a written one is that of the highest Dice coefficient,
 # 2 n(s, t) / (n(s) + n(t)), n the number of training pairs. The plain baseline
-# looks at the same place in the source, counted from both ends.
+# takes the source position at the same fraction of the length.
 
 
 # %%
@@ -216,9 +218,10 @@ dice = 2 * both / np.maximum(np.add.outer(*counts), 1)
 
 
 def on_translation(model):
-    """Return the shares of written subwords whose place is the translation.
+    """Return the shares of written subwords whose translation is found.
 
-    The place of the most attention, and the same place in the source.
+    At the source position of the largest weight, the end token left out; and
+    at the position at the same fraction of the source.
     """
     right, read_ids = [], read.tokenize(asked, end=True)
     for start in range(0, len(asked), 100):
@@ -228,10 +231,10 @@ def on_translation(model):
             source = source[source > read.end_id]
             written = written[written > write.end_id]
             T, S = len(written), len(source)
-            true = dice[source][:, written].argmax(axis=0)
-            attended = weights[:T, :S].argmax(axis=1)
-            places = np.linspace(0, S - 1, T).round()
-            right += [*zip(attended == true, places == true)]
+            true = source[dice[source][:, written].argmax(axis=0)]
+            attended = source[weights[:T, :S].argmax(axis=1)]
+            even = source[np.linspace(0, S - 1, T).round().astype(int)]
+            right += [*zip(attended == true, even == true)]
     return np.mean(right, axis=0)
 
 
@@ -243,7 +246,7 @@ baselines["attention_on_translation"] = shares[1]
 # One held-out text of middle length:
 
 # %%
-row = int(np.flatnonzero(words == np.median(words))[0])
+row = int(np.argsort(words, kind="stable")[len(words) // 2])
 source = read.tokenize(asked[row : row + 1], end=True)
 found = generate(model, source, max_length=60)
 written = [t for t in write.tokens(found.ids)[0] if t != "[PAD]"]

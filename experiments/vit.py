@@ -15,10 +15,11 @@
 # formats beside those of Python.
 #
 # Data: `digits`; `--data cifar10-10k`, 10,000 photographs.
-# Expected: with a tenth of the digits far behind the ResNet (0.61), but 0.9
-# with 28 times the epochs; with all of them nearer, and 0.99 with eight times
-# the epochs. With photographs the gap opens: 0.64 and 0.76 with all of them.
-# Minutes, on two processor cores: 6; photographs 142.
+# Expected: with a tenth of the digits far behind the ResNet (0.61), but
+# 0.93 with 28 times the epochs and MixUp (the ResNet 0.96); with all of them
+# nearer, and 0.99 with eight times the epochs and half the learning rate. With
+# photographs the gap opens: 0.64 and 0.76 with all of them.
+# Minutes, on two processor cores: 11; photographs 142.
 #
 # Shapes: B batch, H height, W width, C channels, N patches, D width.
 
@@ -148,8 +149,8 @@ def batches(count, mix):
 def train(stage, model, fresh, percent, mix=MIX, longer=1, peak=RATE):
     """Train from new weights; give the accuracy on what was held out.
 
-    The rate rises to `peak` for a tenth of the epochs, and falls along a
-    cosine. `longer`: times the usual number of epochs.
+    The learning rate rises to `peak` for a tenth of the epochs, and falls
+    along a cosine. `longer`: times the usual number of epochs.
     """
     epochs = run.epochs * longer
 
@@ -366,7 +367,7 @@ if files:
 # %%
 expected = {name: "1.0" for name in metrics if name.startswith("exported")}
 if run.data == "digits":
-    expected["vit_accuracy_longer"] = "0.98"
+    expected["vit_accuracy_longer"] = "0.99"
 else:
     expected |= {"vit_accuracy_100": "0.62", "cnn_accuracy_100": "0.75"}
     expected["pair_100_minutes"] = "30 at most"

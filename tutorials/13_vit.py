@@ -712,10 +712,10 @@ lesson.compare(metric, vit, "most frequent digit", most_frequent)
 # pretraining on 9 million photographs, and ahead after 90 million. Our
 # measurement ends at about a thousandth of the first number, so it neither
 # confirms nor contradicts the paper. A part of the distance is also time, not
-# data: with eight times the epochs, the ViT of the long experiment gets 0.992
-# on digits and not 0.930 (one seed, `results/experiments/vit-digits.json`). The
-# ResNet, which gets 0.993 there with the short training, was not trained
-# longer.
+# data: with eight times the epochs and half the learning rate, the ViT of the
+# long experiment gets 0.992 on digits and not 0.930 (one seed,
+# `results/experiments/vit-digits.json`). The ResNet, which gets 0.993 there
+# with the short training, was not trained longer.
 #
 # ### What the models assume
 #
