@@ -18,14 +18,15 @@ export const pythonText = (text) => `text = ${JSON.stringify(text)}\n`;
  * @param {string} title
  * @param {Array} lines pairs of an equation and the same with numbers
  * @param {string} words what happens here, in a sentence or two
+ * @param {?string} python lines with the same numbers, null if there are none
  */
-export function explain(title, lines, words, lessonName, python) {
+export function explain(title, lines, words, lessonName, python = null) {
   return h("section", { class: "explain", "aria-label": t("explain") },
     h("h3", {}, title),
     words ? h("p", {}, words) : null,
     h("dl", {}, lines.map(([equation, numbers]) => [
       h("dt", {}, equation), h("dd", {}, numbers)])),
     h("p", {}, lesson(lessonName)),
-    h("details", { open: true }, h("summary", {}, t("python")),
-      h("pre", { tabindex: "0" }, python)));
+    python === null ? null : h("details", { open: true },
+      h("summary", {}, t("python")), h("pre", { tabindex: "0" }, python)));
 }

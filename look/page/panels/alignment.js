@@ -183,10 +183,8 @@ export async function show(context) {
           onpoint: (r) => again({ step: String(r) }) })));
   }
 
-  function explanation(reading, step) {
-    const { kind, pieces, names, steps } = reading, now = steps[step];
-    const title = t("alignment.explain", step + 1, visible(names[step]));
-    const python = (kind === "transformer" ? "import numpy as np\n\n" : "")
+  function pythonOf(kind, step) {
+    return (kind === "transformer" ? "import numpy as np\n\n" : "")
       + "from keras_seq import demo\n"
       + "from keras_seq.generation import generate\n\n"
       + pythonText(state.text)
@@ -196,7 +194,7 @@ export async function show(context) {
       + "source = read.tokenize([text], end=True)\n"
       + "found = generate(\n    model, source, max_length=11)\n"
       + (kind === "seq2seq" ? "model.encode(source)  # the context vector"
-        : kind === "transformer" ? "start = 2\n"
+        : kind === "transformer" ? `start = tokenizers["target"].start_id\n`
           + "target = [[start, *found.ids[0, :-1]]]\n"
           + "target = np.array(target, \"int32\")\n"
           + "_, weights = model(\n"
@@ -204,6 +202,12 @@ export async function show(context) {
           + "    return_attention_scores=True)\n"
           + `weights["cross"][0][0, :, ${step}]  # heads`
           : `found.attention[0, ${step}]`);
+  }
+
+  function explanation(reading, step) {
+    const { kind, pieces, names, steps } = reading, now = steps[step];
+    const title = t("alignment.explain", step + 1, visible(names[step]));
+    const python = state.weights === "trained" ? pythonOf(kind, step) : null;
     if (kind === "seq2seq") {
       return explain(title, [["c = h_S", `(${[...now.context.slice(0, 4)]
         .map((x) => number(x)).join(", ")}, …)`]],

@@ -93,7 +93,7 @@ export async function show(context) {
     let best = [0, 0], most = -1;
     for (const layer of layers) {
       for (let head = 0; head < H; head++) {
-        for (let n = 1; blank !== undefined && n < masked.length - 1; n++) {
+        for (let n = 1; n < masked.length - 1; n++) {
           const a = n === blank ? 0 : attention(blank, n, layer, head);
           if (a > most) [most, best] = [a, [layer, head]];
         }
@@ -107,7 +107,9 @@ export async function show(context) {
     const blank = blanks[Math.min(+state.blank, blanks.length - 1)];
     const layers = [0, 1, 2, 3].filter((n) => reading[`attention_${n}`]);
     const H = reading.attention_0.dims[1];
-    if (state.layer === "" || state.head === "") choose(blank, layers, H);
+    if (blank !== undefined && (state.layer === "" || state.head === "")) {
+      choose(blank, layers, H);
+    }
     result.replaceChildren(h("div", { class: "row" },
       blanks.length > 1 ? choices(t("fill.which"), blanks.map((_, n) =>
         [String(n), String(n + 1)]), String(blanks.indexOf(blank)),
@@ -175,14 +177,16 @@ export async function show(context) {
   }
 
   function python(index) {
+    if (state.weights !== "trained") return null;
     const load = "from keras_seq import demo\n\n";
     if (!state.hidden) {
       return `${load}${pythonText(state.text)}`
         + `demo.fill_blank(text, top=10)[${index}]`;
     }
-    return `import numpy as np\n\n${load}model, _ = demo.load("bert")\n`
+    return `import numpy as np\n\n${load}model, tokenizers = demo.load("bert")\n`
+      + `mask_id = tokenizers["text"].mask_id\n`
       + `ids = np.array([[${masked.join(", ")}]])\n`
-      + "tokens, p = model.fill_mask(\n    ids, mask_id=4, top=10)\n"
+      + "tokens, p = model.fill_mask(\n    ids, mask_id, top=10)\n"
       + `tokens[${index}], p[${index}]`;
   }
 

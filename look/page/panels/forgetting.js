@@ -60,13 +60,20 @@ export async function show(context) {
         explain(t("forgetting.explain", lag), CELLS.map((cell) => [
           t(`forgetting.${cell}`), `${number(ratio(cell, lag) ** (1 / lag))}^${lag}`
             + ` = ${power(ratio(cell, lag))}`]), t("forgetting.words"), "02_gates",
-        "from keras_seq import demo\n"
-          + "from look import notes  # in the repository\n\n"
-          + `name = "characters_rnn"\n`
-          + "model, tokenizers = demo.load(name)\n"
-          + "found = notes.gradients(\n"
-          + `    "rnn", model, tokenizers["text"])\n`
-          + `found[${lag}] / found[0]`)));
+        python(lag))));
+  }
+
+  function python(lag) {
+    const untrained = state.weights === "untrained";
+    return "from keras_seq import demo\n"
+      + (untrained ? "from look import exports\n" : "")
+      + "from look import notes  # in the repository\n\n"
+      + `name = "characters_rnn"\n`
+      + "model, tokenizers = demo.load(name)\n"
+      + (untrained ? "model = exports.untrained(model)\n" : "")
+      + "found = notes.gradients(\n"
+      + `    "rnn", model, tokenizers["text"])\n`
+      + `found[${lag}] / found[0]`;
   }
 
   function chart(lag) {

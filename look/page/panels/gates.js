@@ -1,13 +1,14 @@
 // Gates: a character model reads a text, with every gate and state.
 
-import { choices, h, number, percent, select, slider, table, textField, visible }
-  from "../dom.js";
+import { buildAgain, choices, h, number, percent, select, slider, table, textField,
+  visible } from "../dom.js";
 import { bars, color, colorBar, css, heatMap, inkOn, line } from "../draw.js";
 import { explain, pythonText } from "../explain.js";
 import { ints, manifest, run, softmax, tokenizer, topK } from "../models.js";
+import { largestChange, losses, rowsOf, stateName } from "../units.js";
 import { t } from "../words.js";
 
-const LIMIT = 300, SHOWN = 24;
+const LIMIT = 300;
 const CELLS = [["lstm", "LSTM"], ["gru", "GRU"], ["rnn", "RNN"]];
 const EXAMPLES = {
   en: [
@@ -40,35 +41,6 @@ export async function read(cell, weights, text) {
     logits: found.logits.data, V: found.logits.dims[2] };
 }
 
-const stateName = (trace) => trace.cell_state ? "cell_state" : "hidden_state";
-
-function losses({ ids, logits, V, T }) {
-  let sum = 0;
-  for (let n = 0; n + 1 < T; n++) {
-    sum -= Math.log(softmax(logits, n * V, (n + 1) * V)[ids[n + 1]] + 1e-12);
-  }
-  return T > 1 ? sum / (T - 1) : 0;
-}
-
-/** Units in the order of the rows: those that change most, or the first. */
-function rowsOf(reading, how, unit) {
-  const { T, units, trace } = reading;
-  const values = trace[stateName(trace)];
-  const all = Array.from({ length: units }, (_, u) => u);
-  if (how === "all") return all;
-  if (how === "first") return withUnit(all.slice(0, SHOWN), unit);
-  const change = all.map((u) => {
-    let sum = 0;
-    for (let n = 1; n < T; n++) {
-      sum += Math.abs(values[n * units + u] - values[(n - 1) * units + u]);
-    }
-    return sum;
-  });
-  return withUnit(topK(change, SHOWN), unit);
-}
-
-const withUnit = (rows, unit) => rows.includes(unit) ? rows : [unit, ...rows];
-
 export async function show(context) {
   const { state, body, set, message } = context;
   const known = (await manifest).units;
@@ -82,8 +54,11 @@ export async function show(context) {
   body.append(controls, result);
 
   function buttons() {
-    const change = (changes) => { set(changes); buttons(); update(); };
-    const focus = document.activeElement?.textContent;
+    const change = (changes) => {
+      set(changes);
+      buildAgain(controls, buttons);
+      return update();
+    };
     controls.replaceChildren(field.field,
       h("div", { class: "choices" }, h("span", { class: "label" }, t("examples")),
         [...EXAMPLES.en, ...EXAMPLES.ko].map((text) => h("button", {
@@ -95,9 +70,6 @@ export async function show(context) {
       choices(t("weights"), [["trained", t("trained")],
         ["untrained", t("untrained")]], state.weights,
       (weights) => change({ weights })));
-    const again = [...controls.querySelectorAll("button")]
-      .find((button) => button.textContent === focus);
-    again?.focus();
   }
 
   async function update() {
@@ -212,7 +184,7 @@ export async function show(context) {
       h("div", { class: "side" },
         slider(t("pickStep"), 1, reading.T, 1, step + 1,
           (value) => again({ step: String(value - 1) })),
-        explanation(reading, cell, unit, step, state.text),
+        explanation(reading, cell, unit, step, state),
         h("h4", {}, t("gates.next")), bars(p, t("gates.next"), percent)));
   }
 
@@ -250,18 +222,6 @@ function mostOf(values) {
   return Math.max(0.1, sizes[Math.floor(0.95 * (sizes.length - 1))]);
 }
 
-/** The step at which a unit changes most, the first one not counted. */
-function largestChange({ T, units, trace }, unit) {
-  const values = trace[stateName(trace)];
-  const at = (n) => values[n * units + unit];
-  let best = T - 1, most = 0;
-  for (let n = 1; n < T; n++) {
-    const change = Math.abs(at(n) - at(n - 1));
-    if (change > most) [best, most] = [n, change];
-  }
-  return best;
-}
-
 /** Gates first, then the candidate and the states. */
 function order(trace) {
   const every = ["forget_gate", "input_gate", "candidate", "cell_state",
@@ -278,7 +238,7 @@ function nextLetters({ logits, V, words }, step) {
   return topK(p, 6).map((id) => ({ label: visible(words.name(id)), p: p[id] }));
 }
 
-function explanation(reading, cell, unit, step, text) {
+function explanation(reading, cell, unit, step, { text, weights }) {
   const { trace, units, pieces } = reading;
   const at = (name, n = step) => n < 0 ? 0 : trace[name][n * units + unit];
   const x = (name, n) => number(at(name, n));
@@ -305,12 +265,13 @@ function explanation(reading, cell, unit, step, text) {
       + ` = ${x("hidden_state")}`]];
     words = t("gates.rnn");
   }
-  return explain(title, lines, words, cell === "rnn" ? "01_rnn" : "02_gates",
-    "from keras_seq import demo\n\n" + pythonText(text)
+  const python = "from keras_seq import demo\n\n" + pythonText(text)
     + `name = "characters_${cell}"\n`
     + "model, tokenizers = demo.load(name)\n"
     + `ids = tokenizers["text"].tokenize([text])\n`
     + "x = model.token_embedding(ids)\n"
     + "trace = model.recurrent_layers[0].trace(x)\n"
-    + `trace["${stateName(trace)}"][0, ${step}, ${unit}]`);
+    + `trace["${stateName(trace)}"][0, ${step}, ${unit}]`;
+  return explain(title, lines, words, cell === "rnn" ? "01_rnn" : "02_gates",
+    weights === "trained" ? python : null);
 }

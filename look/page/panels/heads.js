@@ -156,7 +156,8 @@ export async function show(context) {
         weight(reading, layer, head, q, k))) / (T - 1);
     }
     const kind = previous > 0.5 ? "previous" : self > 0.5 ? "self"
-      : first > 0.5 ? "first" : most < 0.35 ? "spread" : "some";
+      : first > 0.5 ? "first"
+        : most < 0.35 || T < 4 ? "spread" : "some";
     return t(`heads.kind.${kind}`, kind === "some" ? favorites(layer, head) : "");
   }
 
@@ -168,7 +169,8 @@ export async function show(context) {
       for (let q = k + 1; q < T; q++) sum += weight(reading, layer, head, q, k);
       return T - k > 3 ? sum / (T - 1 - k) : 0;
     });
-    const best = topK(means, T).map((k) => name(pieces[k]));
+    const best = topK(means, T).filter((k) => means[k] > 0)
+      .map((k) => name(pieces[k]));
     return [...new Set(best)].slice(0, 2).join(", ");
   }
 
@@ -201,6 +203,18 @@ export async function show(context) {
           weight(reading, layer, head, q, k))])));
   }
 
+  /** Python has no switches: null if one is off, or without training. */
+  function python(layer, head, query) {
+    if (state.weights !== "trained" || state.causal !== "on"
+      || state.positions !== "on") return null;
+    return "from keras_seq import demo\n\n"
+      + pythonText(state.text)
+      + `model, tokenizers = demo.load("gpt")\n`
+      + `ids = tokenizers["text"].tokenize([text])\n`
+      + "logits, weights = model(\n    ids, return_attention_scores=True)\n"
+      + `weights[${layer}][0, ${head}, ${query}]`;
+  }
+
   function explanation(layer, head, query) {
     const { T, K } = reading;
     const weights = Array.from({ length: T }, (_, k) =>
@@ -209,12 +223,7 @@ export async function show(context) {
     const hidden = state.causal === "on" && query < T - 1 ? [query + 1] : [];
     const box = explain(t("heads.explain", name(pieces[query]), layer + 1, head + 1),
       [[`a = softmax(q · k / √${K} + mask)`, ""]], t("heads.words", K),
-      "06_self_attention", "from keras_seq import demo\n\n"
-      + pythonText(state.text)
-      + `model, tokenizers = demo.load("gpt")\n`
-      + `ids = tokenizers["text"].tokenize([text])\n`
-      + "logits, weights = model(\n    ids, return_attention_scores=True)\n"
-      + `weights[${layer}][0, ${head}, ${query}]`);
+      "06_self_attention", python(layer, head, query));
     const row = (k, cells) => h("tr", {},
       h("th", { scope: "row" }, name(pieces[k])),
       cells.map((x) => h("td", {}, typeof x === "number" ? number(x) : x)));

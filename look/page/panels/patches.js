@@ -186,7 +186,12 @@ export async function show(context) {
     return explain(t("patches.explain", shares.length), [
       ["A = (mean over heads + I) / 2", `${H} heads`],
       ["A_L · … · A_1", `${t("patches.patch")} ${best + 1}: ${number(last[best])}`]],
-    t("patches.words"), "13_vit", "import numpy as np\n\n"
+    t("patches.words"), "13_vit",
+    state.weights === "trained" ? python() : null);
+  }
+
+  function python() {
+    return "import numpy as np\n\n"
       + "from keras_seq import demo, evaluation\n\n"
       + `image = np.array([${Array.from(reading.pixels, (x) => Math.round(16 * x))
         .join(", ")}]) / 16\n`
@@ -195,7 +200,7 @@ export async function show(context) {
       + "    image.reshape(1, 8, 8, 1),\n"
       + "    return_attention_scores=True)\n"
       + "shares = evaluation.attention_rollout(\n    weights)\n"
-      + "shares[0, 0, 1:]");
+      + "shares[0, 0, 1:]";
   }
 
   buttons();

@@ -24,8 +24,8 @@ export const common = {
     "앞의 {0}자만 읽습니다. 입력한 글은 {1}자입니다.",
   ],
   unknown: [
-    "The model has never seen {0}, and reads [UNK] instead.",
-    "모델이 본 적 없는 글자 {0}은(는) [UNK]로 읽습니다.",
+    "Not in the vocabulary, read as [UNK]: {0}",
+    "단어 집합에 없어 [UNK]로 읽습니다: {0}",
   ],
   explain: ["Explain this step", "이 시점 설명"],
   lesson: ["Lesson {0}", "단원 {0}"],

@@ -28,7 +28,7 @@ export const gpt = {
   "heads.kind.first": ["mostly the first token", "주로 첫 토큰"],
   "heads.kind.self": ["mostly itself", "주로 자기 자신"],
   "heads.kind.spread": ["spread over many tokens", "여러 토큰에 고르게"],
-  "heads.kind.some": ["mostly: {0}", "주로: {0}"],
+  "heads.kind.some": ["largest mean weights: {0}", "평균 가중치가 가장 큰 토큰: {0}"],
   "heads.loss": [
     "Mean loss of this text: {0} nats per token.",
     "이 글의 평균 손실: 토큰당 {0}냇.",
