@@ -37,7 +37,7 @@ def windows():
 
 
 def new_model(cell, vocabulary_size, seed=0):
-    """Return an untrained model; the page shows it as well."""
+    """Return an untrained model."""
     keras.utils.set_random_seed(seed)
     model = RecurrentLM(
         vocabulary_size, UNITS, cell=cell, embedding_dim=WIDTH, pad_id=None

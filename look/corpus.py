@@ -2,9 +2,9 @@
 
 `lines` and `quoted_lines`, for the character models, have the dialogues and
 the lessons, all from this repository, under its license. `many_lines`, for GPT
-and BERT, adds texts that may be passed on: articles of Wikipedia (WikiText-2,
-CC BY-SA 3.0), Python's documentation (PSF License), small talk in Korean
-(chatbot_ko, MIT) and Korean film reviews (nsmc, CC0).
+and BERT, adds texts whose licenses allow redistribution: articles of Wikipedia
+(WikiText-2, CC BY-SA 3.0), Python's documentation (PSF License), small talk in
+Korean (chatbot_ko, MIT) and Korean film reviews (nsmc, CC0).
 """
 
 import pathlib
@@ -71,7 +71,7 @@ def lines(seed=0):
 
 
 def many_lines(seed=0):
-    """Return all lines of GPT and BERT: list of str, and one in twenty."""
+    """Return lines for GPT and BERT: list of str for training, and held out."""
     train, test = lines(seed)
     every = [*wikipedia(), *documentation(), *small_talk()]
     every += data.nsmc("train")[0][:REVIEWS]

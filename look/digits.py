@@ -14,7 +14,7 @@ BATCH = 60
 
 
 def new_model(seed=0):
-    """Return an untrained model; the page shows it as well."""
+    """Return an untrained model."""
     keras.utils.set_random_seed(seed)
     model = ViT(
         10,

@@ -1,4 +1,4 @@
-"""Export the small models for the page: trained, and with their first weights.
+"""Export the small models for the page: trained, and with initial weights.
 
 Each file is gzipped ONNX with weights in float16; a model that decodes is two
 files, `NAME_start` and `NAME_step`. `manifest.json` says how large each is and
@@ -18,7 +18,8 @@ import keras
 from keras_seq.demo.store import load_small
 from keras_seq.export import export_onnx, export_onnx_decoder, write_onnx
 from keras_seq.models import GPT, BERTPretrainer
-from look import notes, switches, units
+from look import corpus, notes, switches, units
+from look.initial_values import attend_near
 
 MANIFEST = "manifest.json"
 WEIGHTS = pathlib.Path("keras_seq/demo/weights")
@@ -31,8 +32,8 @@ def export_all(folder, weights=WEIGHTS):
     """Write every model, and the manifest, to a folder.
 
     Args:
-        folder: str or Path, is created. Files made from the same weights are
-            kept.
+        folder: str or Path, is created. Files of which `made_from` is the same
+            are kept.
         weights: Path, the folder of the models.
     Returns:
         dict, the manifest.
@@ -53,6 +54,13 @@ def shown(weights=WEIGHTS):
 def sha256(path):
     """Return the SHA-256 of a file: str."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def made_from(path):
+    """Return a hash of weights, of `look` and of the text that is measured."""
+    code = sorted(pathlib.Path(__file__).parent.glob("*.py"))
+    parts = [*map(sha256, [path, *code]), *corpus.quoted_lines()[1]]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def collect(folder):
@@ -84,11 +92,12 @@ def export_one(path, folder):
     written = folder / f"{path.stem}.json"  # the last file
     if written.exists():
         found = json.loads(written.read_text(encoding="utf-8"))
-        if found.get("sha256") == sha256(path):
+        if found.get("made_from") == made_from(path):
             return found
     model, tokenizers = load_small(path)
     both = {"trained": model, "untrained": untrained(model)}
-    found = {"sha256": sha256(path), **beside(path.stem, both, tokenizers)}
+    found = {"sha256": sha256(path), "made_from": made_from(path)}
+    found |= beside(path.stem, both, tokenizers)
     for weights, each in both.items():
         suffix = "" if weights == "trained" else "_untrained"
         write_gzipped(path.stem + suffix, each, folder)
@@ -123,10 +132,18 @@ def vocabulary(tokenizer):
 
 
 def untrained(model, seed=0):
-    """Return a model of the same kind and size with new weights."""
+    """Return a model of the same kind and size with initial weights.
+
+    A GPT and a BERT have the initial values of their training, with which a
+    token attends to its neighbors.
+    """
     keras.utils.set_random_seed(seed)
     new = type(model).from_config(model.get_config())
     new.build_from_config(model.get_build_config())
+    if isinstance(new, GPT):
+        attend_near(new, new)
+    elif isinstance(new, BERTPretrainer):
+        attend_near(new, new.bert)
     return new
 
 

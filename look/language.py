@@ -1,8 +1,8 @@
-"""Train a GPT and a BERT on texts in English and Korean, in pieces of words.
+"""Train a GPT and a BERT on texts in English and Korean, as WordPiece subwords.
 
 Both read the same text with the same WordPiece vocabulary, both languages in
 one, and have the same size. Text and models are small: they have learned which
-pieces stand near each other, and hardly what a sentence means.
+subwords occur near each other, and hardly what a sentence means.
 
 Shapes: T length of a window.
 """
@@ -11,11 +11,9 @@ import itertools
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_seq import data
 from keras_seq.demo.store import load_small
-from keras_seq.layers import sinusoidal_positions
 from keras_seq.models import BERT, GPT, BERTClassifier, BERTPretrainer
 from keras_seq.text import MaskedLMMaskGenerator, WordPieceTokenizer
 from keras_seq.training import (
@@ -28,6 +26,7 @@ from keras_seq.training import (
 )
 from look import corpus
 from look.exports import WEIGHTS
+from look.initial_values import attend_near
 
 VOCABULARY, WIDTH, LAYERS, LENGTH = 6000, 96, 2, 64
 BUCKETS = 16, 24, 32, 48, LENGTH
@@ -40,7 +39,7 @@ def tokenizer_of(lines):
 
 
 def new_gpt(vocabulary_size, seed=0):
-    """Return an untrained GPT; the page shows it as well."""
+    """Return an untrained GPT."""
     keras.utils.set_random_seed(seed)
     model = GPT(vocabulary_size, WIDTH, dropout=0.0, pad_id=None, **SIZE)
     model.build()
@@ -56,24 +55,6 @@ def new_bert(vocabulary_size, seed=0):
     model.build()
     attend_near(model, bert)
     return model
-
-
-def attend_near(model, network):
-    """Set initial values with which a token attends to its neighbors.
-
-    As in lesson 10: token vectors large enough for a narrow model, sinusoidal
-    positions, and the key matrix a copy of the query matrix.
-    """
-    table = network.token_embedding.embeddings
-    scale = WIDTH**-0.5 / np.std(ops.convert_to_numpy(table))
-    for weight in model.weights:
-        if weight.path.endswith("embeddings"):
-            weight.assign(scale * weight)
-    waves = sinusoidal_positions(ops.arange(LENGTH), WIDTH, max_wavelength=10)
-    network.position_embedding.embeddings.assign(0.2 * waves)
-    for block in network.blocks:
-        attention = block.self_attention
-        attention.key_dense.kernel.assign(attention.query_dense.kernel)
 
 
 def compiled(model, steps, loss, metrics=None, rate=3e-3):

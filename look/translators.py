@@ -36,7 +36,7 @@ KINDS = {
 
 
 def new_model(kind, sizes, seed=0):
-    """Return an untrained model; the page shows it as well."""
+    """Return an untrained model."""
     keras.utils.set_random_seed(seed)
     if kind == "transformer":
         model = Transformer(
