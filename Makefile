@@ -90,7 +90,8 @@ look: $(call with,tutorials)
 test-look: $(AXE) $(call with,test docs)
 	$(RUN) -m look build
 	KERAS_SEQ_LOOK=1 $(RUN) -m pytest -n 0 tests/test_look.py \
-	  tests/test_look_numbers.py $(ARGS)
+	  tests/test_look_numbers.py tests/test_look_exports.py \
+	  tests/test_look_python.py $(ARGS)
 
 bench: $(call with,torch $(BACKENDS))
 	@set -e; for backend in $(BACKENDS); do \

@@ -8,6 +8,7 @@ import re
 import shutil
 import threading
 
+import keras
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ PANELS = (
     "patches",
 )
 NEEDS = {"heads": "gpt", "next": "gpt", "fill": "bert", "patches": "digits_vit"}
+KINDS = ("seq2seq", "bahdanau", "luong", "transformer")
 TYPED = ("gates", "alignment", "heads", "next", "fill")
 SECONDS = 60_000  # milliseconds a panel may take on a busy machine
 
@@ -152,6 +154,15 @@ class Page:
             self.page.keyboard.press(key)
 
 
+def opened(page, panel, state):
+    """Open a panel with a state of the address."""
+    base = page.url.partition("#")[0]
+    page.goto("about:blank")
+    page.goto(f"{base}#panel={panel}&{state}")
+    page.wait_for_function(f"document.body.dataset.ready === '{panel}'")
+    return page
+
+
 def hangul(text):
     return re.search("[가-힣]", text) is not None
 
@@ -172,8 +183,20 @@ def run(program):
     return eval(compile(ast.Expression(last.value), "shown", "eval"), names)
 
 
+def to_numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
 def shown_as(value, digits=3):
     return f"{abs(float(value)):.{digits}f}"
+
+
+def power_shown_as(value):
+    """Return a small number as the panel on forgetting shows it."""
+    if value >= 1e-3:
+        return shown_as(value)
+    digits, _, power = f"{value:.1e}".partition("e-")
+    return f"{digits} · 10^−{int(power)}"
 
 
 def expected_distribution(logits, temperature, top_k, top_p):

@@ -4,27 +4,21 @@ Fifty inputs a panel, half of them Korean. Both sides read the same weights in
 float16 and compute in float32.
 """
 
-import json
-import re
-
-import keras
 import numpy as np
 import pytest
 
 from keras_seq import data, demo
 from keras_seq.evaluation import attention_rollout
 from keras_seq.generation import BeamSearch, generate
-from look import exports
 from tests import look_page
 from tests.look_page import (
     KEYSTROKES,
-    PANELS,
+    KINDS,
     TYPED,
     Page,
     expected_distribution,
     of_both_languages,
-    run,
-    shown_as,
+    to_numpy,
 )
 
 REASON = look_page.why_not()
@@ -56,10 +50,6 @@ def lines(longest=70):
     return of_both_languages([x for x in texts if len(x) <= longest])
 
 
-def to_numpy(x):
-    return keras.ops.convert_to_numpy(x)
-
-
 def assert_close(found, expected, atol=CLOSE):
     found = np.array(found, "float32").reshape(np.shape(expected))
     np.testing.assert_allclose(found, expected, atol=atol)
@@ -84,9 +74,6 @@ def test_gates_and_states(page, cell):
         for name, values in trace.items():
             assert_close(found["trace"][name], to_numpy(values)[0])
         assert_close(found["logits"], to_numpy(model(ids))[0])
-
-
-KINDS = ("seq2seq", "bahdanau", "luong", "transformer")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,39 +102,6 @@ def test_answers_and_alignments(page, kind):
             _, weights = model(inputs, return_attention_scores=True)
             mean = to_numpy(weights["cross"][0])[0].mean(axis=0)
             assert_close(found["attention"], mean)
-
-
-PROGRAMS = [("alignment", kind) for kind in KINDS] + [
-    (panel, None) for panel in PANELS if panel != "alignment"
-]
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("panel, model", PROGRAMS)
-def test_the_python_that_is_shown_gives_the_numbers(
-    page, panel, model, language
-):
-    state = "" if model is None else f"&model={model}"
-    base = page.url.partition("#")[0]
-    page.goto("about:blank")
-    page.goto(f"{base}#panel={panel}&lang={language}{state}")
-    page.wait_for_function(f"document.body.dataset.ready === '{panel}'")
-    program, text = (page.inner_text(f".explain {x}") for x in ("pre", "dl"))
-    given = re.compile("(text|image) = .*\\n")
-    assert max(map(len, given.sub("", program).split("\n"))) <= 44  # the box
-    value = run(program)
-    if panel == "forgetting":
-        assert 0 <= value < 1
-    elif panel == "next":
-        assert to_numpy(value.ids).size == 4
-    elif panel == "fill":
-        assert shown_as(value[0][1]) in text
-    elif model == "seq2seq":
-        assert shown_as(to_numpy(value).ravel()[0]) in text
-    elif panel == "gates":
-        assert shown_as(to_numpy(value)) in text
-    else:  # the largest weight or share
-        assert shown_as(to_numpy(value).max()) in text
 
 
 def test_heads_of_the_gpt(page):
@@ -266,40 +220,9 @@ def test_tokens_of_a_thousand_texts(page, name):
         assert ids == row.tolist(), text
 
 
-def test_the_exports_are_made_from_the_weights_of_the_package():
-    path = look_page.BUILT / "models" / exports.MANIFEST
-    found = json.loads(path.read_text("utf-8"))["sha256"]
-    expected = {x.stem: exports.sha256(x) for x in exports.shown()}
-    assert found == expected
-
-
-@pytest.mark.parametrize("path", exports.shown(), ids=lambda path: path.stem)
-def test_the_arrays_of_an_export_are_those_of_the_weights(path):
-    known = look_page.arrays_in(path)
-    parts = exports.PARTS if path.stem in exports.DECODED else ("",)
-    for part in parts:
-        found = look_page.arrays_of(path.stem + part)
-        assert found and found <= known
-
-
-def test_building_again_gives_the_same_models(tmp_path, monkeypatch):
-    path = exports.WEIGHTS / "digits_vit.npz"
-    names = "digits_vit", "digits_vit_untrained"
-    before = [look_page.arrays_of(name) for name in names]
-    (tmp_path / "models").mkdir()
-    found = exports.export_one(path, tmp_path / "models")
-    built = (look_page.BUILT / "models/digits_vit.json").read_text("utf-8")
-    assert found == json.loads(built)
-    monkeypatch.setattr(look_page, "BUILT", tmp_path)
-    assert [look_page.arrays_of(name) for name in names] == before
-
-
 @pytest.mark.parametrize("panel", TYPED)
 def test_how_long_a_keystroke_takes(page, panel, capsys):
-    base = page.url.partition("#")[0]
-    page.goto("about:blank")
-    page.goto(f"{base}#panel={panel}&lang=ko")
-    page.wait_for_function(f"document.body.dataset.ready === '{panel}'")
+    look_page.opened(page, panel, "lang=ko")
     text = (
         "2001년 12월 24일" if panel == "alignment" else "이 영화는 [MASK] 재미"
     )
