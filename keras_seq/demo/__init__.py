@@ -10,10 +10,10 @@
     reviews                            is a film review positive or negative?
     digits_vit                         reads a handwritten digit
 
-`names()` lists those that are there; `python -m look train` (in the
-repository) trains them, the longest for half an hour on one processor core.
-English and Korean are in one model. They show how these networks work, not how
-well large ones do. The look-inside page runs the same weights.
+`names()` lists them; `python -m look train` (in the repository) trains them,
+the longest for half an hour on one processor core. Each text model reads
+English and Korean (`reviews` Korean only). The models show how these networks
+work, not how well large ones do. The look-inside page runs the same weights.
 
 Trained on: the lessons and dialogues of this project (Apache-2.0); for `gpt`
 and `bert` also sentences of English Wikipedia (WikiText-2, CC BY-SA 3.0),
