@@ -11,8 +11,9 @@
 # summaries among all that are written.
 #
 # Data: `docstrings`, those of the installed packages.
-# Expected: ROUGE-L above that of the lead (not measured yet).
-# Minutes, on two processor cores: 10.
+# Expected: ROUGE-L 0.16, below the lead (0.18) and the nearest summary (0.28):
+# twelve epochs are too few.
+# Minutes, on two processor cores: 24.
 #
 # Shapes: N docstrings, S tokens of a body, T of a summary.
 
