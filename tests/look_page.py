@@ -78,6 +78,15 @@ def why_not():
     return None
 
 
+def marks():
+    """Return the marks of a module of tests that needs the built page."""
+    reason = why_not()
+    return [
+        pytest.mark.tensorflow_only,
+        pytest.mark.skipif(reason is not None, reason=str(reason)),
+    ]
+
+
 def chromium():
     names = ("chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), None)
@@ -247,3 +256,12 @@ def arrays_in(path):
             for array in (weight, 8 * weight, *rows):
                 found.add(np.sort(array, axis=None).tobytes())
     return found
+
+
+@contextlib.contextmanager
+def page_without_panel():
+    """Open the page without a panel, for scripts and programs."""
+    with served() as address, browser() as running:
+        found = Page(running, address)
+        found.page.goto(f"{address}#panel=none")
+        yield found.page

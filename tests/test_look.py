@@ -7,11 +7,7 @@ import pytest
 from tests import look_page
 from tests.look_page import AXE, COMPOSE, PANELS, SECONDS, TYPED, Page
 
-REASON = look_page.why_not()
-pytestmark = [
-    pytest.mark.tensorflow_only,
-    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-]
+pytestmark = look_page.marks()
 LANGUAGES = ("en", "ko")
 
 

@@ -9,11 +9,7 @@ from keras_seq import demo
 from look import exports
 from tests import look_page
 
-REASON = look_page.why_not()
-pytestmark = [
-    pytest.mark.tensorflow_only,
-    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-]
+pytestmark = look_page.marks()
 
 
 def test_the_exports_are_made_from_the_weights_of_the_package():

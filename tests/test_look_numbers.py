@@ -15,26 +15,19 @@ from tests.look_page import (
     KEYSTROKES,
     KINDS,
     TYPED,
-    Page,
     expected_distribution,
     of_both_languages,
     to_numpy,
 )
 
-REASON = look_page.why_not()
-pytestmark = [
-    pytest.mark.tensorflow_only,
-    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-]
+pytestmark = look_page.marks()
 CLOSE = 1e-4
 
 
 @pytest.fixture(scope="module")
 def page():
-    with look_page.served() as address, look_page.browser() as browser:
-        found = Page(browser, address)
-        found.page.goto(f"{address}#panel=none")
-        yield found.page
+    with look_page.page_without_panel() as found:
+        yield found
 
 
 def load(name):

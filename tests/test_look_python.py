@@ -8,7 +8,6 @@ from tests import look_page
 from tests.look_page import (
     KINDS,
     PANELS,
-    Page,
     opened,
     power_shown_as,
     run,
@@ -16,19 +15,13 @@ from tests.look_page import (
     to_numpy,
 )
 
-REASON = look_page.why_not()
-pytestmark = [
-    pytest.mark.tensorflow_only,
-    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-]
+pytestmark = look_page.marks()
 
 
 @pytest.fixture(scope="module")
 def page():
-    with look_page.served() as address, look_page.browser() as browser:
-        found = Page(browser, address)
-        found.page.goto(f"{address}#panel=none")
-        yield found.page
+    with look_page.page_without_panel() as found:
+        yield found
 
 
 PROGRAMS = [("alignment", kind) for kind in KINDS] + [
@@ -80,6 +73,7 @@ def test_the_python_of_another_state_gives_the_numbers(page, panel, state):
         *((x, "weights=untrained") for x in ("gates", "heads", "patches")),
         *((x, "weights=untrained") for x in ("alignment", "fill")),
         *(("heads", f"{switch}=off") for switch in ("causal", "positions")),
+        *((x, f"text={'and+' * 80}") for x in ("heads", "next")),
     ],
 )
 def test_no_python_is_shown_for_numbers_it_would_not_give(page, panel, state):

@@ -3,7 +3,7 @@
 import { choices, h, number, table, textField } from "../dom.js";
 import { color, colorBar, css, heatMap, inkOn } from "../draw.js";
 import { explain, pythonText } from "../explain.js";
-import { gptName, meanLoss, notes, readIds, score, tokensOf, weight }
+import { LONGEST, gptName, meanLoss, notes, readIds, score, tokensOf, weight }
   from "../reader.js";
 import { topK } from "../models.js";
 import { t } from "../words.js";
@@ -46,7 +46,7 @@ export async function show(context) {
   const controls = h("div", { class: "controls" });
   const result = h("div", { class: "result" });
   body.append(controls, result);
-  let reading, ids, pieces;
+  let reading, ids, pieces, all;
   const field = textField(t("text"), state.text,
     (text) => { set({ text, token: LAST }); update(); }, { rows: 2 });
 
@@ -96,7 +96,7 @@ export async function show(context) {
     if (!context.current() || text !== state.text || weights !== state.weights
       || causal !== state.causal || positions !== state.positions) return;
     reading = next;
-    ({ ids, pieces } = found);
+    ({ ids, pieces, all } = found);
     message(notes(found.words, text, found.all));
     draw();
   }
@@ -203,10 +203,10 @@ export async function show(context) {
           weight(reading, layer, head, q, k))])));
   }
 
-  /** Python has no switches: null if one is off, or without training. */
+  /** Python has no switches, and cuts no text: null where it would differ. */
   function python(layer, head, query) {
     if (state.weights !== "trained" || state.causal !== "on"
-      || state.positions !== "on") return null;
+      || state.positions !== "on" || all > LONGEST) return null;
     return "from keras_seq import demo\n\n"
       + pythonText(state.text)
       + `model, tokenizers = demo.load("gpt")\n`

@@ -4,7 +4,7 @@ import { h, number, percent, slider, table, textField } from "../dom.js";
 import { bars } from "../draw.js";
 import { explain, pythonText } from "../explain.js";
 import { topK } from "../models.js";
-import { EXAMPLES, gptName, notes, readIds, tokensOf } from "../reader.js";
+import { EXAMPLES, LONGEST, gptName, notes, readIds, tokensOf } from "../reader.js";
 import { beams, draw as pick, shape } from "../sampling.js";
 import { t } from "../words.js";
 
@@ -166,7 +166,8 @@ export async function show(context) {
       ["p = exp(z / T) / Σ exp(z′ / T)",
         after[id] > 0 ? `exp((${number(logits[id], 2)} − ${number(most, 2)}) / `
           + `${temperature}) / ${number(sum, 2)} = ${number(after[id])}` : "0"]],
-    t("next.words"), "08_gpt", "from keras_seq import demo, generation\n\n"
+    t("next.words"), "08_gpt", tokens.all + DEPTH > LONGEST ? null
+      : "from keras_seq import demo, generation\n\n"
       + pythonText(state.text)
       + `model, tokenizers = demo.load("gpt")\n`
       + `ids = tokenizers["text"].tokenize([text])\n`
