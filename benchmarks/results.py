@@ -133,8 +133,9 @@ def keep(folder):
         )
     run.pop("pretrained", None)  # a folder of this machine
     seed = f"-seed{run['seed']}" if run["seed"] else ""
-    rung = f"-{run['rung']}" if run.get("rung") else ""
-    path = RESULTS / f"{run['experiment']}-{run['data']}{rung}{seed}.json"
+    part = run.get("rung") or run.get("network")  # one model of several
+    part = f"-{part}" if part else ""
+    path = RESULTS / f"{run['experiment']}-{run['data']}{part}{seed}.json"
     report.write(path, **run)
     for name in PICTURES.get(run["experiment"], ()):
         picture = RESULTS / f"{path.stem}-{name}.png"

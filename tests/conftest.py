@@ -21,6 +21,7 @@ import pytest
 
 TESTS_RUN = itertools.count(1)
 TENSORFLOW_ONLY = ("tensorflow_only", "tutorial", "experiment")
+ONCE = "does not depend on the backend: runs on TensorFlow"
 # What XLA compiles here runs once or twice: compiling is all of its time, and
 # its older loops compile in half of it.
 COMPILE_FAST = (
@@ -87,11 +88,13 @@ def pytest_sessionfinish():
 
 
 def pytest_collection_modifyitems(items):
-    """Skip on other backends what is marked for TensorFlow."""
+    """Skip on other backends what needs TensorFlow, or runs once."""
     if keras.backend.backend() == "tensorflow":
         return
     skip = pytest.mark.skip(reason="runs on the TensorFlow backend alone")
     for item in items:
+        if item.get_closest_marker("once"):
+            item.add_marker(pytest.mark.skip(reason=ONCE))
         if any(item.get_closest_marker(name) for name in TENSORFLOW_ONLY):
             item.add_marker(skip)
 

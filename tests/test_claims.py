@@ -12,6 +12,8 @@ import pytest
 
 from benchmarks import claims
 
+pytestmark = pytest.mark.once
+
 # Claim -> whether a picture has to show it.
 PICTURES = {
     "same_weights": True,

@@ -11,6 +11,8 @@ import pytest
 
 from diagrams import collection, palette
 
+pytestmark = pytest.mark.once
+
 # Machado, Oliveira & Fernandes (2009), IEEE TVCG 15(6), table 1, severity 1.
 VISION = {
     "normal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),

@@ -16,6 +16,8 @@ import pytest
 from diagrams import collection, palette
 from diagrams.widths import BOLD, em_width
 
+pytestmark = pytest.mark.once
+
 SVG = "{http://www.w3.org/2000/svg}"
 HOME = pathlib.Path(collection.__file__).parent
 FILES = [

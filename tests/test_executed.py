@@ -12,6 +12,8 @@ import runpy
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parent.parent
 EXECUTED = ROOT / "docs" / "executed"
 LESSONS = [path.stem for path in sorted((ROOT / "tutorials").glob("*.py"))]

@@ -81,6 +81,7 @@ PROMISED = {
         "tokens_per_second_uncached",
         "exported_answers_the_same",
     ),
+    "shakespeare": ("loss", "loss_validation", "seconds_training"),
     "bert": ("mlm_accuracy", "nsp_accuracy", "mlm_loss"),
     "finetune": (
         "accuracy_pretrained_50",
@@ -99,6 +100,7 @@ PROMISED = {
         "params_cnn",
         "exported_answers_the_same",
     ),
+    "photographs": ("accuracy", "accuracy_single", "seconds_training"),
     "sentence_length": ("bleu_one_vector", "bleu_attention_quarter_4"),
     "ladder": ("exact_match_luong", "params_luong", "seconds_transformer"),
 }

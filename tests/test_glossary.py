@@ -10,6 +10,8 @@ import runpy
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ROOT / "docs"
 NOTEBOOKS = runpy.run_path(str(PAGES / "notebooks.py"))

@@ -14,6 +14,8 @@ from matplotlib.text import Text
 
 from keras_seq import plots
 
+pytestmark = pytest.mark.once
+
 KOREAN = "안녕, 세계!\n"  # 8 characters, a blank and a line end among them
 T, UNITS = len(KOREAN), 11
 needs_hangul = pytest.mark.skipif(

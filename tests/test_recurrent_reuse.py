@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import layers
+from keras_seq import layers, plots
 from keras_seq.layers import GRU, LSTM, OneHot, SimpleRNN, TokenEmbedding
 
 KINDS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
@@ -609,3 +609,10 @@ def test_addition_of_digits_trains_with_repeated_vector():
     model.fit(x, y, batch_size=3, validation_data=(x, y), verbose=0)
     answers = np.argmax(model.predict(x, verbose=0), axis=-1)
     assert answers.shape == (6, 4)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_trace_is_drawn_as_the_backend_returns_it(name):
+    trace = KINDS[name](UNITS).trace(ops.ones((1, 2, WIDTH)))
+    figure = plots.gates(trace, ["the end", "끝"])
+    assert figure.axes[0].images[0].get_array().shape == (UNITS, 2)

@@ -10,6 +10,8 @@ import re
 import pytest
 from babel.messages.pofile import read_po
 
+pytestmark = pytest.mark.once
+
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 HOME = DOCS / "locale" / "ko" / "LC_MESSAGES"
 PAGES = [
