@@ -103,7 +103,7 @@ if run.options["network"] == "resnet":
     filters = (32, 64, 128, 256) if PHOTOS else (16, 32)
     model = ResNet(K, (8,) if run.quick else filters, num_blocks=1, channels=C)
     optimizer = keras.optimizers.SGD(
-        rate(0.2), momentum=0.9, nesterov=True, weight_decay=5e-3
+        rate(0.1), momentum=0.9, nesterov=True, weight_decay=5e-3
     )
 else:
     model = ViT(
