@@ -19,7 +19,7 @@
 #
 # `--validate` trains with nine tenths of the training images and measures the
 # others instead of the test images: this is how the recipes were chosen.
-# Expected: TODO
+# Expected: not measured yet.
 # Minutes, on two processor cores: photographs 30 for each network.
 #
 # Shapes: B batch, H height, W width, C channels.

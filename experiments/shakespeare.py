@@ -20,7 +20,8 @@
 #         --dtype mixed_bfloat16
 #
 # The recurrent networks are fastest on PyTorch, in float32.
-# Expected: TODO
+# Expected: not measured yet. (A first recipe of the GPT, with less dropout,
+# learned the training text by heart: 1.15 nats on it, 1.70 on the test.)
 # Minutes, on two processor cores: 30 for each network.
 #
 # Shapes: V vocabulary.
@@ -45,7 +46,7 @@ NETWORKS = ("gpt", "lstm", "gru")
 run = Run(
     "shakespeare",
     data=("pydocs", "tinyshakespeare"),
-    epochs={"pydocs": 1, "tinyshakespeare": 6},
+    epochs={"pydocs": 1, "tinyshakespeare": 3},
     arguments={"network": {"choices": NETWORKS, "default": "gpt"}},
 )
 name = run.options["network"]
@@ -54,21 +55,22 @@ metrics, baselines = {}, {}
 # %% [markdown]
 # ## Windows that overlap
 #
-# Every 85 characters a window of 256 begins: an epoch reads each character
-# three times, at three places of a window. The last twentieth of the training
-# text is kept apart to watch the curve.
+# Every 42 characters a window of 256 begins: an epoch reads each character six
+# times, at six places of a window. The last tenth of the training text is kept
+# apart to watch the curve. (Its beginning and the text before it are of one
+# play, so its loss is lower than that of the test, which is of other plays.)
 
 # %%
 texts = data.pydocs_text if run.data == "pydocs" else data.tinyshakespeare
 train, test = texts("train"), texts("test")
 if run.quick:
     train, test = train[:20_000], test[:5000]
-LENGTH, BATCH = 256, 24
+LENGTH, BATCH = 256, 8
 tokenizer = CharTokenizer.train(train)
 V = tokenizer.vocabulary_size()
 train_ids, test_ids = tokenizer.tokenize(train), tokenizer.tokenize(test)
-cut = len(train_ids) * 19 // 20
-x, y = next_token_windows(train_ids[:cut], LENGTH, LENGTH // 3)
+cut = len(train_ids) * 9 // 10
+x, y = next_token_windows(train_ids[:cut], LENGTH, LENGTH // 6)
 kept = next_token_windows(train_ids[cut:], LENGTH)
 held_out = next_token_windows(test_ids, LENGTH)
 for label, n in (("unigram", 1), ("trigram", 3)):
@@ -88,7 +90,7 @@ if name == "gpt":
         num_heads=2 if run.quick else 6,
         num_layers=1 if run.quick else 4,
         max_sequence_length=LENGTH,
-        dropout=0.1,
+        dropout=0.2,
         attention_dropout=0.0,
         pad_id=None,
     )
