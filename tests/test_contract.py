@@ -185,6 +185,7 @@ def test_bad_argument_raises_an_error_with_its_name(case, arguments, name):
         case.make(**arguments)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted({case.name for case in CASES} | PLAIN))
 def test_docstring_has_args_returns_and_raises(name):
     found = public(name)
