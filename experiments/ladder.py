@@ -17,7 +17,8 @@
 #     python -m experiments.ladder --data multi30k --dtype mixed_bfloat16
 #
 # `--rung NAME` trains one model alone.
-# Expected of the captions: 18, 27, 36, 37 and 37 BLEU, each above the
+# Expected of the captions, in BLEU with a beam of five: Bahdanau 39, Luong
+# 40, Transformer 42; greedily the LSTM 18 and the GRU 27. Each is above the
 # notebooks.
 # Minutes, on two processor cores: captions up to 30 for each model.
 #
