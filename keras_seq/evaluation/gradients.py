@@ -2,8 +2,9 @@
 
 A network trained by gradient descent can only learn a long-term dependency if
 the gradient of the last state with respect to the early input is not too
-small. This gradient is a product of k Jacobians, which shrinks (vanishing
-gradient) or grows (exploding gradient) exponentially with k:
+small. Backpropagation through time gives this gradient: a product of k
+Jacobians, which shrinks (vanishing gradient) or grows (exploding gradient)
+exponentially with k:
 
     dh_T / dx_{T-k} = J_T J_{T-1} ... J_{T-k+1} dh_{T-k} / dx_{T-k}
     lag k = sqrt(mean_b |d(v_b . h_T) / dx_{T-k}|^2),   |v_b| = 1, random

@@ -4,9 +4,9 @@ A network computes with numbers, so a token id is turned into a vector. An
 embedding is a learned table in which tokens that occur in similar contexts get
 similar vectors. It equals the one-hot vector (`one_hot.py`) times a matrix,
 computed as the lookup of a row. A model's output layer can use the same table
-(tied weights), and a second table can hold a vector for each position. The
-texts of a batch, which are processed together, are padded to one length; a
-padding mask marks the real tokens.
+(weight tying: tied embeddings); a second table can hold a vector for each
+position. The texts of a batch, which are processed together, are padded to one
+length; a padding mask marks the real tokens.
 
     x_t = E[id_t]  =  onehot(id_t) @ E       # TokenEmbedding
     logits_t = h_t @ E^T                     # TokenEmbedding.logits, tied

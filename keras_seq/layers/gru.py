@@ -3,7 +3,9 @@
 One update gate takes the place of the LSTM's input and forget gates: what is
 kept of the old state and what is written of the candidate add up to one. There
 is no separate cell state and no output gate. A reset gate decides how much of
-the previous hidden state enters the candidate.
+the previous hidden state enters the candidate. Where the update gate is near
+one, the state is kept, and its gradient does not vanish: the layer can learn
+long-term dependencies.
 
     z_t = sigmoid(x_t W_z + h_{t-1} U_z + b_z)             # update gate
     r_t = sigmoid(x_t W_r + h_{t-1} U_r + b_r)             # reset gate

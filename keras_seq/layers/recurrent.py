@@ -5,7 +5,8 @@ cell replaced by one of this library. `TracedCell` is the base class of the
 cells, `TracedRNN` of the layers. The method `step` of a cell holds the
 equations of one time step; Keras's cell creates the weights. `TracedRNN` puts
 the cell into Keras's layer and adds `trace`, which returns every gate and state
-at every time step.
+at every time step. A layer returns the output of the last time step (many to
+one) or, with `return_sequences=True`, that of each (many to many).
 
     states_t = step(x_t, states_{t-1})          # t = 1 ... T
 

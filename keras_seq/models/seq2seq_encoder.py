@@ -3,9 +3,10 @@
 The encoder of every sequence-to-sequence model here is a recurrent network
 without an output layer. It gives the hidden state at each source token, which
 attention reads as its memory, and the final states, from which the decoder
-starts. A bidirectional encoder reads the sentence from both ends, so that each
-memory vector depends on the tokens before and after its own. The bridge maps
-the encoder's final state to the decoder's initial state.
+starts: without attention, they are the one context vector. A bidirectional
+encoder reads the sentence from both ends, so that each memory vector depends on
+the tokens before and after its own. The bridge maps the encoder's final state
+to the decoder's initial state.
 
     m_s = [forward h_s ; backward h_s]                # bidirectional
     m_s = h_s                                         # or one direction
