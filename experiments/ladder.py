@@ -16,10 +16,11 @@
 #
 #     python -m experiments.ladder --data multi30k --dtype mixed_bfloat16
 #
-# `--rung NAME` trains one model alone.
+# `--rung NAME` trains one model alone. `--epochs` are multiplied by
+# `EPOCH_FACTOR`, with which each model trains for about half an hour.
 # Expected of the captions, in BLEU with a beam of five: Bahdanau 39.1, Luong
 # 40.1, Transformer 41.5; greedily the GRU 26.9 and, with an earlier recipe of
-# eight epochs, the LSTM 18.5. Each is above the notebooks.
+# eight epochs, the LSTM 18.5.
 # Minutes, on two processor cores: captions about 30 for each model (the kept
 # runs of Bahdanau's and Luong's models used one core and took 40 and 38, that
 # of the Transformer shared two with other work and took 35).
@@ -53,7 +54,7 @@ TO_BEAT = {
     "transformer": 36.52,
 }
 RUNGS = tuple(TO_BEAT)
-LONGER = {  # times the usual number of epochs: half an hour for each
+EPOCH_FACTOR = {
     "lstm": 1.75,
     "gru": 1.5,
     "bahdanau": 1.5,
@@ -112,8 +113,12 @@ def batches(texts, answers, rows=64, **options):
     return BatchByLength(*pairs, rows, buckets=steps, seed=run.seed, **options)
 
 
-nearest = score(answers_test, nearest_answer(*train, texts_test))
-nearest = nearest if name == "exact_match" else nearest.score
+def scored(answers, translations):
+    found = score(answers, translations)
+    return found.score if name == "bleu" else found
+
+
+nearest = scored(answers_test, nearest_answer(*train, texts_test))
 print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 
 # %% [markdown]
@@ -126,12 +131,11 @@ print(f"{len(train[0]):,} pairs: {train[0][0]}  ->  {train[1][0]}")
 # step and for every word, as in its paper, and has more dropout. Luong's
 # products are scaled: without that they grew so large that each word attended
 # to one position alone. The Transformer gets larger batches, because large
-# products are what it computes fast. Each gets the epochs that fit into half an
-# hour: the Transformer, with three quarters of the width of its first recipe,
-# 26, the others 12 to 16. Each writes greedily and by beam search, whose length
-# penalty is chosen by the validation captions. A first recipe of the GRU and of
-# Luong was changed when its test score was known; those of today were used
-# once.
+# products are what it computes fast, and is narrower, so that half an hour is
+# enough for 26 epochs; the others get 12 to 16. The length penalty of beam
+# search is chosen by the validation captions; nothing else was searched for
+# these recipes. But they follow earlier ones, whose scores on the test were
+# known.
 
 # %%
 sizes = (read.vocabulary_size(), write.vocabulary_size())
@@ -167,38 +171,32 @@ PENALTIES = (0.6,) if run.quick else (0.6, 1.0, 1.4)  # of beam search
 longest = 60 if run.data == "multi30k" else 12
 
 
-def answer(model, texts, sampler):
-    said, source = [], read.tokenize(texts, end=True)
+def translate(model, texts, sampler):
+    translations, source = [], read.tokenize(texts, end=True)
     for start in range(0, len(source), 100):
         part = source[start : start + 100]
         found = generate(model, part, sampler, max_length=longest)
-        said += write.detokenize(found.ids)
-    return said
-
-
-def scored(answers, said):
-    found = score(answers, said)
-    return found.score if name == "bleu" else found
+        translations += write.detokenize(found.ids)
+    return translations
 
 
 def measure(model, rung):
-    """Translate greedily and by beam search; return the second of the test."""
-    penalties = {}
-    for penalty in PENALTIES:
-        said = answer(
-            model, validation[0], BeamSearch(5, length_penalty=penalty)
-        )
-        penalties[penalty] = scored(validation[1], said)
-    best = max(penalties, key=penalties.get)
-    metrics[f"{name}_val_{rung}_beam"] = penalties[best]
+    """Score both ways of decoding; return the test's beam-search output."""
+    beams = {p: BeamSearch(5, length_penalty=p) for p in PENALTIES}
+    scores = {
+        penalty: scored(validation[1], translate(model, validation[0], beam))
+        for penalty, beam in beams.items()
+    }
+    best = max(scores, key=scores.get)
     metrics[f"length_penalty_{rung}"] = best
-    said = answer(model, validation[0], Greedy())
-    metrics[f"{name}_val_{rung}"] = scored(validation[1], said)
-    said = answer(model, texts_test, Greedy())
-    metrics[f"{name}_{rung}"] = scored(answers_test, said)
-    said = answer(model, texts_test, BeamSearch(5, length_penalty=best))
-    metrics[f"{name}_{rung}_beam"] = scored(answers_test, said)
-    return said
+    metrics[f"{name}_val_{rung}_beam"] = scores[best]
+    greedily = translate(model, validation[0], Greedy())
+    metrics[f"{name}_val_{rung}"] = scored(validation[1], greedily)
+    greedily = translate(model, texts_test, Greedy())
+    metrics[f"{name}_{rung}"] = scored(answers_test, greedily)
+    translations = translate(model, texts_test, beams[best])
+    metrics[f"{name}_{rung}_beam"] = scored(answers_test, translations)
+    return translations
 
 
 for rung in chosen:
@@ -209,7 +207,7 @@ for rung in chosen:
     model(training[0][0])  # makes the weights
     if not run.jit_compile:
         model.supports_jit = False
-    epochs = int(run.epochs * LONGER[rung])
+    epochs = int(run.epochs * EPOCH_FACTOR[rung])
     steps, warm = epochs * len(training), len(training) // 2
     schedule = WarmupCosineDecay(rate, steps, warm)
     model.compile(
@@ -220,7 +218,7 @@ for rung in chosen:
     )
     print(f"\n{rung}: {model.count_params():,} parameters")
     look = SampleEachEpoch(
-        lambda model=model: answer(model, validation[0][:3], Greedy())
+        lambda model=model: translate(model, validation[0][:3], Greedy())
     )
     training.start_at(run.epochs_done(rung))
     model.fit(
@@ -231,7 +229,7 @@ for rung in chosen:
         callbacks=[*run.callbacks(rung), look],
         verbose=2,
     )
-    said = measure(model, rung)
+    translations = measure(model, rung)
     metrics[f"epochs_{rung}"] = epochs
     metrics[f"params_{rung}"] = model.count_params()
     metrics[f"seconds_{rung}"] = run.seconds(rung)
@@ -241,15 +239,12 @@ baselines |= {f"{name}_{rung}": nearest for rung in chosen}
 # ## Translations of the last model
 
 # %%
-for text, answered in zip(texts_test[:5], said):
-    print(f"{text}  ->  {answered}")
+for text, translation in zip(texts_test[:5], translations):
+    print(f"{text}  ->  {translation}")
 
 # %%
-run.finish(
-    model,
-    metrics,
-    baselines,
-    expected={f"bleu_{rung}": f"> {TO_BEAT[rung]}" for rung in chosen}
-    if name == "bleu"
-    else {},
-)
+published = {f"bleu_{rung}": f"> {TO_BEAT[rung]}" for rung in chosen}
+if "luong" in chosen:  # the published one by beam search too
+    published["bleu_luong_beam"] = published.pop("bleu_luong")
+expected = published if name == "bleu" else {}
+run.finish(model, metrics, baselines, expected)

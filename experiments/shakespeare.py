@@ -1,17 +1,16 @@
 # %% [markdown]
 # # Shakespeare: how few nats per character in half an hour
 #
-# The experiments `hello_rnn` and `gpt` give each network a few minutes, as
-# others did with whom they compare themselves. Here each gets half an hour and
-# the recipe that fits it:
+# The experiments `hello_rnn` and `gpt` give each network a few minutes, as the
+# published runs had that they are compared with. Here each gets about half an
+# hour:
 #
 #     gpt    decoder-only Transformer (Radford et al. 2018)
 #     lstm   two recurrent layers, dropout between them (Zaremba et al. 2014)
 #     gru    the same with the GRU
 #
-# Measured: nats per character on held-out text, beside counted trigrams; the
-# curve on a part of the training text that was kept apart; a text that the
-# network writes.
+# Measured: nats per character on the test text, beside a trigram model; the
+# curve on validation text; a generated text.
 #
 # Data: `pydocs`, a trial of the recipe; `--data tinyshakespeare`, the first
 # nine tenths for training, the rest for the test, as nanoGPT cuts it:
@@ -19,10 +18,11 @@
 #     python -m experiments.shakespeare --data tinyshakespeare --network gpt \
 #         --dtype mixed_bfloat16
 #
-# The recurrent networks are fastest on PyTorch, in float32.
-# Expected: not measured yet. (A first recipe of the GPT, with less dropout,
-# learned the training text by heart: 1.15 nats on it, 1.70 on the test.)
-# Minutes, on two processor cores: 30 for each network.
+# On PyTorch, in float32, the recurrent networks call its fused functions.
+# `--epochs` are multiplied by `EPOCH_FACTOR`.
+# Expected: not measured yet. The aim is 1.55 nats for the GPT, 1.52 for the
+# LSTM and the GRU.
+# Minutes, on two processor cores: about 30 for each network.
 #
 # Shapes: V vocabulary.
 
@@ -42,23 +42,22 @@ from keras_seq.training import (
     next_token_windows,
 )
 
-NETWORKS = ("gpt", "lstm", "gru")
+EPOCH_FACTOR = {"gpt": 3, "lstm": 2, "gru": 1}  # about half an hour each
 run = Run(
     "shakespeare",
     data=("pydocs", "tinyshakespeare"),
-    epochs={"pydocs": 1, "tinyshakespeare": 3},
-    arguments={"network": {"choices": NETWORKS, "default": "gpt"}},
+    arguments={"network": {"choices": (*EPOCH_FACTOR,), "default": "gpt"}},
 )
 name = run.options["network"]
+epochs = run.epochs * EPOCH_FACTOR[name]
 metrics, baselines = {}, {}
 
 # %% [markdown]
 # ## Windows that overlap
 #
 # Every 42 characters a window of 256 begins: an epoch reads each character six
-# times, at six places of a window. The last tenth of the training text is kept
-# apart to watch the curve. (Its beginning and the text before it are of one
-# play, so its loss is lower than that of the test, which is of other plays.)
+# times, at six places of a window. The last tenth of the training text is the
+# validation text.
 
 # %%
 texts = data.pydocs_text if run.data == "pydocs" else data.tinyshakespeare
@@ -71,8 +70,8 @@ V = tokenizer.vocabulary_size()
 train_ids, test_ids = tokenizer.tokenize(train), tokenizer.tokenize(test)
 cut = len(train_ids) * 9 // 10
 x, y = next_token_windows(train_ids[:cut], LENGTH, LENGTH // 6)
-kept = next_token_windows(train_ids[cut:], LENGTH)
-held_out = next_token_windows(test_ids, LENGTH)
+validation = next_token_windows(train_ids[cut:], LENGTH)
+test_windows = next_token_windows(test_ids, LENGTH)
 for label, n in (("unigram", 1), ("trigram", 3)):
     baselines[f"loss_{label}"] = ngram_loss(train_ids, test_ids, n, V)
 
@@ -80,7 +79,7 @@ for label, n in (("unigram", 1), ("trigram", 3)):
 # ## The network and its recipe
 #
 # AdamW; the learning rate rises, then falls along a cosine to zero; gradient
-# clipping; dropout, since every character is read eighteen times.
+# clipping; dropout, since every character is read many times.
 
 # %%
 if name == "gpt":
@@ -106,10 +105,10 @@ else:
         pad_id=None,
     )
     peak, decay = 2e-3, 0.01
-model(x[:1])  # makes the weights
+model(x[:1])  # builds the model
 if not run.jit_compile:
     model.supports_jit = False
-steps = run.epochs * -(-len(x) // BATCH)
+steps = epochs * -(-len(x) // BATCH)
 model.compile(
     keras.optimizers.AdamW(
         WarmupCosineDecay(peak, steps, steps // 20),
@@ -126,37 +125,35 @@ model.fit(
     x,
     y,
     batch_size=BATCH,
-    epochs=run.epochs,
-    validation_data=kept,
+    epochs=epochs,
+    validation_data=validation,
     callbacks=run.callbacks("fit"),
     verbose=2,
 )
 history = run.history("fit")
 curves = {
     "training": history["nats_per_token"],
-    "kept apart": history["val_nats_per_token"],
+    "validation": history["val_nats_per_token"],
 }
 lines = {"counting trigrams": baselines["loss_trigram"]}
 run.save(plots.curves(curves, baselines=lines), "curve")
 metrics["loss_validation"] = history["val_nats_per_token"][-1]
-scores = model.evaluate(*held_out, 128, verbose=0, return_dict=True)
+scores = model.evaluate(*test_windows, 128, verbose=0, return_dict=True)
 metrics["loss"] = scores["nats_per_token"]
 metrics["seconds_training"] = run.seconds("fit")
 
 # %% [markdown]
-# ## What it writes
+# ## A generated text
 
 # %%
 prompt = test[:20].split("\n")[0]
-said = generate(
+generated = generate(
     model,
     tokenizer.tokenize([prompt]),
     Sampling(temperature=0.7, seed=run.seed),
     max_length=20 if run.quick else 200,
 )
-print(f"{prompt}|{tokenizer.detokenize(said.ids)[0]}")
+print(f"{prompt}|{tokenizer.detokenize(generated.ids)[0]}")
 
 # %%
-best = {"gpt": 1.55, "lstm": 1.52, "gru": 1.52}[name]
-expected = {"loss": f"at most {best}"}
-run.finish(model, metrics, baselines, expected)
+run.finish(model, metrics, baselines)

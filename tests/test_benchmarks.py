@@ -403,6 +403,14 @@ def test_the_figure_of_a_kept_run_is_copied(tmp_path, monkeypatch):
     assert picture.read_bytes() == b"curve"
 
 
+@pytest.mark.parametrize("option", ["rung", "network"])
+def test_a_kept_run_of_one_model_has_its_name(tmp_path, monkeypatch, option):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    run = {"experiment": "ladder", "data": "dates", "seed": 0, "quick": False}
+    (tmp_path / "results.json").write_text(json.dumps({**run, option: "gru"}))
+    assert results.keep(tmp_path).name == "ladder-dates-gru.json"
+
+
 @pytest.mark.skipif(not memory.RESET.exists(), reason="Linux knows its peak")
 def test_the_peak_of_memory_is_that_of_the_call():
     found = memory.peak_memory(lambda: np.ones(2**23).sum())  # 64 MiB

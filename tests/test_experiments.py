@@ -100,9 +100,14 @@ PROMISED = {
         "params_cnn",
         "exported_answers_the_same",
     ),
-    "photographs": ("accuracy", "accuracy_single", "seconds_training"),
+    "photographs": ("accuracy", "accuracy_validation", "seconds_training"),
     "sentence_length": ("bleu_one_vector", "bleu_attention_quarter_4"),
-    "ladder": ("exact_match_luong", "params_luong", "seconds_transformer"),
+    "ladder": (
+        "exact_match_luong",
+        "exact_match_luong_beam",
+        "length_penalty_transformer",
+        "seconds_transformer",
+    ),
 }
 EXPORTED = ("attention", "chatbot", "gpt", "finetune", "vit")
 UNDRAWN = ("ladder",)

@@ -164,7 +164,6 @@ EXPLAINED = {
         *("bleu", "key-value-cache"),
     ],
 }
-once = pytest.mark.once
 every_lesson = pytest.mark.parametrize("name", LESSONS)
 
 
@@ -238,21 +237,21 @@ def graded(number, check, variables):
     return variables["lesson"].solved[number]
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_parts_are_in_order(name):
     headings = re.findall(r"^## (.*)$", markdown(name), re.MULTILINE)
     assert headings == PARTS
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_lesson_has_its_line_in_the_index(name):
     index = (TUTORIALS / "README.md").read_text("utf-8")
     assert f"| [`{name}`]({name}.py) |" in index
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_lesson_is_long_enough_and_its_cells_short_enough(name):
     assert len(prose(name).split()) >= 1200
@@ -260,7 +259,7 @@ def test_lesson_is_long_enough_and_its_cells_short_enough(name):
     assert max(len(code.split("\n")) for code in codes) <= 25
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_lesson_refers_to_two_diagrams_with_alternative_text(name):
     pattern = r"!\[([^\]]+)\]\(\.\./docs/diagrams/(\w+)\.en\.svg\)"
@@ -268,7 +267,7 @@ def test_lesson_refers_to_two_diagrams_with_alternative_text(name):
     assert len({diagram for _, diagram in found}) >= 2
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_lesson_needs_no_command_line(name):
     text = (TUTORIALS / f"{name}.py").read_text("utf-8")
@@ -276,7 +275,7 @@ def test_lesson_needs_no_command_line(name):
     assert sum("parameters" in tags for _, tags, _ in cells(name)) == 1
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_terms_are_linked_to_the_glossary_where_first_used(name):
     text = " ".join(prose(name).split())
@@ -288,7 +287,7 @@ def test_terms_are_linked_to_the_glossary_where_first_used(name):
         assert not before, f"{link[1]} is used before it is linked"
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_exercises_have_a_stub_a_check_and_a_folded_answer(name):
     numbers = [number for number, _, _ in exercises(name)]
@@ -298,7 +297,7 @@ def test_exercises_have_a_stub_a_check_and_a_folded_answer(name):
     assert [int(task) for task in tasks] == numbers
 
 
-@once
+@pytest.mark.once
 @every_lesson
 def test_korean_has_each_message_with_its_links_code_and_numbers(name):
     korean = messages(name)

@@ -34,7 +34,6 @@ IDEAS = [
     and path.name not in SUPPORTING
 ]
 
-once = pytest.mark.once
 every_file = pytest.mark.parametrize(
     "path", FILES, ids=lambda path: str(path.relative_to(HOME))
 )
@@ -69,7 +68,7 @@ def module(path):
     return ".".join(part for part in parts if part != "__init__")
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_packages_import_only_what_they_may(path):
     name = package(path)
@@ -81,7 +80,7 @@ def test_packages_import_only_what_they_may(path):
         assert name in ANYTHING
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_layers_and_models_import_only_keras_and_numpy(path):
     if package(path) not in ("layers", "models", "generation"):
@@ -93,7 +92,7 @@ def test_layers_and_models_import_only_keras_and_numpy(path):
     assert packages <= {"keras", "numpy", "keras_seq"}
 
 
-@once
+@pytest.mark.once
 def test_models_of_different_families_do_not_import_each_other():
     families = ("transformer", "gpt", "bert", "vit", "resnet")
     for path in (HOME / "models").glob("*.py"):
@@ -105,7 +104,7 @@ def test_models_of_different_families_do_not_import_each_other():
             ]
 
 
-@once
+@pytest.mark.once
 def test_no_imports_go_in_a_circle():
     known = {module(path): path for path in FILES}
     edges = {
@@ -122,7 +121,7 @@ def test_no_imports_go_in_a_circle():
     assert not edges
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_library_never_imports_scripts_or_keras_internals(path):
     names = set(imported(path))
@@ -157,7 +156,7 @@ def test_a_saved_model_loads_where_only_the_library_is_imported(tmp_path):
     assert "RecurrentLM" in done.stdout
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("path", IDEAS, ids=lambda path: path.stem)
 def test_file_opens_with_idea_shapes_and_paper(path):
     text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
@@ -167,7 +166,7 @@ def test_file_opens_with_idea_shapes_and_paper(path):
         assert part in text
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_library_states_errors_with_raise_not_assert_and_prints_nothing(path):
     prints = {"run.py", "lesson.py", "callbacks.py", "__main__.py"}

@@ -119,7 +119,6 @@ TERMS = {
     "evaluation/ngrams.py": ["baseline", "held-out"],
 }
 
-once = pytest.mark.once
 every_file = pytest.mark.parametrize("name", sorted(FILES))
 
 
@@ -135,7 +134,7 @@ def prose(path):
             yield node.lineno, node.value
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_no_retired_word_is_used(name):
     pattern = re.compile(rf"\b(?:{'|'.join(RETIRED)})\b", re.IGNORECASE)
@@ -148,14 +147,14 @@ def test_no_retired_word_is_used(name):
     assert not found
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(TERMS))
 def test_the_terms_of_the_field_are_in_their_file(name):
     text = " ".join(FILES[name].read_text("utf-8").lower().split())
     assert not [term for term in TERMS[name] if term not in text]
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_files_and_functions_are_short(name):
     text = FILES[name].read_text("utf-8")
@@ -174,7 +173,7 @@ def test_files_and_functions_are_short(name):
 ALLOWED_PRIVATE = {"_initial_epoch", "_keras_mask", "_asdict", "_replace"}
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_no_private_member_of_another_file_is_used(name):
     tree = ast.parse(FILES[name].read_text("utf-8"))
@@ -201,7 +200,7 @@ def test_no_private_member_of_another_file_is_used(name):
     assert not private - own - ALLOWED_PRIVATE
 
 
-@once
+@pytest.mark.once
 @every_file
 def test_code_is_plain(name):
     tree = ast.parse(FILES[name].read_text("utf-8"))
@@ -297,7 +296,7 @@ def parse_all():
 PARSED = parse_all()
 
 
-@once
+@pytest.mark.once
 @every_public
 def test_args_name_every_parameter_one_per_line(name):
     wanted = arguments(PUBLIC[name])

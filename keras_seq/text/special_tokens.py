@@ -2,9 +2,9 @@
 
 The tokenizers of this package have five special tokens: padding, unknown,
 start, end and mask. `GPT2Tokenizer` is the exception: it has one,
-"<|endoftext|>", and no mask token. Where BERT's paper writes [CLS] and [SEP],
-start and end tokens stand here. By default no text gives their ids, so that
-a text that contains "[MASK]" is tokenized like any other characters. With
+"<|endoftext|>", and no mask token. In BERT's inputs the start token is [CLS]
+and the end token [SEP]. By default no text gives their ids, so that a text that
+contains "[MASK]" is tokenized like any other characters. With
 `special_tokens_in_strings=True`, as in KerasHub, a text is split at the names
 of the special tokens first:
 
