@@ -118,7 +118,7 @@ MODELS = {
 }
 chosen = list(MODELS) if run.data == "dates" else ["bahdanau"]
 chosen = chosen[:2] if run.quick else chosen
-models, ids, said, weights = {}, {}, {}, {}
+models, ids, predictions, weights = {}, {}, {}, {}
 for kind in chosen:
     keras.utils.set_random_seed(run.seed)
     buckets = (12, 16, 20, 24, 28, 32, 40, 64) if run.data == "dates" else None
@@ -146,8 +146,8 @@ for kind in chosen:
     )
     found = generate(model, source_test, max_length=longest)
     ids[kind], weights[kind] = found.ids, found.attention
-    said[kind] = write.detokenize(found.ids)
-    metrics[f"{name}_{kind}"] = score(answers_test, said[kind])
+    predictions[kind] = write.detokenize(found.ids)
+    metrics[f"{name}_{kind}"] = score(answers_test, predictions[kind])
     baselines[f"{name}_{kind}"] = nearest
 
 # %% [markdown]
@@ -198,7 +198,9 @@ for kind in chosen:
 if run.data == "dates":
     lengths = np.array([len(text) for text in texts_test])
     order = np.argsort(lengths, kind="stable")
-    right = {k: (np.array(said[k]) == answers_test)[order] for k in chosen}
+    right = {
+        k: (np.array(predictions[k]) == answers_test)[order] for k in chosen
+    }
     for place, third in ((0, "shortest"), (2, "longest")):
         shares = {
             k: np.array_split(r, 3)[place].mean() for k, r in right.items()
@@ -239,7 +241,7 @@ else:
     asked = texts_test[:64]
     there = export.run_alone(path, asked)
     print(*(f"{a}  ->  {b}" for a, b in zip(asked[:5], there)), sep="\n")
-    same = exact_match(said["bahdanau"][:64], there)
+    same = exact_match(predictions["bahdanau"][:64], there)
     metrics["exported_answers_the_same"] = same
 
 # %%

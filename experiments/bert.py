@@ -258,8 +258,8 @@ for name, output, plain in (
         {"coin": 0.5, "shared words": baselines.get("nsp_accuracy")},
     ),
 )[: len(answers)]:
-    said = f"{output}token_accuracy"
-    kinds = {"train": history[said], "held out": history[f"val_{said}"]}
+    metric = f"{output}token_accuracy"
+    kinds = {"train": history[metric], "held out": history[f"val_{metric}"]}
     figure = plots.curves(
         {name.upper(): kinds}, ylabel="accuracy", baselines=plain
     )
@@ -277,8 +277,8 @@ guesses = iter(zip(true, before, after))
 for ids in shown["token_ids"]:
     print(" ".join(tokenizer.tokens(ids[ids != tokenizer.pad_id])))
     for _ in range((ids == tokenizer.mask_id).sum()):
-        right, *said = next(guesses)
-        was, now = (", ".join(tokenizer.tokens(few)) for few in said)
+        right, *pairs = next(guesses)
+        was, now = (", ".join(tokenizer.tokens(few)) for few in pairs)
         print(f"    {tokenizer.tokens(right[None])[0]}: {was}  ->  {now}")
 
 # %% [markdown]

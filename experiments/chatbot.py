@@ -136,12 +136,12 @@ greetings = ["Are you free tomorrow?", "내일 시간 있어?"]
 
 
 def answers_of(model, questions):
-    ids, said = pieces.tokenize(questions, end=True), []
+    ids, predictions = pieces.tokenize(questions, end=True), []
     for start in range(0, len(ids), 100):
         part = ids[start : start + 100]
         found = generate(model, part, BeamSearch(4), max_length=40)
-        said += pieces.detokenize(found.ids)
-    return said
+        predictions += pieces.detokenize(found.ids)
+    return predictions
 
 
 for kind, model in models.items():
@@ -173,16 +173,16 @@ for kind, model in models.items():
         "train": history["nats_per_token"],
         "held out": history["val_nats_per_token"],
     }
-    said = answers_of(model, test[0])
+    predictions = answers_of(model, test[0])
     metrics[f"perplexity_{kind}"] = float(np.exp(curves[kind]["held out"][-1]))
-    metrics[f"chrf_{kind}"] = chrf(test[1], said).score
-    metrics[f"exact_match_{kind}"] = exact_match(test[1], said)
-    metrics[f"distinct_{kind}"] = len({*said}) / len(said)
+    metrics[f"chrf_{kind}"] = chrf(test[1], predictions).score
+    metrics[f"exact_match_{kind}"] = exact_match(test[1], predictions)
+    metrics[f"distinct_{kind}"] = len({*predictions}) / len(predictions)
     baselines |= {f"{name}_{kind}": value for name, value in plain.items()}
 figure = plots.curves(
     curves,
     ylabel="loss (nats per piece)",
-    baselines={"how often each is said": unigram},
+    baselines={"unigram frequencies": unigram},
 )
 run.save(figure, "curves")
 
@@ -192,8 +192,8 @@ run.save(figure, "curves")
 # The written answer, and the Transformer's.
 
 # %%
-for question, true, answer in list(zip(*test, said))[::20]:
-    print(f"{question}\n    written: {true}\n    said:    {answer}")
+for question, true, answer in list(zip(*test, predictions))[::20]:
+    print(f"{question}\n    written: {true}\n    model:   {answer}")
 
 # %% [markdown]
 # ## Attention weights of one answer

@@ -104,9 +104,9 @@ LENGTH, SIDE = targets.shape[1], pictures.shape[1]
 LANGUAGES = ("en", "ko")
 
 
-def scores(split, said, true, where):
+def scores(split, predictions, true, where):
     """Keep the share of exact captions and chrF in each language."""
-    for language, ours, theirs in zip(LANGUAGES, said, true):
+    for language, ours, theirs in zip(LANGUAGES, predictions, true):
         found = exact_match(theirs, ours)
         where[f"{split}_exact_{language}"] = found
         where[f"{split}_chrf_{language}"] = chrf(theirs, ours).score
@@ -123,8 +123,8 @@ def nearest(asked):
 HELD_OUT = {split: load(split) for split in data.EMOJI_SPLITS[1:]}
 for split, (asked, *true) in HELD_OUT.items():
     at = nearest(asked)
-    said = [[texts[n] for n in at] for texts in (english, korean)]
-    scores(split, said, true, baselines)
+    predictions = [[texts[n] for n in at] for texts in (english, korean)]
+    scores(split, predictions, true, baselines)
 
 # %% [markdown]
 # ## Pictures that look otherwise each time
@@ -211,8 +211,8 @@ def validation():
     lines = []
     for split in ("combination_val", "style_val"):
         asked, *true = HELD_OUT[split]
-        said = captions_of(asked)
-        right = map(exact_match, true, said)
+        predictions = captions_of(asked)
+        right = map(exact_match, true, predictions)
         lines.append(f"{split}, exact: " + ", ".join(f"{x:.3f}" for x in right))
     return lines
 
@@ -240,10 +240,10 @@ metrics["processor_seconds_training"] = time.process_time() - begin
 # %%
 answers = {}
 for split, (asked, *true) in HELD_OUT.items():
-    *said, answers[split] = captions_of(asked)
-    scores(split, said, true, metrics)
+    *predictions, answers[split] = captions_of(asked)
+    scores(split, predictions, true, metrics)
     for n in range(0, len(asked), len(asked) // 8):
-        print(f"{split}: {said[0][n]} / {said[1][n]}")
+        print(f"{split}: {predictions[0][n]} / {predictions[1][n]}")
         print(f"    true: {true[0][n]} / {true[1][n]}")
 
 # %% [markdown]
@@ -263,9 +263,9 @@ for split, n in (("combination_test", -1), ("style_test", -1)):
             text = vocabulary[word - FIRST].strip(" :,")
             line.append((text, weight.reshape(grid)))
         elif word in (BETWEEN, END) and line:  # a row for each language
-            said, seen = zip(*line)
+            captions, seen = zip(*line)
             images.append(HELD_OUT[split][0][n])
-            titles.append(list(said))
+            titles.append(list(captions))
             maps.append(np.stack(seen))
             line = []
 run.save(plots.word_maps(np.stack(images), maps, titles), "attention")

@@ -327,8 +327,8 @@ if run.data == "pydocs":
     often = np.zeros((tokenizer.vocabulary_size(), len(TAGS)))
     np.add.at(often, (x[y != NONE], y[y != NONE]), 1)
     sentences, x, y = tagged(few, "test")
-    said = tagger.predict(x, 128, verbose=0).argmax(axis=-1)
-    metrics["tagging_f1"] = entity_f1(y, said)
+    predictions = tagger.predict(x, 128, verbose=0).argmax(axis=-1)
+    metrics["tagging_f1"] = entity_f1(y, predictions)
     baselines["tagging_f1"] = entity_f1(y, often.argmax(axis=1)[x])
 
 # %% [markdown]
@@ -364,13 +364,13 @@ if run.data == "pydocs":
     answerer = BERTSpanQA(bert("pretrained", dropout=0.0))
     fit("span_qa", answerer, x, y, epochs=3, rate=7e-4)
     asked, answers, *_ = facts(few, "test")
-    said = answer(*asked)
-    metrics["span_exact_match"] = exact_match(answers, said)
-    metrics["span_f1"] = token_f1(answers, said)
+    predictions = answer(*asked)
+    metrics["span_exact_match"] = exact_match(answers, predictions)
+    metrics["span_f1"] = token_f1(answers, predictions)
     first = data.first_facts(*asked)
     baselines["span_exact_match"] = exact_match(answers, first)
     baselines["span_f1"] = token_f1(answers, first)
-    for question, text, found in list(zip(*asked, said))[:3]:
+    for question, text, found in list(zip(*asked, predictions))[:3]:
         print(f"{text}\n    {question}  ->  {found or '(no answer)'}")
 
 # %% [markdown]

@@ -109,10 +109,10 @@ model = keras.Sequential([keras.Input((8, 8, 1)), *see(), layers.Dense(10)])
 train("one_to_one", model, x_train[..., None], y_train)
 
 # %%
-said = answers(model, x_test[..., None])
-report("one_to_one_accuracy", np.mean(said == y_test), linear)
-show = np.argsort(said == y_test, kind="stable")[:16]  # mistakes first
-figure = plots.captions(x_test[show], said[show], y_test[show])
+predictions = answers(model, x_test[..., None])
+report("one_to_one_accuracy", np.mean(predictions == y_test), linear)
+show = np.argsort(predictions == y_test, kind="stable")[:16]  # mistakes first
+figure = plots.captions(x_test[show], predictions[show], y_test[show])
 run.save(figure, "one_to_one")
 
 # %% [markdown]
@@ -156,11 +156,13 @@ model = keras.Sequential(
 train("one_to_many", model, x_train[..., None], ids_train)
 
 # %%
-said = np.array(letters.detokenize(answers(model, x_test[..., None])))
-right = said == np.array(name_test)
+predictions = np.array(letters.detokenize(answers(model, x_test[..., None])))
+right = predictions == np.array(name_test)
 report("one_to_many_exact_match", right.mean(), linear)
 show = np.argsort(right, kind="stable")[:16]
-figure = plots.captions(x_test[show], said[show], np.array(name_test)[show])
+figure = plots.captions(
+    x_test[show], predictions[show], np.array(name_test)[show]
+)
 run.save(figure, "one_to_many")
 
 # %% [markdown]
@@ -214,15 +216,15 @@ ids = letters.tokenize(texts, **marks)  # (B, T)
 train("many_to_one", model, ids, y_train, epochs)
 
 # %%
-said = answers(model, letters.tokenize(texts_test, **marks))
+predictions = answers(model, letters.tokenize(texts_test, **marks))
 if run.data == "names":
     count = CountVectorizer(analyzer="char", ngram_range=(1, 3))
     counting = make_pipeline(count, LogisticRegression(max_iter=1000))
     baseline = counting.fit(texts, y_train).score(texts_test, y_test)
 else:
     baseline = tfidf_accuracy(texts, y_train, texts_test, y_test)
-report("many_to_one_accuracy", np.mean(said == y_test), baseline)
-run.save(plots.confusion_matrix(y_test, said, classes), "many_to_one")
+report("many_to_one_accuracy", np.mean(predictions == y_test), baseline)
+run.save(plots.confusion_matrix(y_test, predictions, classes), "many_to_one")
 
 # %% [markdown]
 # ## 4. Many to many: what is 535+61?
@@ -265,11 +267,11 @@ train("many_to_many", model, x, y, batch_size=128)
 
 # %%
 written = letters.detokenize(answers(model, backwards(problems_test, 7)))
-said = np.array([text[::-1].strip() for text in written])
-right = said == np.array(sums_test)
+predictions = np.array([text[::-1].strip() for text in written])
+right = predictions == np.array(sums_test)
 carries = np.array([data.carries(problem) for problem in problems_test])
 report("many_to_many_exact_match", right.mean(), np.mean(carries == 0))
-print([f"{a}={b}" for a, b in zip(problems_test[:5], said)])
+print([f"{a}={b}" for a, b in zip(problems_test[:5], predictions)])
 kinds = ("no carry", "1 carry", "2 carries", "3 carries")
 kinds = {kind: carries == n for n, kind in enumerate(kinds)}
 figure = plots.bars(
@@ -322,9 +324,9 @@ train("without_memory", forgetful, clips[..., None], labels, epochs)
 train("synced", model, clips[..., None], labels, epochs)
 
 # %%
-said = answers(model, clips_test[..., None])
+predictions = answers(model, clips_test[..., None])
 alone = answers(forgetful, clips_test[..., None])
-right, right_alone = said == labels_test, alone == labels_test
+right, right_alone = predictions == labels_test, alone == labels_test
 report("synced_accuracy", right.mean(), right_alone.mean())
 kinds = {"digit visible": ~hidden, "digit hidden": hidden}
 figure = plots.bars(
@@ -334,7 +336,7 @@ figure = plots.bars(
     title="The baseline has no memory",
 )
 run.save(figure, "synced")
-for name, guess in [("with_memory", said), ("without_memory", alone)]:
+for name, guess in [("with_memory", predictions), ("without_memory", alone)]:
     run.save(plots.clip(clips_test[0], labels_test[0], guess[0]), name)
 
 # %% [markdown]

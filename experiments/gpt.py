@@ -146,8 +146,10 @@ SAMPLERS = {
 }
 for name, sampler in list(SAMPLERS.items())[-1 if run.quick else 0 :]:
     asked = tokenizer.tokenize([prompt])
-    said = generate(model, asked, sampler, max_length=LENGTH - len(prompt)).ids
-    written = tokenizer.detokenize(said)[0].replace("\n", "⏎")
+    generated = generate(
+        model, asked, sampler, max_length=LENGTH - len(prompt)
+    ).ids
+    written = tokenizer.detokenize(generated)[0].replace("\n", "⏎")
     print(f"{name:>20}: {prompt}|{written}")
 
 # %% [markdown]
@@ -199,8 +201,8 @@ sorter = GPT(
     dropout=0.0,
 )
 fit("sorting", sorter, x[:-UNSEEN], y[:-UNSEEN], 4e-3, 64)
-said = generate(sorter, unseen[:, :DIGITS], max_length=DIGITS).ids
-metrics["sort_accuracy"] = (said == unseen[:, DIGITS:]).all(axis=1).mean()
+generated = generate(sorter, unseen[:, :DIGITS], max_length=DIGITS).ids
+metrics["sort_accuracy"] = (generated == unseen[:, DIGITS:]).all(axis=1).mean()
 baselines["sort_accuracy"] = (rows == np.sort(rows, axis=1)).all(axis=1).mean()
 
 # %% [markdown]

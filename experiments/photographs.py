@@ -71,9 +71,17 @@ metrics, baselines = {}, {}
 
 # %%
 SHIFT = 0.125 if PHOTOS else 0.06
-layers = [keras.layers.RandomTranslation(SHIFT, SHIFT, "reflect", "nearest")]
+FLOAT32 = {"dtype": "float32"}  # CutMix fails in bfloat16
+layers = [
+    keras.layers.RandomTranslation(
+        SHIFT, SHIFT, "reflect", "nearest", **FLOAT32
+    )
+]
 if PHOTOS:
-    layers += [keras.layers.RandomFlip("horizontal"), keras.layers.CutMix(1.0)]
+    layers += [
+        keras.layers.RandomFlip("horizontal", **FLOAT32),
+        keras.layers.CutMix(1.0, **FLOAT32),
+    ]
 augmented = keras.layers.Pipeline(layers)
 rows = {"images": x, "labels": np.eye(K, dtype="float32")[y]}
 rows = tf.data.Dataset.from_tensor_slices(rows).shuffle(len(x)).repeat()

@@ -145,11 +145,11 @@ def trained(name):
 
 
 def translations(model):
-    said, source = [], read.tokenize(asked, end=True)
+    predictions, source = [], read.tokenize(asked, end=True)
     for start in range(0, len(source), 100):
         found = generate(model, source[start : start + 100], max_length=60)
-        said += write.detokenize(found.ids)
-    return said
+        predictions += write.detokenize(found.ids)
+    return predictions
 
 
 # %% [markdown]
@@ -168,8 +168,8 @@ curves = {}
 for name in MODELS:
     print(f"\n{name}")
     model = trained(name)
-    said = translations(model)
-    found = bleu(answers, said)
+    predictions = translations(model)
+    found = bleu(answers, predictions)
     print(found.signature)
     metrics[f"bleu_{name}"] = found.score
     metrics[f"params_{name}"] = model.count_params()
@@ -177,7 +177,9 @@ for name in MODELS:
     curves[name] = []
     for n in range(4):
         rows = np.flatnonzero(group == n)
-        score = bleu([answers[k] for k in rows], [said[k] for k in rows]).score
+        score = bleu(
+            [answers[k] for k in rows], [predictions[k] for k in rows]
+        ).score
         curves[name].append(score)
         metrics[f"bleu_{name}_quarter_{n + 1}"] = score
 print("texts in each group:", np.bincount(group), "up to words:", edges)

@@ -114,8 +114,8 @@ def train(stage, model):
         callbacks=callbacks,
         verbose=2,
     )
-    said = generate(model, source_test, max_length=11).ids
-    return np.array(digits.detokenize(said)) == answers_test
+    predictions = generate(model, source_test, max_length=11).ids
+    return np.array(digits.detokenize(predictions)) == answers_test
 
 
 models = {units: make(units) for units in WIDTHS}
@@ -215,8 +215,8 @@ run.save(figure, "recency")
 # %%
 print(f"{model.count_params():,} parameters for every length:")
 for text in (texts_test[by_length[0]], texts_test[by_length[-1]]):
-    said = generate(model, letters.tokenize([text]), max_length=11).ids
-    print(f"{text}  ->  {digits.detokenize(said)[0]}")
+    predictions = generate(model, letters.tokenize([text]), max_length=11).ids
+    print(f"{text}  ->  {digits.detokenize(predictions)[0]}")
 
 # %%
 run.finish(

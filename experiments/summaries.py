@@ -118,15 +118,15 @@ metrics["processor_seconds_training"] = time.process_time() - begin
 # ## Held-out docstrings
 
 # %%
-said = []
+predictions = []
 for start in range(0, len(asked), 100):
     part = asked[start : start + 100]
     found = generate(model, part, BeamSearch(4), max_length=LENGTH)
-    said += pieces.detokenize(found.ids)
-metrics["rouge_l"] = rouge_l(test[1], said)
-metrics["distinct"] = len({*said}) / len(said)
-metrics["known"] = float(np.mean([text in {*train[1]} for text in said]))
-for body, true, summary in list(zip(*test, said))[::100]:
+    predictions += pieces.detokenize(found.ids)
+metrics["rouge_l"] = rouge_l(test[1], predictions)
+metrics["distinct"] = len({*predictions}) / len(predictions)
+metrics["known"] = float(np.mean([text in {*train[1]} for text in predictions]))
+for body, true, summary in list(zip(*test, predictions))[::100]:
     print(f"{body}\n    true:    {true}\n    written: {summary}")
 
 # %% [markdown]

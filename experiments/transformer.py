@@ -169,32 +169,32 @@ def train(
 
 
 def answer(model):
-    said = []
+    predictions = []
     for start in range(0, len(source_test), 500):
         part = source_test[start : start + 500]
         found = generate(model, part, max_length=longest)
-        said += write.detokenize(found.ids)
-    return said
+        predictions += write.detokenize(found.ids)
+    return predictions
 
 
 model = make(normalize_first=True)
 train("transformer", model, run.epochs)
-said = answer(model)
-third = np.argsort([len(text) for text in texts_test])[-len(said) // 3 :]
+predictions = answer(model)
+third = np.argsort([len(text) for text in texts_test])[-len(predictions) // 3 :]
 
 
-def scores(said):
+def scores(predictions):
     """Score all answers, and those to the longest third of the texts."""
-    parts = [[part[i] for i in third] for part in (answers_test, said)]
+    parts = [[part[i] for i in third] for part in (answers_test, predictions)]
     return {
-        metric: score(answers_test, said),
+        metric: score(answers_test, predictions),
         f"{metric}_longest_third": score(*parts),
     }
 
 
-metrics |= scores(said)
+metrics |= scores(predictions)
 baselines |= scores(nearest)
-for trio in zip(texts_test[:5], said):
+for trio in zip(texts_test[:5], predictions):
     print(*trio, sep="  ->  ")
 
 # %% [markdown]
@@ -220,13 +220,15 @@ korean = (i for i, text in enumerate(texts_test) if "년" in text)
 chosen = next(korean, 0)
 one = source_test[chosen : chosen + 1]
 one = one[:, : np.count_nonzero(one)]
-said = generate(model, one, max_length=longest).ids
-said = said[:, : np.count_nonzero(said)]
-target = np.pad(said, ((0, 0), (1, 0)), constant_values=model.start_id)[:, :-1]
+generated = generate(model, one, max_length=longest).ids
+generated = generated[:, : np.count_nonzero(generated)]
+target = np.pad(generated, ((0, 0), (1, 0)), constant_values=model.start_id)[
+    :, :-1
+]
 _, weights = model(
     {"source": one, "target": target}, return_attention_scores=True
 )
-letters = read.tokens(one)[0], write.tokens(said)[0]
+letters = read.tokens(one)[0], write.tokens(generated)[0]
 for side, names in (
     ("cross", letters),
     ("encoder", (letters[0], letters[0])),

@@ -265,9 +265,9 @@ if run.data == "digits":
 shown = test_x[:16]
 logits, weights = vit(shown, return_attention_scores=True)
 looked = attention_rollout(weights)[:, 0, 1:].reshape(len(shown), *GRID)
-said = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
+predictions = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
 pictures = shown * STD + MEAN
-figure = plots.attention_maps(pictures, looked, [NAMES[n] for n in said])
+figure = plots.attention_maps(pictures, looked, [NAMES[n] for n in predictions])
 run.save(figure, "looks")
 
 # %% [markdown]

@@ -420,24 +420,28 @@ def translator():
 def test_every_hypothesis_has_its_own_attention_weights(translator):
     source = sentences()["source"]
     sampler = BeamSearch(4, length_penalty=0.0, return_all_beams=True)
-    said = generate(translator, source, sampler, max_length=5)
-    assert said.ids.shape == (BATCH, 4, 5)
-    assert said.attention.shape == (BATCH, 4, 5, 5)
-    assert (np.diff(said.scores, axis=-1) <= 0).all()
+    predictions = generate(translator, source, sampler, max_length=5)
+    assert predictions.ids.shape == (BATCH, 4, 5)
+    assert predictions.attention.shape == (BATCH, 4, 5, 5)
+    assert (np.diff(predictions.scores, axis=-1) <= 0).all()
     for beam in range(4):
-        ids, going = said.ids[:, beam], said.ids[:, beam] != 0
+        ids, going = predictions.ids[:, beam], predictions.ids[:, beam] != 0
         target = np.pad(ids[:, :-1], ((0, 0), (1, 0)), constant_values=2)
         logits, weights = translator(
             {"source": source, "target": target}, return_attention_scores=True
         )
         expected = numbers(weights) * going[:, :, None]
-        np.testing.assert_allclose(said.attention[:, beam], expected, atol=1e-5)
+        np.testing.assert_allclose(
+            predictions.attention[:, beam], expected, atol=1e-5
+        )
         logits = numbers(logits).astype("float64")
         logits[..., 0] = -np.inf
         log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
         log_p = np.take_along_axis(log_p, ids[..., None], -1)[..., 0]
         np.testing.assert_allclose(
-            said.scores[:, beam], np.where(going, log_p, 0).sum(-1), atol=1e-4
+            predictions.scores[:, beam],
+            np.where(going, log_p, 0).sum(-1),
+            atol=1e-4,
         )
 
 
@@ -469,36 +473,47 @@ def test_coverage_penalty_needs_a_model_with_attention():
 
 def test_missing_hypotheses_are_padding(translator):
     sampler = BeamSearch(23, return_all_beams=True)
-    said = generate(translator, sentences()["source"], sampler, max_length=1)
-    there = np.isfinite(said.scores)
+    predictions = generate(
+        translator, sentences()["source"], sampler, max_length=1
+    )
+    there = np.isfinite(predictions.scores)
     assert (there.sum(-1) == VOCAB - 1).all()  # every token but padding
-    assert (said.ids[there] != 0).all() and not said.ids[~there].any()
+    assert (predictions.ids[there] != 0).all() and not predictions.ids[
+        ~there
+    ].any()
 
 
-def restricted_by_hand(logits, said, rate, n):
+def restricted_by_hand(logits, predictions, rate, n):
     """Compute the restrictions of one row with plain loops."""
     logits = logits.copy()
-    for token in set(said):
+    for token in set(predictions):
         logits[token] = logits[token] * (
             rate if logits[token] < 0 else 1 / rate
         )
-    for i in range(len(said) - n + 1):
-        if n and said[i : i + n - 1] == said[len(said) - n + 1 :]:
-            logits[said[i + n - 1]] = -1e8
+    for i in range(len(predictions) - n + 1):
+        if (
+            n
+            and predictions[i : i + n - 1]
+            == predictions[len(predictions) - n + 1 :]
+        ):
+            logits[predictions[i + n - 1]] = -1e8
     return logits
 
 
 @pytest.mark.parametrize("rate, n", [(1.3, 0), (1.0, 1), (1.0, 2), (2.0, 3)])
 def test_restrictions_equal_plain_loops(rate, n):
     rng = np.random.default_rng(0)
-    said = rng.integers(0, 3, (5, 11)).astype("int32")
+    predictions = rng.integers(0, 3, (5, 11)).astype("int32")
     logits = rng.normal(size=(5, 7)).astype("float32")
     sampler = Greedy(repetition_penalty=rate, no_repeat_ngram_size=n)
     for t in range(12):
         found = sampler.constrain(
-            ops.convert_to_tensor(logits), ops.convert_to_tensor(said), t, 6
+            ops.convert_to_tensor(logits),
+            ops.convert_to_tensor(predictions),
+            t,
+            6,
         )
-        rows = zip(logits, said[:, :t].tolist())
+        rows = zip(logits, predictions[:, :t].tolist())
         expected = [restricted_by_hand(*row, rate, n) for row in rows]
         np.testing.assert_allclose(numbers(found), expected, rtol=1e-5)
 
@@ -506,9 +521,9 @@ def test_restrictions_equal_plain_loops(rate, n):
 def test_restrictions_hold_in_beam_search(translator):
     source = sentences()["source"]
     sampler = BeamSearch(3, no_repeat_ngram_size=2, min_length=9)
-    said = generate(translator, source, sampler, max_length=9).ids
-    assert not (said == translator.end_id).any()
-    for row in said:
+    predictions = generate(translator, source, sampler, max_length=9).ids
+    assert not (predictions == translator.end_id).any()
+    for row in predictions:
         pairs = list(itertools.pairwise(row))
         assert len(set(pairs)) == len(pairs)
 

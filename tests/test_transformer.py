@@ -678,7 +678,7 @@ def test_stochastic_depth_skips_a_sublayer_for_whole_rows(normalize_first):
     assert 0.2 < skipped.mean() < 0.3
 
 
-def test_without_stochastic_depth_a_block_has_no_row_dropout():
+def test_without_stochastic_depth_a_block_has_no_stochastic_depth():
     x = wide_floats()
     blocks = [
         TransformerEncoder(44, 11, normalize_first=True, stochastic_depth=rate)
@@ -687,8 +687,8 @@ def test_without_stochastic_depth_a_block_has_no_row_dropout():
     a, _ = (numbers(block(x)) for block in blocks)
     blocks[1].set_weights(blocks[0].get_weights())
     assert np.array_equal(numbers(blocks[1](x)), a)
-    assert blocks[0].attention_residual.row_dropout is None
-    assert blocks[0].feed_forward_residual.row_dropout is None
+    assert blocks[0].attention_residual.stochastic_depth is None
+    assert blocks[0].feed_forward_residual.stochastic_depth is None
 
 
 def test_regularizers_and_constraints_reach_the_kernels():

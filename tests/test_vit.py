@@ -233,7 +233,7 @@ def test_stochastic_depth_grows_linearly():
     model = vit(num_layers=4, stochastic_depth=0.2)
     rates = [
         [
-            residual.row_dropout.rate
+            residual.stochastic_depth.rate
             for residual in (
                 block.attention_residual,
                 block.feed_forward_residual,

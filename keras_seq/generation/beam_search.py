@@ -96,7 +96,7 @@ class BeamSearch(Sampler):
         first = ops.arange(ops.shape(ids)[0]) % self.num_beams == 0
         return ops.cast(ops.where(first, 0.0, PADDING_LOGIT), "float32")
 
-    def next_tokens(self, search, log_p, noise, fill_id, top_k=ops.top_k):
+    def next_tokens(self, search, log_p, noise, fill_id, top_k_fn=ops.top_k):
         """Keep the W best of all W * V extensions of a row's hypotheses."""
         size, finished = log_p.shape[-1], search.finished
         stay = ops.where(ops.arange(size) == fill_id, 0.0, PADDING_LOGIT)
@@ -109,7 +109,7 @@ class BeamSearch(Sampler):
             scores / penalty[:, None], (-1, self.num_beams * size)
         )
         scores = ops.reshape(scores, (-1, self.num_beams * size))
-        _, best = top_k(ranks, self.num_beams)  # (B, W)
+        _, best = top_k_fn(ranks, self.num_beams)  # (B, W)
         best = ops.cast(best, "int32")
         scores = ops.take_along_axis(scores, best, axis=-1)
         ids = ops.reshape(best % size, (-1,))
@@ -126,7 +126,7 @@ class BeamSearch(Sampler):
         logs = ops.where(mask, ops.log(covered), 0.0)
         return self.coverage_penalty * ops.sum(logs, axis=-1)
 
-    def results(self, search, fill_id, top_k=ops.top_k):
+    def results(self, search, fill_id, top_k_fn=ops.top_k):
         """Rank the W hypotheses of each row by s(Y), the best first."""
         attention = search.attention
         scores = search.scores / self.lp(search.lengths)
@@ -143,7 +143,7 @@ class BeamSearch(Sampler):
         ids = ops.where(exists[:, None], search.generated_ids, fill_id)
         scores = ops.reshape(scores, (-1, self.num_beams))
         kept = self.num_beams if self.return_all_beams else 1
-        scores, order = top_k(scores, kept)
+        scores, order = top_k_fn(scores, kept)
         ids = self._ranked(ids, order)
         if search.has_attention:
             attention = self._ranked(attention, order)

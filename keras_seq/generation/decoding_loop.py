@@ -22,7 +22,7 @@ from keras import ops
 from keras_seq.generation.samplers import PADDING_LOGIT
 from keras_seq.generation.search_state import initial_search_state
 
-FIRST_LENGTH = 64  # steps, for which the caches have room at first
+FIRST_LENGTH = 64  # steps, the first length of the caches
 
 
 class Generated(typing.NamedTuple):
@@ -54,7 +54,7 @@ class Generated(typing.NamedTuple):
 
 
 def decode(
-    model, inputs, noise, sampler, max_length, end_id=None, top_k=ops.top_k
+    model, inputs, noise, sampler, max_length, end_id=None, top_k_fn=ops.top_k
 ):
     """Run the decoding loop on tensors, inside any compiled function.
 
@@ -65,7 +65,7 @@ def decode(
         sampler: a `Sampler`.
         max_length: int > 0, L.
         end_id: optional int. Default None: the model's own.
-        top_k: function like `keras.ops.top_k`.
+        top_k_fn: function like `keras.ops.top_k`.
     Returns:
         `Generated`, of tensors.
     """
@@ -78,7 +78,7 @@ def decode(
         search = search._replace(model_state=model_state)
         log_p = _log_probabilities(model, logits, sampler, search, end_id)
         ids, scores, parents = sampler.next_tokens(
-            search, log_p, ops.take(noise, step, axis=1), fill_id, top_k
+            search, log_p, ops.take(noise, step, axis=1), fill_id, top_k_fn
         )
         search = search.reorder(parents)
         return (search.append(ids, scores, end_id),)
@@ -91,7 +91,7 @@ def decode(
         (search,) = ops.while_loop(
             _unfinished, one_step, (search,), maximum_iterations=end - start
         )
-    ids, scores, attention = sampler.results(search, fill_id, top_k)
+    ids, scores, attention = sampler.results(search, fill_id, top_k_fn)
     return Generated(ids, scores, attention if search.has_attention else None)
 
 
@@ -100,7 +100,7 @@ def _unfinished(search):
 
 
 def _extended(model, search, length):
-    """Make room for more steps in the caches of the model's state."""
+    """Extend the caches of the model's state for more steps."""
     state = model.extend_state(search.model_state, length)
     return search._replace(model_state=state)
 
@@ -108,8 +108,8 @@ def _extended(model, search, length):
 def cache_ends(model, max_length):
     """Return the steps before which the key-value caches are full.
 
-    A step attends to all slots of a cache, the empty ones too. So a cache is
-    not allocated for the longest answer at once: it has room for
+    A step attends to a whole cache, the empty part too. So a cache is
+    not allocated for the longest answer at once, but first for
     `FIRST_LENGTH` tokens, then for twice as many, and so on.
 
     Args:

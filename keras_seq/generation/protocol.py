@@ -78,7 +78,7 @@ class AutoregressiveModel(typing.Protocol):
         """
 
     def extend_state(self, state, length):
-        """Make room in the state for more steps. Optional.
+        """Extend the state for more steps. Optional.
 
         Without this method `start` allocates the caches for all steps.
 

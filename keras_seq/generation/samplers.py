@@ -57,14 +57,15 @@ class Sampler:
         ValueError: if an argument is outside its range.
     Example:
         >>> import dataclasses
+        >>> from keras_seq.generation.samplers import EXCLUDED_LOGIT
         >>> @dataclasses.dataclass(frozen=True, kw_only=True)
         ... class MinP(Sampling):  # Nguyen et al. (2024), arXiv:2407.01082
         ...     min_p: float = 0.1  # keep what is min_p times as likely as best
-        ...     def choose(self, log_probabilities, noise, top_k=ops.top_k):
+        ...     def choose(self, log_probabilities, noise, top_k_fn=ops.top_k):
         ...         best = ops.max(log_probabilities, axis=-1, keepdims=True)
         ...         kept = log_probabilities >= best + np.log(self.min_p)
-        ...         log_p = ops.where(kept, log_probabilities, -1e8)
-        ...         return super().choose(log_p, noise, top_k)
+        ...         log_p = ops.where(kept, log_probabilities, EXCLUDED_LOGIT)
+        ...         return super().choose(log_p, noise, top_k_fn)
         >>> sampler, noise = MinP(min_p=0.5), ops.array([0.99], "float32")
         >>> log_p = ops.log(ops.array([[0.02, 0.9, 0.08]], "float32"))
         >>> int(sampler.choose(log_p, noise)[0])
@@ -93,13 +94,13 @@ class Sampler:
         """Return zeros, float32 (B, L): this sampler does not draw."""
         return ops.zeros(shape, dtype="float32")
 
-    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+    def choose(self, log_probabilities, noise, top_k_fn=ops.top_k):
         """Choose the next token of each row.
 
         Args:
             log_probabilities: float32 (R, V), after `constrain`.
             noise: float32 (R,) in [0, 1), a column of `draw_noise`.
-            top_k: function like `keras.ops.top_k`.
+            top_k_fn: function like `keras.ops.top_k`.
         Returns:
             int (R,).
         """
@@ -140,7 +141,7 @@ class Sampler:
         """Return the scores before the first step, float32 (R,)."""
         return ops.cast(ops.zeros_like(ids), "float32")
 
-    def next_tokens(self, search, log_p, noise, fill_id, top_k=ops.top_k):
+    def next_tokens(self, search, log_p, noise, fill_id, top_k_fn=ops.top_k):
         """Choose the next token of each row.
 
         Args:
@@ -148,19 +149,19 @@ class Sampler:
             log_p: float32 (R, V), log-probabilities of the next token.
             noise: float32 (R,) in [0, 1).
             fill_id: int, the id that follows the end token.
-            top_k: function like `keras.ops.top_k`.
+            top_k_fn: function like `keras.ops.top_k`.
         Returns:
             ids, int32 (R,); scores, float32 (R,); and parents, int (B, W),
             the beam that each row continues, or None if each continues
             itself.
         """
-        ids = ops.cast(self.choose(log_p, noise, top_k), "int32")
+        ids = ops.cast(self.choose(log_p, noise, top_k_fn), "int32")
         gain = ops.take_along_axis(log_p, ids[:, None], axis=-1)[:, 0]
         gain = ops.where(search.finished, 0.0, gain)
         ids = ops.where(search.finished, fill_id, ids)
         return ids, search.scores + gain, None
 
-    def results(self, search, fill_id, top_k=ops.top_k):
+    def results(self, search, fill_id, top_k_fn=ops.top_k):
         """Return ids, scores and attention of a search that is over."""
         return search.generated_ids, search.scores, search.attention
 
@@ -188,7 +189,7 @@ class Greedy(Sampler):
         (1, 4)
     """
 
-    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+    def choose(self, log_probabilities, noise, top_k_fn=ops.top_k):
         """Return the most likely token: float (R, V) -> int (R,)."""
         return ops.argmax(log_probabilities, axis=-1)
 
@@ -247,11 +248,11 @@ class Sampling(Sampler):
         seed = None if self.seed is None else int(self.seed)
         return keras.random.uniform(shape, dtype="float32", seed=seed)
 
-    def choose(self, log_probabilities, noise, top_k=ops.top_k):
+    def choose(self, log_probabilities, noise, top_k_fn=ops.top_k):
         """Draw by inverse transform: float (R, V), noise (R,) -> int (R,)."""
         size = log_probabilities.shape[-1]
         p = ops.softmax(log_probabilities / self.temperature, axis=-1)
-        p, ids = top_k(p, min(self.top_k or size, size))  # most likely first
+        p, ids = top_k_fn(p, min(self.top_k or size, size))  # most likely first
         if self.top_p is not None:
             total = ops.sum(p, axis=-1, keepdims=True)
             before = ops.cumsum(p, axis=-1) - p

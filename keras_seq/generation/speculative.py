@@ -15,7 +15,7 @@ tokens, and they are those of greedy decoding, whatever the draft model is.
     accept y_0 ... y_a, and remove the last K - a tokens from both caches
 
 x_0 is the newest token, which neither model has read. The caches are key-value
-caches: a removed token's slot is hidden until another token is written to it.
+caches: what a removed token left there is masked, and overwritten later.
 
 Shapes: B batch, T prompt length, L generated length, K draft tokens, V
     vocabulary.

@@ -68,7 +68,7 @@ class WithoutCache(keras.Model):
             max_length: int > 0, how many times `step` will be called.
         Returns:
             int (B,), the last token of each row, and the state: a dict of
-            "ids", int (B, T + max_length), and "slot", int (B,), the column
+            "ids", int (B, T + max_length), and "index", int (B,), the column
             that the next token is written to.
         """
         checks.positive_int(max_length=max_length)
@@ -77,20 +77,20 @@ class WithoutCache(keras.Model):
         # Without padding the last token of the prompt keeps its column.
         gapless = self.pad_id is None
         fill_id = 0 if gapless else self.pad_id
-        room = ((0, 0), (0, max_length - gapless))
+        padding = ((0, 0), (0, max_length - gapless))
         ids = ops.pad(
-            ops.where(before, prompt, fill_id), room, constant_values=fill_id
+            ops.where(before, prompt, fill_id), padding, constant_values=fill_id
         )
-        slot = ops.full_like(last, ops.shape(prompt)[1] - gapless)
-        return last, {"ids": ids, "slot": slot}
+        index = ops.full_like(last, ops.shape(prompt)[1] - gapless)
+        return last, {"ids": ids, "index": index}
 
     def step(self, ids, state):
         """Predict the next token: int (B,) -> logits (B, V), new state."""
-        slot = state["slot"][0]
-        column = (ops.zeros_like(slot), slot)
-        prefix = ops.slice_update(state["ids"], column, ids[:, None])
-        logits = ops.take(self.model(prefix), slot, axis=1)
-        return logits, {"ids": prefix, "slot": state["slot"] + 1}
+        index = state["index"][0]
+        start = (ops.zeros_like(index), index)
+        prefix = ops.slice_update(state["ids"], start, ids[:, None])
+        logits = ops.take(self.model(prefix), index, axis=1)
+        return logits, {"ids": prefix, "index": state["index"] + 1}
 
     def max_prompt_length(self, max_length):
         """Return the longest prompt that `max_length` tokens may follow."""

@@ -275,22 +275,22 @@ class PositionEmbedding(keras.layers.Layer):
             return  # shape inference, which makes up an unknown length
         if isinstance(length, int) and length > self.sequence_length:
             raise ValueError(
-                "`sequence_length`, of a model `max_sequence_length`, must be "
-                "at least the length of the input. Received "
-                f"{self.sequence_length}, and {length} tokens."
+                "`sequence_length` (`max_sequence_length` of a model) must be "
+                "at least the length T of the input. Received "
+                f"sequence_length={self.sequence_length} and T={length}."
             )
 
     def call(self, x, positions=None):
         self._check_input(x)
         if positions is None:
             positions = ops.arange(ops.shape(x)[1])[None]
-        # (A product, not the weights: see `TokenEmbedding.call`.)
+        # A product has a dense gradient: see `TokenEmbedding.call`.
         table, size = ops.multiply(self.embeddings, 1.0), self.sequence_length
-        found = ops.take(table, ops.clip(positions, 0, size - 1), axis=0)
+        vectors = ops.take(table, ops.clip(positions, 0, size - 1), axis=0)
         known = (positions >= 0) & (positions < size)
-        # NaN, where a compiled function can raise no error.
-        found = ops.where(ops.expand_dims(known, -1), found, float("nan"))
-        return ops.broadcast_to(ops.cast(found, x.dtype), ops.shape(x))
+        # NaN, since a compiled function can raise no error.
+        vectors = ops.where(ops.expand_dims(known, -1), vectors, float("nan"))
+        return ops.broadcast_to(ops.cast(vectors, x.dtype), ops.shape(x))
 
     def get_config(self):
         return {

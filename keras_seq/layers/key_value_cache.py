@@ -4,13 +4,13 @@ In autoregressive generation each token attends to itself and to all tokens
 before it. Their keys and values do not change, so they are computed once and
 kept in a cache: a step computes one token, not the whole sequence again.
 
-    k_t, v_t = x_t W_K, x_t W_V          # written to a slot of the cache
+    k_t, v_t = x_t W_K, x_t W_V          # written to index t of the cache
     y_t      = attention of q_t to k_1 ... k_t, v_1 ... v_t
 
 In cross-attention the keys and values come from the encoder output, so they are
 computed once, before the first token.
 
-Shapes: B batch, T new tokens, S slots in the cache, or source length, D width,
+Shapes: B batch, T new tokens, S length of the cache, or of the source, D width,
     H heads, K and V head width of keys and values.
 Paper: Shazeer (2019), arXiv:1911.02150, section 2.4.
 Differs from the paper: nothing.
@@ -40,36 +40,38 @@ def empty_cache(attention, batch_size, length):
 
 
 def extend_caches(state, length):
-    """Make room for more tokens in the key-value caches of a model's state.
+    """Extend the key-value caches of a model's state for more tokens.
 
     Args:
         state: dict with "caches", a list of keys (B, H, S, K) and values (B,
-            H, S, V); and optionally "visible", bool (B, S), True in slots that
-            later tokens attend to once they are filled.
-        length: int > 0, number of slots to add.
+            H, S, V); and optionally "padding_mask", bool (B, S), False where
+            the cache holds padding.
+        length: int > 0, number of tokens to extend by.
     Returns:
-        dict, the state with S + length slots; the new ones are empty.
+        dict, the state with caches of length S + length; the end is empty.
     """
-    slots = ((0, 0), (0, length))
+    padding = ((0, 0), (0, length))
     caches = [
-        [ops.pad(each, ((0, 0), *slots, (0, 0))) for each in cache]
+        [ops.pad(each, ((0, 0), *padding, (0, 0))) for each in cache]
         for cache in state["caches"]
     ]
     extended = {**state, "caches": caches}
-    if "visible" in state:
-        visible = ops.pad(state["visible"], slots, constant_values=True)
-        extended["visible"] = visible
+    if "padding_mask" in state:
+        extended["padding_mask"] = ops.pad(
+            state["padding_mask"], padding, constant_values=True
+        )
     return extended
 
 
-def attend_with_cache(attention, x, cache, slot, mask):
+def attend_with_cache(attention, x, cache, cache_update_index, mask):
     """Apply self-attention to the next tokens, with a key-value cache.
 
     Args:
         attention: `MultiHeadAttention`, built.
         x: float (B, T, D), the tokens that follow; mostly T = 1.
-        cache: keys (B, H, S, K) and values (B, H, S, V), filled up to `slot`.
-        slot: scalar int, index of the first of x in the cache.
+        cache: keys (B, H, S, K) and values (B, H, S, V), filled up to
+            `cache_update_index`.
+        cache_update_index: scalar int, index of the first of x in the cache.
         mask: bool, broadcasts to (B, H, T, S).
     Returns:
         float (B, T, D), and the cache with x in it.
@@ -78,16 +80,18 @@ def attend_with_cache(attention, x, cache, slot, mask):
         >>> x = np.ones((3, 5, 8), "float32")
         >>> expected = layer(x, use_causal_mask=True)
         >>> cache = empty_cache(layer, 3, 5)
-        >>> for slot in range(5):
-        ...     token, mask = x[:, slot : slot + 1], ops.arange(5) <= slot
-        ...     y, cache = attend_with_cache(layer, token, cache, slot, mask)
+        >>> for t in range(5):
+        ...     token, mask = x[:, t : t + 1], ops.arange(5) <= t
+        ...     y, cache = attend_with_cache(layer, token, cache, t, mask)
         >>> bool(ops.all(ops.abs(y[:, 0] - expected[:, -1]) < 1e-5))
         True
     """
     q, k, v = attention.project(x)
-    slot = ops.cast(slot, "int32")
-    zero = ops.zeros_like(slot)  # of the same type, as JAX requires
-    start = (zero, zero, slot, zero)
+    cache_update_index = ops.cast(cache_update_index, "int32")
+    zero = ops.zeros_like(
+        cache_update_index
+    )  # of the same type, as JAX requires
+    start = (zero, zero, cache_update_index, zero)
     cache = [
         ops.slice_update(old, start, ops.cast(new, old.dtype))
         for old, new in zip(cache, (heads_first(k), heads_first(v)))

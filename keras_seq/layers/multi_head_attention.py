@@ -181,7 +181,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return q, k, self.value_dense(value)
 
     def _can_fuse(self, training):
-        """Return whether to use the backend's operation; JAX's needs V = K."""
+        """Return whether to use the fused operation; on JAX it needs V = K."""
         drops = self.dropout and training
         if self.key_dim != self.value_dim or drops:
             return False
@@ -201,7 +201,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return heads_first(context), weights
 
     def compute_output_spec(self, *args, **kwargs):
-        # (Keras's own requires a value, and takes T for S.)
+        # Keras's method requires a value, and uses T in place of S.
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def compute_output_shape(

@@ -21,5 +21,5 @@ def propagate_trainable(layer):
         [False, False]
     """
     if not layer.trainable:
-        layer.trainable = True  # (TensorFlow skips what changes nothing.)
+        layer.trainable = True  # TensorFlow ignores an unchanged value
         layer.trainable = False

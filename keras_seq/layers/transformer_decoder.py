@@ -125,14 +125,24 @@ class TransformerDecoder(TransformerBlock):
         x = self.apply_feed_forward(x, training=training)
         return (x, weights, cross_weights) if return_attention_scores else x
 
-    def step(self, x, cache, slot, mask, source, source_mask, scores=False):
+    def step(
+        self,
+        x,
+        cache,
+        cache_update_index,
+        mask,
+        source,
+        source_mask,
+        scores=False,
+    ):
         """Process the next tokens, with a key-value cache.
 
         Args:
             x: float (B, T, D), the tokens that follow; mostly T = 1.
             cache: see `key_value_cache.attend_with_cache`.
-            slot: scalar int, index of the first of x in the cache.
-            mask: bool, broadcasts to (B, H, T, number of slots).
+            cache_update_index: scalar int, index of the first of x in the
+                cache.
+            mask: bool, broadcasts to (B, H, T, length of the cache).
             source: keys and values of the encoder output, see
                 `key_value_cache.project_key_value`.
             source_mask: bool, broadcasts to (B, H, T, S).
@@ -143,7 +153,9 @@ class TransformerDecoder(TransformerBlock):
             the weights, float (B, H, T, S).
         """
         h = self.self_attention_residual.normalize_input(x)
-        y, cache = attend_with_cache(self.self_attention, h, cache, slot, mask)
+        y, cache = attend_with_cache(
+            self.self_attention, h, cache, cache_update_index, mask
+        )
         x = self.self_attention_residual.add(x, y)
 
         h = self.cross_attention_residual.normalize_input(x)

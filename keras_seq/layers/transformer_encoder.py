@@ -25,8 +25,9 @@ Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
 Differs from the paper: dropout of the attention weights too, as in its code.
-    Stochastic depth drops each sublayer for each example, not a block for the
-    whole batch, and scales in training what is kept, not in inference.
+    Stochastic depth drops a sublayer, not a block, and for each example, not
+    for the whole batch; it scales the kept outputs in training, not in
+    inference.
 """
 
 import keras
@@ -56,12 +57,10 @@ class ResidualConnection(keras.layers.Layer):
             epsilon=config["layer_norm_epsilon"], dtype=policy
         )
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=policy)
-        self.row_dropout = None
-        if config["stochastic_depth"]:  # one draw for each row: all or nothing
-            self.row_dropout = keras.layers.Dropout(
-                config["stochastic_depth"],
-                noise_shape=(None, 1, 1),
-                dtype=policy,
+        self.stochastic_depth = None
+        if config["stochastic_depth"]:  # drops all of a row, or nothing
+            self.stochastic_depth = keras.layers.Dropout(
+                config["stochastic_depth"], (None, 1, 1), dtype=policy
             )
 
     def build(self, x_shape):
@@ -74,8 +73,8 @@ class ResidualConnection(keras.layers.Layer):
     def add(self, x, y, training=False):
         """Add the output y of the sublayer to x, and normalize if post-norm."""
         y = self.dropout(y, training=training)
-        if self.row_dropout is not None:
-            y = self.row_dropout(y, training=training)
+        if self.stochastic_depth is not None:
+            y = self.stochastic_depth(y, training=training)
         x = x + y
         return x if self.normalize_first else self.norm(x)
 
@@ -261,7 +260,9 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=False,
     ):
-        """Compute some outputs only, as the last block of a model may do.
+        """Compute the outputs at N of the T positions only.
+
+        The last block of a model may do so, where no other output is used.
 
         Args:
             query: float (B, N, D), the vectors of these positions in `x`.
@@ -289,9 +290,11 @@ class TransformerEncoder(TransformerBlock):
         y = self.apply_feed_forward(y, training=training)
         return (y, weights) if return_attention_scores else y
 
-    def step(self, x, cache, slot, mask):
+    def step(self, x, cache, cache_update_index, mask):
         """Process the next tokens: see `key_value_cache.attend_with_cache`."""
         h = self.attention_residual.normalize_input(x)
-        y, cache = attend_with_cache(self.self_attention, h, cache, slot, mask)
+        y, cache = attend_with_cache(
+            self.self_attention, h, cache, cache_update_index, mask
+        )
         x = self.attention_residual.add(x, y)
         return self.apply_feed_forward(x), cache

@@ -7,11 +7,11 @@ from keras_seq.models.bert_pretraining import (
     MaskedLMHead,
     NextSentenceHead,
 )
+from keras_seq.models.bert_task import BERTTask
 from keras_seq.models.bert_tasks import (
     BERTClassifier,
     BERTSpanQA,
     BERTTagger,
-    BERTTask,
     best_span,
 )
 from keras_seq.models.gpt import GPT

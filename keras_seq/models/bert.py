@@ -191,8 +191,8 @@ class BERT(ServableModel):
         checks.boolean(return_attention_scores=return_attention_scores)
         token_ids, segment_ids = token_and_segment_ids(inputs)
         mask = padding_mask(token_ids, self.pad_id)
-        first = first_token_index(mask)  # (B, 1)
-        positions = _output_positions(inputs, first)
+        cls_index = first_token_index(mask)  # (B, 1)
+        positions = _output_positions(inputs, cls_index)
         options = {
             "mask": mask,
             "return_attention_scores": return_attention_scores,
@@ -212,10 +212,10 @@ class BERT(ServableModel):
             if return_attention_scores:
                 x, weights = x
                 all_weights.append(weights)
-        if positions is None:
+        if positions is None:  # of all tokens
             outputs = {"sequence_output": x}
-            x = gather_positions(x, first)
-        else:
+            x = gather_positions(x, cls_index)
+        else:  # x[:, 0] is [CLS]
             outputs = {"sequence_output": x[:, 1:]}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(x[:, 0])
@@ -274,12 +274,12 @@ def first_token_index(mask):
     return ops.argmax(ops.cast(mask, "int32"), axis=1)[:, None]
 
 
-def _output_positions(inputs, first):
-    """Return `first` and the mask positions: int (B, 1 + M), or None."""
+def _output_positions(inputs, cls_index):
+    """Return `cls_index` and the mask positions: int (B, 1 + M), or None."""
     if not isinstance(inputs, dict) or inputs.get("mask_positions") is None:
         return None
-    positions = ops.cast(inputs["mask_positions"], first.dtype)
-    return ops.concatenate([first, positions], axis=1)
+    positions = ops.cast(inputs["mask_positions"], cls_index.dtype)
+    return ops.concatenate([cls_index, positions], axis=1)
 
 
 def mean_pooling(x, mask):
@@ -296,5 +296,5 @@ def gather_positions(x, positions):
     """
     positions = ops.expand_dims(ops.cast(positions, "int32"), axis=-1)
     inside = ops.mod(positions, ops.shape(x)[1])
-    found = ops.take_along_axis(x, inside, axis=1)
-    return ops.where(positions == inside, found, float("nan"))
+    vectors = ops.take_along_axis(x, inside, axis=1)
+    return ops.where(positions == inside, vectors, float("nan"))

@@ -1,13 +1,14 @@
 """Pretraining of BERT: masked language modeling and next sentence prediction.
 
-Neither task needs labeled data. In masked language modeling (MLM) some tokens
-are replaced by [MASK], and the model predicts the original tokens from both
-sides. In next sentence prediction (NSP) the model predicts whether the second
-of two texts followed the first. The trained encoder is then fine-tuned for
-tasks with few labels, see `bert_tasks`.
+Neither task needs labeled data. In masked language modeling (MLM) 15% of the
+tokens are chosen: 80% of them are replaced by [MASK], 10% by a random token,
+10% are kept, and the model predicts the original tokens from both sides
+(`MaskedLMMaskGenerator`). In next sentence prediction (NSP) the model predicts
+whether the second of two texts followed the first. The trained encoder is then
+fine-tuned for tasks with few labels, see `bert_tasks`.
 
     masked_lm     = norm(gelu(x_p W + b)) E^T + c   # p: masked positions; tied
-    next_sentence = pooled W + b                    # 0: it followed, 1: not
+    next_sentence = pooled W + b                    # 0: IsNext, 1: NotNext
 
 Shapes: B batch, T length, D width, V vocabulary, M masked positions.
 Paper: Devlin et al. (2019), arXiv:1810.04805, section 3.1, appendix A.
@@ -25,7 +26,7 @@ from keras_seq.layers.initializers import clone_initializer, get_initializers
 from keras_seq.layers.layer_normalization import LayerNormalization
 from keras_seq.layers.trainable import propagate_trainable
 from keras_seq.models.bert import bert_initializer, gather_positions
-from keras_seq.models.bert_tasks import BERTTask, shared_config
+from keras_seq.models.bert_task import BERTTask, shared_config
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -165,8 +166,8 @@ class NextSentenceHead(keras.layers.Dense):
     Call arguments:
         inputs: float (B, D), `pooled_output` of a `BERT`.
     Returns:
-        float (B, 2), logits unless there is an `activation`: 0, it followed;
-        1, it did not.
+        float (B, 2), logits unless there is an `activation`: 0, IsNext, the
+        text followed; 1, NotNext.
     Raises:
         ValueError: if `Dense` has no argument of a name, or the value is not
             valid.
@@ -179,7 +180,7 @@ class NextSentenceHead(keras.layers.Dense):
         super().__init__(2, **kwargs)
 
     def quantize(self, mode=None, type_check=True, config=None):
-        # (Keras quantizes a subclass of its layers only if not checked.)
+        # With type_check=True Keras raises an error for a subclass.
         super().quantize(mode, type_check=False, config=config)
 
     def get_config(self):
@@ -204,7 +205,7 @@ class BERTPretrainer(BERTTask):
         training: bool, apply dropout. Default False.
     Returns:
         dict of logits: `masked_lm`, float (B, M, V), and, if trained,
-        `next_sentence`, float (B, 2): 0, it followed; 1, it did not.
+        `next_sentence`, float (B, 2): 0, IsNext; 1, NotNext.
     Raises:
         ValueError: if `bert` is not a `BERT`, or has no pooler and
             `next_sentence` is True.

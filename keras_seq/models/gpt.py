@@ -176,20 +176,20 @@ class GPT(ServableModel):
 
     def call(self, inputs, return_attention_scores=False, training=False):
         checks.boolean(return_attention_scores=return_attention_scores)
-        token_ids, segments = inputs, None
+        token_ids, attention_mask = inputs, None
         if isinstance(inputs, dict):
             checks.has_keys(inputs, "token_ids", "segment_ids")
-            token_ids, segments = inputs["token_ids"], inputs["segment_ids"]
-            segments = segment_mask(segments)
+            token_ids = inputs["token_ids"]
+            attention_mask = segment_mask(inputs["segment_ids"])
         mask = self.token_embedding.compute_mask(token_ids)
-        x = self._embed(token_ids, mask, segments)
+        x = self._embed(token_ids, mask, attention_mask)
         x = self.dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
             x = block(
                 x,
                 mask=mask,
-                attention_mask=segments,
+                attention_mask=attention_mask,
                 use_causal_mask=True,
                 return_attention_scores=return_attention_scores,
                 training=training,
@@ -200,18 +200,19 @@ class GPT(ServableModel):
         logits = self.token_embedding.logits(self.layer_norm(x))
         return (logits, all_weights) if return_attention_scores else logits
 
-    def _embed(self, token_ids, mask, segments=None):
+    def _embed(self, token_ids, mask, attention_mask=None):
         x = self.token_embedding(token_ids)
         positions = None if mask is None else position_ids(mask)
-        if segments is not None:  # the number of earlier ones in its segment
-            positions = ops.sum(ops.cast(ops.tril(segments, -1), "int32"), 2)
+        if attention_mask is not None:  # count earlier tokens of the segment
+            earlier = ops.tril(attention_mask, -1)
+            positions = ops.sum(ops.cast(earlier, "int32"), axis=2)
         return x + self.position_embedding(x, positions)
 
     def start(self, prompt, max_length=None):
-        """Read a prompt, but leave its last token to the first `step`.
+        """Fill the cache with a prompt, except its last token (prefill).
 
-        Rows end in different columns. So the last real token of each row is
-        hidden, and the first `step` reads it again in slot T of all rows.
+        Prompts end in different columns. So the last real token of each row
+        is masked, and the first `step` writes it to column T of all rows.
 
         Args:
             prompt: int (B, T), T > 0; rows may be padded on either side.
@@ -227,10 +228,10 @@ class GPT(ServableModel):
         if max_length is None:
             max_length = self.max_sequence_length - T + 1
         N = T + max_length
-        room = ((0, 0), (0, max_length))
-        visible = ops.pad(before, room, constant_values=True)
-        past = causal_mask(T, N)
-        mask = ops.logical_and(visible[:, None, None], past)  # (B, 1, T, N)
+        # True where a token is real, or will be once it is generated.
+        new = ((0, 0), (0, max_length))
+        padding_mask = ops.pad(before, new, constant_values=True)  # (B, N)
+        mask = padding_mask[:, None, None] & causal_mask(T, N)  # (B, 1, T, N)
         x = self._embed(prompt, self.token_embedding.compute_mask(prompt))
         caches = []
         for block in self.blocks:
@@ -239,9 +240,9 @@ class GPT(ServableModel):
             caches.append(cache)
         state = {
             "caches": caches,
-            "visible": visible,  # slots, once they are filled
+            "padding_mask": padding_mask,
             "position": ops.sum(ops.cast(before, "int32"), axis=1),
-            "slot": ops.full((B,), T, dtype="int32"),
+            "cache_update_index": ops.full((B,), T, dtype="int32"),
         }
         return last, state
 
@@ -256,7 +257,7 @@ class GPT(ServableModel):
         return logits[:, 0], state
 
     def call_with_cache(self, token_ids, state):
-        """Predict the next token after each of the tokens that follow.
+        """Predict the token after each of the newest tokens.
 
         Args:
             token_ids: int (B, T), the newest tokens of each row, no padding.
@@ -264,24 +265,23 @@ class GPT(ServableModel):
         Returns:
             Logits, float (B, T, V), and the new state.
         """
-        T, slot = token_ids.shape[1], state["slot"][0]  # the same in all rows
+        T, index = token_ids.shape[1], state["cache_update_index"][0]
         t = ops.arange(T, dtype="int32")
-        visible = state["visible"][:, None, None]  # (B, 1, 1, N)
-        N = ops.shape(visible)[3]
-        past = ops.arange(N, dtype="int32") <= slot + t[:, None]
-        mask = ops.logical_and(visible, past)  # (B, 1, T, N)
+        padding_mask = state["padding_mask"][:, None, None]  # (B, 1, 1, N)
+        n = ops.arange(ops.shape(padding_mask)[3], dtype="int32")
+        mask = padding_mask & (n <= index + t[:, None])  # (B, 1, T, N)
         x = self.token_embedding(token_ids)
         x = x + self.position_embedding(x, state["position"][:, None] + t)
         caches = []
         for block, cache in zip(self.blocks, state["caches"]):
-            x, cache = block.step(x, cache, slot, mask)
+            x, cache = block.step(x, cache, index, mask)
             caches.append(cache)
         logits = self.token_embedding.logits(self.layer_norm(x))
         return logits, {
             **state,
             "caches": caches,
             "position": state["position"] + T,
-            "slot": state["slot"] + T,
+            "cache_update_index": state["cache_update_index"] + T,
         }
 
     def trim_cache(self, state, num_tokens):
@@ -291,8 +291,8 @@ class GPT(ServableModel):
             state: what `start`, `step` or `call_with_cache` returned.
             num_tokens: int or scalar int tensor, how many tokens to remove.
         """
-        counts = {k: state[k] - num_tokens for k in ("position", "slot")}
-        return {**state, **counts}
+        names = ("position", "cache_update_index")
+        return {**state, **{name: state[name] - num_tokens for name in names}}
 
     extend_state = staticmethod(extend_caches)
 

@@ -177,7 +177,7 @@ class DecoderStack(_Stack):
         ]
         return {
             "caches": caches,
-            "slot": ops.zeros((B,), dtype="int32"),
+            "cache_update_index": ops.zeros((B,), dtype="int32"),
             "attention": ops.zeros_like(encoder_output[:, :, 0]),
             "source": {
                 "keys_and_values": keys_and_values,
@@ -187,11 +187,11 @@ class DecoderStack(_Stack):
 
     def step(self, ids, state):
         """Decode one more token: int (B,) -> float (B, 1, D), new state."""
-        slot, source = state["slot"], state["source"]
+        index, source = state["cache_update_index"], state["source"]
         N = ops.shape(state["caches"][0][0])[2]
-        mask = ops.arange(N, dtype="int32") <= slot[0]  # slots: same in rows
+        mask = ops.arange(N, dtype="int32") <= index[0]  # the same in all rows
         source_mask = source["mask"][:, None, None]  # (B, 1, 1, S)
-        x = self.embed(ids[:, None], slot[:, None])
+        x = self.embed(ids[:, None], index[:, None])
         caches = []
         for block, cache, keys_and_values in zip(
             self.blocks, state["caches"], source["keys_and_values"]
@@ -199,7 +199,7 @@ class DecoderStack(_Stack):
             x, cache, weights = block.step(
                 x,
                 cache,
-                slot[0],
+                index[0],
                 mask,
                 keys_and_values,
                 source_mask,
@@ -207,8 +207,12 @@ class DecoderStack(_Stack):
             )
             caches.append(cache)
         attention = ops.mean(weights[:, :, 0], axis=1)  # of the last block
-        new = {"caches": caches, "slot": slot + 1, "attention": attention}
-        return self.normalize(x), {**state, **new}
+        return self.normalize(x), {
+            **state,
+            "caches": caches,
+            "cache_update_index": index + 1,
+            "attention": attention,
+        }
 
 
 def _position_encoding(config, dtype):

@@ -31,8 +31,8 @@ def word_maps(images, maps, words):
     images = array("images", images, ("N", "H", "W", "3"))
     check_length(len(images), maps=maps, words=words)
     maps = [array("maps", each, ("T", "rows", "columns")) for each in maps]
-    for each, said in zip(maps, words):
-        check_length(len(each), words=said)
+    for each, caption in zip(maps, words):
+        check_length(len(each), words=caption)
     lowest = min(each.min() for each in maps)
     if lowest < 0:
         raise ValueError(f"`maps` must be >= 0. Received {lowest}.")
@@ -46,15 +46,15 @@ def maps_figure(images, maps, words):
         figsize=(0.95 * columns, 1.15 * len(images)), layout="constrained"
     )
     grid = figure.subplots(len(images), columns, squeeze=False)
-    for line, image, several, said in zip(grid, images, maps, words):
+    for line, image, several, caption in zip(grid, images, maps, words):
         line[0].imshow(image)
-        for axes, attention, word in zip(line[1:], several, said):
+        for axes, attention, word in zip(line[1:], several, caption):
             draw_map(axes, image, attention)
             axes.set_title(word, fontsize=MEDIUM)
         for axes in line:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_color("lightgrey")
-        for axes in line[1 + len(said) :]:
+        for axes in line[1 + len(caption) :]:
             axes.remove()
     return figure
 

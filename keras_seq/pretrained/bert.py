@@ -23,7 +23,7 @@ from keras_seq.pretrained.folder import (
 from keras_seq.text import BERTTokenizer
 
 # Our class, the published architecture, the prefix of its head's tensors.
-ARCHITECTURES = (
+BERT_ARCHITECTURES = (
     (BERT, "BertModel", "bert."),
     (BERTPretrainer, "BertForPreTraining", "cls."),
     (BERTClassifier, "BertForSequenceClassification", "classifier."),
@@ -113,7 +113,7 @@ def save_bert(model, path, tokenizer=None):
 
 
 def _find_architecture(model_class):
-    return next(a for a in ARCHITECTURES if issubclass(model_class, a[0]))
+    return next(a for a in BERT_ARCHITECTURES if issubclass(model_class, a[0]))
 
 
 def _tensor_name(name, head_prefix):
@@ -121,7 +121,7 @@ def _tensor_name(name, head_prefix):
     name = name.removeprefix("bert.")
     for old, new in (("gamma", "weight"), ("beta", "bias")):
         name = name.replace(f"LayerNorm.{old}", f"LayerNorm.{new}")
-    prefixes = {prefix for *_, prefix in ARCHITECTURES} - {head_prefix}
+    prefixes = {prefix for *_, prefix in BERT_ARCHITECTURES} - {head_prefix}
     return None if name in BUFFERS or name.startswith(tuple(prefixes)) else name
 
 

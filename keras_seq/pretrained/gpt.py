@@ -7,9 +7,11 @@ Shapes: V vocabulary, P positions, D width, L layers, H heads, F inner width.
 
 import numpy as np
 
-from keras_seq.pretrained.folder import ModelFolder, merge_options
-
-ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
+from keras_seq.pretrained.folder import (
+    ACTIVATIONS,
+    ModelFolder,
+    merge_options,
+)
 
 
 def load_gpt(model_class, path, pad_id=None, **options):

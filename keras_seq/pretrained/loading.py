@@ -10,25 +10,21 @@ from keras_seq.models import (
     BERTTagger,
     ViT,
 )
-from keras_seq.pretrained.bert import load_bert, save_bert
+from keras_seq.pretrained.bert import BERT_ARCHITECTURES, load_bert, save_bert
 from keras_seq.pretrained.folder import read_config
 from keras_seq.pretrained.gpt import load_gpt
 from keras_seq.pretrained.vit import load_vit, save_vit
 
 # The classes for each model type of config.json, and the class for each
 # architecture; without an architecture, the first class of the model type.
+# A new family needs a line in MODEL_TYPES and in LOADERS.
 MODEL_TYPES = {
     "bert": (BERT, BERTPretrainer, BERTClassifier, BERTTagger, BERTSpanQA),
     "gpt2": (GPT,),
     "vit": (ViT,),
 }
-ARCHITECTURES = {
-    "BertForPreTraining": BERTPretrainer,
-    "BertForMaskedLM": BERTPretrainer,
-    "BertForSequenceClassification": BERTClassifier,
-    "BertForTokenClassification": BERTTagger,
-    "BertForQuestionAnswering": BERTSpanQA,
-}
+ARCHITECTURES = {name: ours for ours, name, _ in BERT_ARCHITECTURES}
+ARCHITECTURES["BertForMaskedLM"] = BERTPretrainer
 LOADERS = {"bert": load_bert, "gpt2": load_gpt, "vit": load_vit}
 
 

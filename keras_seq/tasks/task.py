@@ -8,7 +8,7 @@ strings come out:
     task.predict(texts)          # or task.generate(texts)
     task.save("task.keras")      # weights and vocabulary
     task.export("folder")        # a SavedModel that takes strings;
-                                 # (a `MaskedLM` has none)
+                                 # a `MaskedLM` has none
 
 Every step is done by what the library offers anyway: the tokenizers of
 `keras_seq.text`, the losses of `keras_seq.training`, `keras_seq.generation`

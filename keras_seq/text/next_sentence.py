@@ -35,8 +35,9 @@ def sentence_pairs(documents, seed=0):
     Returns:
         first: list of N str, all but the last of each document, in order.
         second: list of N str.
-        labels: int32 (N,), 0 if the second text follows the first one, 1 if
-            it is from another document; as many 0 as 1, or one more.
+        labels: int32 (N,), 0 (IsNext) if the second text follows the first
+            one, 1 (NotNext) if it is from another document; as many 0 as 1,
+            or one more.
     Raises:
         ValueError: if `documents` are not lists of str, or fewer than two of
             them have two texts, or `seed` is not an int >= 0.
