@@ -134,10 +134,12 @@ print(f"exactly right: {number_right:.3f}, half are within {distance:.1f}")
 # Here x is an input, h a state, y an output. Compare any two of the five
 # drawings: the blue row is the same recurrence, and only the number of arrows
 # into it and out of it changes. "One" means one vector without an axis of time,
-# "many" means a sequence. The two settings on the right both have a sequence on
-# either side. They differ in *when* the output begins: after reading
-# everything, so that the two lengths may differ, or at once, with one output
-# for each input, which is why the last is called *synchronous*.
+# "many" means a sequence: a picture in and its caption out is [one to
+# many](glossary.md#one-to-many). The two settings on the right are [many to
+# many](glossary.md#many-to-many): both have a sequence on either side. They
+# differ in *when* the output begins: after reading everything, so that the two
+# lengths may differ, or at once, with one output for each input, which is why
+# the last is called *synchronous*.
 #
 # ![A recurrent neural network. Left, one cell whose output is fed back to
 # itself. Right, the same cell unrolled over the four letters h, e, l, l, which
@@ -145,8 +147,8 @@ print(f"exactly right: {number_right:.3f}, half are within {distance:.1f}")
 #
 # You have met three of them already. The character model of lesson `01_rnn`,
 # above, is synchronous: a prediction at every letter. The adding problem of
-# lesson `02_gates` is many to one. And the bigram table of
-# `00_before_you_start` is one to one, because it has no state at all.
+# lesson `02_gates` is [many to one](glossary.md#many-to-one). And the bigram
+# table of `00_before_you_start` is one to one, because it has no state at all.
 
 # %% [markdown]
 # ## A worked example

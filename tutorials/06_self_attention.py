@@ -298,12 +298,12 @@ for K in (2, 16, 128, 1024):
 #
 # Lesson 00 had both. The [padding mask](glossary.md#padding-mask) takes away
 # columns: no word may attend to padding. The [causal
-# mask](glossary.md#causal-mask) takes away the upper triangle: no word may
-# attend to a later one. A model that predicts the next word needs it: without
-# it, the word to be predicted would be among its inputs. Both work before the
-# softmax, where a hidden score becomes minus a billion. With the causal mask,
-# `drank` can choose only between `cat` and itself: 4.11 and 0.24 divided by
-# their sum 4.36 are 0.944 and 0.056.
+# mask](glossary.md#causal-mask), also called look-ahead mask, takes away the
+# upper triangle: no word may attend to a later one. A model that predicts the
+# next word needs it: without it, the word to be predicted would be among its
+# inputs. Both work before the softmax, where a hidden score becomes minus a
+# billion. With the causal mask, `drank` can choose only between `cat` and
+# itself: 4.11 and 0.24 divided by their sum 4.36 are 0.944 and 0.056.
 
 # %%
 keep = np.tril(np.ones((3, 3), bool))
