@@ -6,6 +6,9 @@
 #
 #     resnet   residual convolutions (He et al. 2016)
 #     vit      Vision Transformer (Dosovitskiy et al. 2021)
+#     hybrid   three convolutions, then a ViT on their output (Xiao et al. 2021)
+#     masked   the ViT, pretrained to predict the pixels of masked patches of
+#              the same images, without their labels (SimMIM, Xie et al. 2022)
 #
 # Measured: the accuracy on the test images, without and with test-time
 # augmentation (the mean of the logits of an image and its mirror image), beside
@@ -29,15 +32,17 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from keras_seq import data, plots
+from keras_seq.layers import Patches
 from keras_seq.models import ResNet, ViT
 from keras_seq.training import Run, WarmupCosineDecay, without_autotune
 
 EPOCHS = {"digits": 20, "cifar10-10k": 80}
+NETWORKS = ("resnet", "vit", "hybrid", "masked")
 run = Run(
     "photographs",
     data=tuple(EPOCHS),
     epochs=EPOCHS,
-    arguments={"network": {"choices": ("resnet", "vit"), "default": "resnet"}},
+    arguments={"network": {"choices": NETWORKS, "default": "resnet"}},
 )
 PHOTOS = run.data != "digits"
 load, NAMES = (
@@ -59,7 +64,9 @@ MEAN, STD = x.mean(axis=(0, 1, 2)), x.std(axis=(0, 1, 2))
 x, validation_x, test_x = (
     (images - MEAN) / STD for images in (x, validation_x, test_x)
 )
-K, SIDE, C, BATCH = len(NAMES), x.shape[1], x.shape[-1], 128
+NETWORK = run.options["network"]
+K, SIDE, C = len(NAMES), x.shape[1], x.shape[-1]
+BATCH = 128 if NETWORK == "resnet" else 64
 metrics, baselines = {}, {}
 
 # %% [markdown]
@@ -82,21 +89,68 @@ if PHOTOS:
         keras.layers.RandomFlip("horizontal", **FLOAT32),
         keras.layers.CutMix(1.0, **FLOAT32),
     ]
-augmented = keras.layers.Pipeline(layers)
-rows = {"images": x, "labels": np.eye(K, dtype="float32")[y]}
-rows = tf.data.Dataset.from_tensor_slices(rows).shuffle(len(x)).repeat()
-rows = rows.batch(BATCH).map(augmented)
-rows = rows.map(lambda row: (row["images"], row["labels"]))
-rows = without_autotune(rows.prefetch(4))  # else `fit` may end late
+
+
+def batches(layers):
+    """Return the training images without end, augmented by these layers."""
+    rows = {"images": x, "labels": np.eye(K, dtype="float32")[y]}
+    rows = tf.data.Dataset.from_tensor_slices(rows).shuffle(len(x)).repeat()
+    return rows.batch(BATCH).map(keras.layers.Pipeline(layers))
+
 
 # %% [markdown]
-# ## Two networks, two recipes
+# ## The network
 #
-# The ResNet learns by stochastic gradient descent with Nesterov momentum, the
-# ViT by AdamW; the learning rate rises, then falls along a cosine to zero.
-# Label smoothing; no weight decay of biases and normalizations.
+# The convolutions of the hybrid halve the grid twice, so that each of its
+# tokens stands for as many pixels as a patch of the ViT. Both read half of the
+# tokens of an image in training, others each time (Liu et al. 2022).
 
 # %%
+PATCH = 4 if PHOTOS else 2
+
+
+def vision_transformer(side, patch, channels, patch_dropout):
+    return ViT(
+        K,
+        128 if PHOTOS else 64,
+        image_size=side,
+        patch_size=patch,
+        num_heads=4,
+        num_layers=1 if run.quick else 6,
+        channels=channels,
+        patch_dropout=patch_dropout if PHOTOS else 0.0,
+        pooling="mean",
+        position_encoding="sinusoidal",
+    )
+
+
+def convolution(filters, strides):
+    return [
+        keras.layers.Conv2D(filters, 3, strides, "same", use_bias=False),
+        keras.layers.BatchNormalization(),
+        keras.layers.ReLU(),
+    ]
+
+
+if NETWORK == "resnet":
+    filters = (32, 64, 128, 256) if PHOTOS else (16, 32)
+    model = ResNet(K, (8,) if run.quick else filters, num_blocks=1, channels=C)
+elif NETWORK == "hybrid":
+    D = 128 if PHOTOS else 64
+    second = 2 if PHOTOS else 1
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, C)),
+            *convolution(D // 4, 1),
+            *convolution(D // 2, second),
+            *convolution(D, 2),
+            vision_transformer(SIDE // PATCH, 1, D, 0.5),
+        ]
+    )
+else:
+    model = vision_transformer(SIDE, PATCH, C, 0.5)
+model.build((None, SIDE, SIDE, C))
+print(f"{NETWORK}: {model.count_params():,} parameters")
 STEPS_PER_EPOCH = -(-len(x) // BATCH)
 STEPS = STEPS_PER_EPOCH * run.epochs
 
@@ -105,29 +159,69 @@ def schedule(peak):
     return WarmupCosineDecay(peak, STEPS, STEPS // 10)
 
 
-if run.options["network"] == "resnet":
-    filters = (32, 64, 128, 256) if PHOTOS else (16, 32)
-    model = ResNet(K, (8,) if run.quick else filters, num_blocks=1, channels=C)
+def adamw(peak):
+    optimizer = keras.optimizers.AdamW(
+        schedule(peak), weight_decay=0.05, clipnorm=1.0
+    )
+    optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
+    return optimizer
+
+
+# %% [markdown]
+# ## Masked patches
+#
+# Six tenths of the patches are replaced by the mean color, and a dense layer
+# predicts their pixels from the output of the ViT. The loss is that of the
+# masked patches alone. The dense layer is then dropped.
+
+# %%
+if NETWORK == "masked":
+    MASKED = 0.6
+    cut = Patches(PATCH, dtype="float32")
+    N = (SIDE // PATCH) ** 2
+    encoder = vision_transformer(SIDE, PATCH, C, 0.0)
+    images = keras.Input((SIDE, SIDE, C))
+    pixels = keras.layers.Dense(PATCH * PATCH * C)(encoder.encode(images))
+    pretrainer = keras.Model(images, pixels)
+
+    def mask(row):
+        patches = cut(row["images"])
+        noise = tf.random.uniform(tf.shape(patches)[:2])
+        hidden = tf.argsort(tf.argsort(noise)) < int(N * MASKED)
+        shown = tf.where(hidden[..., None], 0.0, patches)
+        # The mean of the loss over all patches is then that of the masked.
+        weights = tf.cast(hidden, "float32") / MASKED
+        return cut.join(shown, (SIDE, SIDE)), patches, weights
+
+    pretrainer.compile(adamw(1e-3), "mse", jit_compile=False)
+    rows = batches(layers[:2]).map(mask)  # without CutMix
+    rows = rows.skip(run.epochs_done("pretraining") * STEPS_PER_EPOCH)
+    pretrainer.fit(
+        without_autotune(rows.prefetch(4)),
+        epochs=run.epochs,
+        steps_per_epoch=STEPS_PER_EPOCH,
+        callbacks=run.callbacks("pretraining"),
+        verbose=2,
+    )
+    metrics["loss_masked_patches"] = run.history("pretraining")["loss"][-1]
+    metrics["seconds_pretraining"] = run.seconds("pretraining")
+    model.set_weights(encoder.get_weights())
+
+# %% [markdown]
+# ## Training
+#
+# The ResNet learns by stochastic gradient descent with Nesterov momentum, the
+# others by AdamW; the learning rate rises, then falls along a cosine to zero.
+# Label smoothing; no weight decay of biases and normalizations.
+
+# %%
+if NETWORK == "resnet":
     optimizer = keras.optimizers.SGD(
         schedule(0.1), momentum=0.9, nesterov=True, weight_decay=5e-3
     )
+    optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
 else:
-    model = ViT(
-        K,
-        128 if PHOTOS else 64,
-        image_size=SIDE,
-        patch_size=4 if PHOTOS else 2,
-        num_heads=4,
-        num_layers=1 if run.quick else 6,
-        channels=C,
-        patch_dropout=0.5 if PHOTOS else 0.0,
-        position_encoding="sinusoidal",
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule(1e-3), weight_decay=0.05, clipnorm=1.0
-    )
-optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
-model.build()
+    optimizer = adamw(1e-3)
 if not run.jit_compile:
     model.supports_jit = False
 model.compile(
@@ -136,9 +230,10 @@ model.compile(
     metrics=["accuracy"],
     jit_compile="auto",
 )
-print(f"{run.options['network']}: {model.count_params():,} parameters")
+rows = batches(layers).map(lambda row: (row["images"], row["labels"]))
+rows = rows.skip(run.epochs_done("fit") * STEPS_PER_EPOCH).prefetch(4)
 model.fit(
-    rows.skip(run.epochs_done("fit") * STEPS_PER_EPOCH),
+    without_autotune(rows),  # else `fit` may end late
     epochs=run.epochs,
     steps_per_epoch=STEPS_PER_EPOCH,
     validation_data=(validation_x, np.eye(K, dtype="float32")[validation_y]),
