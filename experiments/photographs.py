@@ -155,13 +155,11 @@ STEPS_PER_EPOCH = -(-len(x) // BATCH)
 STEPS = STEPS_PER_EPOCH * run.epochs
 
 
-def schedule(peak):
-    return WarmupCosineDecay(peak, STEPS, STEPS // 10)
-
-
-def adamw(peak):
+def adamw(peak, steps):
     optimizer = keras.optimizers.AdamW(
-        schedule(peak), weight_decay=0.05, clipnorm=1.0
+        WarmupCosineDecay(peak, steps, steps // 10),
+        weight_decay=0.05,
+        clipnorm=1.0,
     )
     optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
     return optimizer
@@ -193,12 +191,12 @@ if NETWORK == "masked":
         weights = tf.cast(hidden, "float32") / MASKED
         return cut.join(shown, (SIDE, SIDE)), patches, weights
 
-    pretrainer.compile(adamw(1e-3), "mse", jit_compile=False)
+    pretrainer.compile(adamw(1e-3, STEPS // 2), "mse", jit_compile=False)
     rows = batches(layers[:2]).map(mask)  # without CutMix
     rows = rows.skip(run.epochs_done("pretraining") * STEPS_PER_EPOCH)
     pretrainer.fit(
         without_autotune(rows.prefetch(4)),
-        epochs=run.epochs,
+        epochs=run.epochs // 2,
         steps_per_epoch=STEPS_PER_EPOCH,
         callbacks=run.callbacks("pretraining"),
         verbose=2,
@@ -217,11 +215,14 @@ if NETWORK == "masked":
 # %%
 if NETWORK == "resnet":
     optimizer = keras.optimizers.SGD(
-        schedule(0.1), momentum=0.9, nesterov=True, weight_decay=5e-3
+        WarmupCosineDecay(0.1, STEPS, STEPS // 10),
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-3,
     )
     optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
 else:
-    optimizer = adamw(1e-3)
+    optimizer = adamw(1e-3, STEPS)
 if not run.jit_compile:
     model.supports_jit = False
 model.compile(

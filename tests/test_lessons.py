@@ -107,7 +107,8 @@ EXPLAINED = {
     ],
     "03_five_settings": [
         *("padding-mask", "dropout", "end-token", "bidirectional"),
-        *("encoder", "decoder"),
+        *("encoder", "decoder", "many-to-many", "many-to-one"),
+        "one-to-many",
     ],
     "04_seq2seq": [
         *("encoder", "decoder", "held-out", "context-vector", "start-token"),

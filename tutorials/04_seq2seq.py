@@ -1046,8 +1046,8 @@ with lesson.exercise(4):
 # A number of 32 bits has 24 binary digits of precision, about 17 million
 # different steps. 73,049 dates need 17 binary digits; the eight decimal digits
 # go up to 20,991,231, which is too many. So even a vector of width 1 is not too
-# narrow to *hold* a date. But neighbouring dates then differ by 0.00003, and
-# the decoder would have to take them apart with a few matrix products and tanh.
+# narrow to *hold* a date. But neighboring dates then differ by 0.00003, and the
+# decoder would have to take them apart with a few matrix products and tanh.
 #
 # </details>
 

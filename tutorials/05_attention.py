@@ -499,7 +499,7 @@ lesson.show(
 #
 # Inside a frame the weight is not spread evenly. The third and the fourth digit
 # of the year rest on one character each, the month on a few letters: the state
-# of a letter also knows its neighbours. And not every row is clean. The `0`
+# of a letter also contains its neighbors. And not every row is clean. The `0`
 # before the day does not occur in the source at all, and most of its weight
 # lies outside the frame, in both pictures. The hyphens have no frame, and no
 # fixed place.
@@ -556,12 +556,13 @@ for name, r in right.items():
 # tells us where its digits come from.
 #
 # What does it not show? That one vector of 128 numbers *cannot* hold a date. In
-# about the time of the attention model, with twice as many steps, it gets about
-# 0.99 right. To report 0.10 beside 1.00 and nothing else would be to compare
-# two models of which one is trained less and reads less. What remains of the
-# claim that the vector is a bottleneck: it takes more steps to learn, and a
-# narrow one may be too small (0.37 with 64 numbers, in the longer training that
-# is cited above, but read only once).
+# about the time of the attention model, with twice as many steps, a model that
+# reads this vector at every step gets about 0.99 right. To report 0.10 beside
+# 1.00 and nothing else would be to compare two models of which one is trained
+# less and reads less. What remains of the claim that the vector is a
+# bottleneck: it takes more steps to learn, and a narrow one may be too small
+# (0.37 with 64 numbers, in the longer training that is cited above, but read
+# only once).
 #
 # Nor is the textbook's other claim borne out here, that one vector fails on
 # *long* texts above all. Read at every step, after 2 epochs, it gives about
@@ -596,7 +597,7 @@ for name, r in right.items():
 # `"general"`.
 #
 # **Reading the map as an explanation.** *Symptom:* a good story about one
-# picture. A state of the encoder also contains its neighbours, so a weight on a
+# picture. A state of the encoder also contains its neighbors, so a weight on a
 # character does not prove that this character was decisive. Measure over the
 # whole test set, beside a baseline.
 
@@ -782,7 +783,7 @@ with lesson.exercise(4):
 # ```
 #
 # A model can attend to exactly the right field and still predict a wrong digit,
-# and a model that also uses the neighbours of a field can be right without a
+# and a model that also uses the neighbors of a field can be right without a
 # clean map. And one seed each is not enough: with another seed, after so few
 # steps, this model can be far behind. Train it with two more before you build a
 # theory.

@@ -303,7 +303,8 @@ for K in (2, 16, 128, 1024):
 # next word needs it: without it, the word to be predicted would be among its
 # inputs. Both work before the softmax, where a hidden score becomes minus a
 # billion. With the causal mask, `drank` can choose only between `cat` and
-# itself: 4.11 and 0.24 divided by their sum 4.36 are 0.944 and 0.056.
+# itself: 4.11 and 0.24 divided by their sum, 4.36 before rounding, are 0.944
+# and 0.056.
 
 # %%
 keep = np.tril(np.ones((3, 3), bool))

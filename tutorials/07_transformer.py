@@ -699,8 +699,8 @@ for name, i in ("English", english[0]), ("Korean", korean[0]):
 # change from row to row and those on the right hardly at all: short and long
 # waves. In the middle the dark diagonal says that neighbors are similar, and
 # that only the distance of two positions matters: every diagonal has one color.
-# On the right nothing of the kind was built in. A block of similar positions
-# has formed, about 13 to 31, and the last rows were hardly trained, because few
+# On the right nothing of the kind was built in. Positions 13 to 31, or about
+# these, have become similar, and the last rows were hardly trained, because few
 # dates are that long. Second picture: the bars of no positions and of no
 # residual connection end far to the left of the dashed line, then come learned
 # positions and no feed-forward network; the bar of no normalization passes the

@@ -634,7 +634,7 @@ lesson.show(
 )
 
 # %% [markdown]
-# Fourth, repetition. Of all pairs of neighbouring words in a continuation, how
+# Fourth, repetition. Of all pairs of neighboring words in a continuation, how
 # many are different? And of all its words, how many occur in the training text?
 # The real text, which continues the same prompts, has both shares too and is
 # the baseline.

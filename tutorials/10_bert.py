@@ -428,14 +428,14 @@ def batches():
 #
 # One thing differs from BERT, in both models: the initial values. BERT draws
 # them with a standard deviation of 0.02, which is small for a width of 64, and
-# trains for a million steps. Ours begin seven times as large, the segments
-# twice. The positions begin as sines and cosines, as in lesson 06, but twice as
-# large as the token vectors, and with wavelengths that suit a row of 32. And in
-# each head the key matrix begins as a copy of the query matrix. Then two
-# vectors that are similar have a large score, and the vectors of near positions
-# are similar: before any training, a token attends mostly to itself and its
-# neighbors. (Trockman & Kolter, 2023, start attention from similar values.) All
-# of this is trained further.
+# trains for a million steps. Ours begin with a standard deviation seven times
+# as large, those of the segments twice. The positions begin as sines and
+# cosines, as in lesson 06, but twice as large as the token vectors, and with
+# wavelengths that suit a row of 32. And in each head the key matrix begins as a
+# copy of the query matrix. Then two vectors that are similar have a large
+# score, and the vectors of near positions are similar: before any training, a
+# token attends mostly to itself and its neighbors. (Trockman & Kolter, 2023,
+# start attention from similar values.) All of this is trained further.
 
 
 # %%
@@ -850,12 +850,13 @@ for kind, chosen in (
 # "a shared token means that it followed" reads the same rows and has 0.69; the
 # cosine of shared words, which reads the uncut texts, has 0.80. The settings
 # were chosen for the hidden tokens, and the high learning rate may be too high
-# for this task. With the longer rows of the experiment `bert` it is 0.70 beside
-# 0.82 (`results/experiments/bert-pydocs.json`). The rule knows from the start
-# what BERT would have to learn, to compare the tokens of two texts. The paper
-# reports 97% or more after its training. Later models left this task out and
-# lost nothing (RoBERTa, Liu et al., 2019). The left-only network has 0.50, for
-# a simple reason: its `[CLS]` stands in front and reads only itself.
+# for this task. With the longer rows of the experiment `bert`, BERT gets 0.70
+# and the cosine of shared words 0.82 (`results/experiments/bert-pydocs.json`).
+# The rule knows from the start what BERT would have to learn, to compare the
+# tokens of two texts. The paper reports 97% or more after its training. Later
+# models left this task out and lost nothing (RoBERTa, Liu et al., 2019). The
+# left-only network has 0.50, for a simple reason: its `[CLS]` stands in front
+# and reads only itself.
 
 # %% [markdown]
 # ## Pitfalls

@@ -1012,10 +1012,10 @@ with lesson.exercise(5):
 # %% [markdown]
 # ## Next
 #
-# You have now met every model of this road, and each had a data set of its own.
-# They have never stood side by side on one task. When is a recurrent network
-# enough, when does attention pay, when is a Transformer worth its data, and
-# what does a table of counts or a nearest neighbor get? The last lesson,
+# You have now met every model of this course, and each had a data set of its
+# own. They have never stood side by side on one task. When is a recurrent
+# network enough, when does attention pay, when is a Transformer worth its data,
+# and what does a table of counts or a nearest neighbor get? The last lesson,
 # `14_which_model_when`, compares them, and every line of its advice cites a
 # number.
 

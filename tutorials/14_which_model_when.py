@@ -848,7 +848,7 @@ with lesson.exercise(2):
 # ```
 #
 # In three of the five tasks a network of this course is the best choice. The
-# sums need a memory (the carry), a hidden word needs more than its two
+# additions need a memory (the carry), a hidden word needs more than its two
 # neighbors, and the reviews have much unlabeled text beside few labels. Where
 # counting or comparing is all there is to do, counting and comparing win.
 #

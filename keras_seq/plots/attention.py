@@ -134,6 +134,6 @@ def attention_weights(weights, shape):
 
 
 def rotate_long(labels):
-    """Rotate the labels that would overlap with their neighbours."""
+    """Rotate the labels that would overlap with their neighbors."""
     for label in labels:
         label.set_rotation(90 if len(label.get_text()) > 2 else 0)
