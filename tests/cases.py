@@ -45,6 +45,11 @@ def wide_floats():
     return x.astype("float32")
 
 
+def even_floats():
+    """Draw vectors of an even width: float (B, LENGTH, 2 UNITS)."""
+    return np.concatenate([wide_floats(), wide_floats()[::-1]], axis=-1)
+
+
 def first_vectors():
     """Draw one vector of each row: float (B, UNITS)."""
     return wide_floats()[:, 0]
@@ -272,6 +277,8 @@ CASES += [
         (
             ({"num_heads": 0}, "num_heads"),
             ({"key_dim": 0}, "key_dim"),
+            ({"rotary": True}, "`key_dim` must be even"),
+            ({"rotary": 1.5}, "rotary"),
             ({"value_dim": 0}, "value_dim"),
             ({"dropout": 1.5}, "dropout"),
             ({"output_shape": 0}, "output_shape"),
@@ -296,6 +303,12 @@ CASES += [
         "SinePositionEncoding",
         floats,
         (BATCH, LENGTH, WIDTH),
+        (({"max_wavelength": 0}, "max_wavelength"),),
+    ),
+    layer(
+        "RotaryEmbedding",
+        even_floats,
+        (BATCH, LENGTH, 2 * UNITS),
         (({"max_wavelength": 0}, "max_wavelength"),),
     ),
     layer(
@@ -351,6 +364,7 @@ CASES += [
             *BAD_VOCAB,
             ({"num_layers": 0}, "num_layers"),
             ({"max_sequence_length": 0}, "max_sequence_length"),
+            ({"position_encoding": "sinusoidal"}, "position_encoding"),
         ),
         vocabulary_size=VOCAB,
         hidden_dim=UNITS,

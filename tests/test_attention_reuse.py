@@ -10,10 +10,13 @@ import pytest
 from keras import layers, ops
 
 from keras_seq.layers import (
+    AdditiveAttention,
+    LuongAttention,
     MultiHeadAttention,
     Patches,
     PositionEmbedding,
     SinePositionEncoding,
+    TokenEmbedding,
     TransformerEncoder,
 )
 from keras_seq.models import BERT, GPT, BERTClassifier
@@ -317,3 +320,20 @@ def test_flash_attention_returns_no_weights():
     with pytest.raises(ValueError, match="return_attention_scores") as error:
         layer(x, return_attention_scores=True)
     assert "flash_attention" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [AdditiveAttention(8), LuongAttention("general"), LuongAttention("concat")],
+    ids=["additive", "general", "concat"],
+)
+def test_the_mask_of_the_query_reaches_the_next_layer(attention, recwarn):
+    embedding = TokenEmbedding(VOCAB, 8)
+    query, memory = (keras.Input((None,), dtype="int32") for _ in range(2))
+    y = attention(embedding(query), embedding(memory))
+    model = keras.Model([query, memory], layers.GRU(4)(y))
+    assert not [w for w in recwarn if "mask" in str(w.message)]
+    x = token_ids()
+    padded = np.pad(x, ((0, 0), (0, 3)))
+    found = [numbers(model([q, x])) for q in (x, padded)]
+    np.testing.assert_allclose(*found, atol=1e-5)

@@ -250,7 +250,7 @@ def test_attention_has_the_length_of_the_source():
 
 
 def test_only_the_latest_settings_are_kept(monkeypatch):
-    monkeypatch.setattr(compiled_loop, "KEPT", 2)
+    monkeypatch.setattr(compiled_loop, "MAX_LOOPS", 2)
     model = RecurrentLM(VOCAB, 5, cell="rnn")
     model(PROMPTS)
     first = compiled_loop.compiled_loop(model, Greedy(), 1, None)
@@ -259,3 +259,13 @@ def test_only_the_latest_settings_are_kept(monkeypatch):
     second = compiled_loop.compiled_loop(model, Greedy(), 1, None)
     assert second is not first
     assert compiled_loop.compiled_loop(model, Greedy(), 1, None) is second
+
+
+def test_a_sampler_whose_options_are_not_fields_raises():
+    class Kth(Greedy):
+        def __init__(self, k):
+            super().__init__()
+            object.__setattr__(self, "k", k)
+
+    with pytest.raises(ValueError, match=r"dataclass.*Received.*\['k'\]"):
+        generate(built("recurrent"), PROMPTS, Kth(2), max_length=2)

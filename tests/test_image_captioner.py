@@ -75,3 +75,10 @@ def test_another_image_gives_another_caption_probability():
     logits = model({"images": draw_images(), "target": target})
     one, other = ops.convert_to_numpy(logits)
     assert abs(one - other).max() > 1e-3
+
+
+def test_float_images_give_the_words_of_uint8_images():
+    model, images = make(), draw_images()
+    scaled = images.astype("float32") / 255
+    found = [generate(model, x, max_length=3).ids for x in (images, scaled)]
+    np.testing.assert_array_equal(*found)

@@ -203,7 +203,8 @@ def test_errors_of_lora():
     model(ids())
     with pytest.raises(ValueError, match="`rank` must be"):
         model.enable_lora(0)
-    for names in (("quarry",), ("attention_residual",), "query"):
+    few = ("quarry",), ("attention_residual",), ("query", "valu"), (), "query"
+    for names in few:
         with pytest.raises(ValueError, match="list of names of dense layers"):
             model.enable_lora(2, names)
     model.enable_lora(2)

@@ -233,11 +233,19 @@ def test_a_text_without_a_mask_cannot_be_filled_in(masked_lm):
 
 
 def test_other_tokens_are_masked_in_each_epoch(masked_lm):
-    batches = masked_lm.batches(["it is red"] * 8, batch_size=8)
+    texts = ["it is red"] * 8
+    batches = masked_lm.batches(texts, batch_size=8, dynamic=True)
     first = batches[0][0]["token_ids"]
     assert np.array_equal(first, batches[0][0]["token_ids"])
     batches.on_epoch_end()
     assert not np.array_equal(first, batches[0][0]["token_ids"])
+
+
+def test_the_tokens_masked_for_validation_stay_the_same(masked_lm):
+    batches = masked_lm.batches(["it is red"] * 8, batch_size=8)
+    first = batches[0][0]["token_ids"]
+    batches.on_epoch_end()
+    assert np.array_equal(first, batches[0][0]["token_ids"])
 
 
 def test_a_saved_masked_lm_fills_in_the_same(masked_lm, tmp_path):

@@ -92,7 +92,7 @@ class BeamSearch(Sampler):
                 )
 
     def initial_scores(self, ids):
-        """Start with one hypothesis of each row; its beams are still alike."""
+        """Exclude all beams of a row but the first: they are equal so far."""
         first = ops.arange(ops.shape(ids)[0]) % self.num_beams == 0
         return ops.cast(ops.where(first, 0.0, PADDING_LOGIT), "float32")
 
@@ -100,7 +100,7 @@ class BeamSearch(Sampler):
         """Keep the W best of all W * V extensions of a row's hypotheses."""
         size, finished = log_p.shape[-1], search.finished
         stay = ops.where(ops.arange(size) == fill_id, 0.0, PADDING_LOGIT)
-        stay = ops.cast(stay, log_p.dtype)  # until here it has Keras's floatx
+        stay = ops.cast(stay, log_p.dtype)  # `where` returned floatx
         log_p = ops.where(finished[:, None], stay, log_p)
         scores = search.scores[:, None] + log_p  # (R, V)
         growing = ops.cast(ops.logical_not(finished), "int32")

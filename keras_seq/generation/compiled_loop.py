@@ -23,7 +23,7 @@ import keras
 
 from keras_seq.generation.decoding_loop import decode
 
-KEPT = 8  # compiled loops of a model: samplers times lengths
+MAX_LOOPS = 8  # compiled loops kept for each model
 
 
 class GenerationModel(keras.Model):
@@ -73,7 +73,7 @@ def _variables(models):
 
 
 class CompiledLoops:
-    """Keep the compiled loops of one model, the latest `KEPT` settings."""
+    """Keep the compiled loops of one model, the latest `MAX_LOOPS` settings."""
 
     def __init__(self):
         self.loops = {}
@@ -87,7 +87,7 @@ class CompiledLoops:
             found = self.loops.pop(key, None)
             found = found or GenerationModel(loop, models, settings)
             self.loops[key] = found  # the latest stands last
-            if len(self.loops) > KEPT:
+            if len(self.loops) > MAX_LOOPS:
                 del self.loops[next(iter(self.loops))]
             return found
 

@@ -41,7 +41,8 @@ def generate(model, inputs, sampler=GREEDY, *, max_length, end_id=None):
         model: a built model with `start` and `step`; see
             `AutoregressiveModel`.
         inputs: prompt ids, int (B, T), for a language model; source ids, int
-            (B, S), for an encoder-decoder.
+            (B, S), for an encoder-decoder; images, (B, H, W, C), for an
+            `ImageCaptioner`.
         sampler: `Greedy(...)`, `Sampling(...)` or `BeamSearch(...)`. Default
             `Greedy()`.
         max_length: int > 0, the largest number of tokens to add, L.
@@ -120,8 +121,14 @@ def check_generation(model, sampler, end_id):
     checks.built(model)
     if not isinstance(sampler, Sampler):
         raise ValueError(
-            "`sampler` must be Greedy(), Sampling() or BeamSearch(). "
-            f"Received sampler={sampler!r}."
+            "`sampler` must be Greedy(), Sampling(), BeamSearch() or another "
+            f"`Sampler`. Received sampler={sampler!r}."
+        )
+    fields = {field.name for field in dataclasses.fields(sampler)}
+    if others := sorted(set(vars(sampler)) - fields):
+        raise ValueError(
+            "`sampler` must be a dataclass whose options are fields: compiled "
+            f"loops are kept by them. Received the attributes {others}."
         )
     if end_id is not None:
         checks.not_negative_int(end_id=end_id)

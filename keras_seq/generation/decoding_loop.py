@@ -32,7 +32,8 @@ class Generated(typing.NamedTuple):
         ids: int (B, L), the new tokens; padding after the end token.
         scores: float (B,), sum of the tokens' log-probabilities in nats,
             under the model (not under a temperature), without the tokens
-            that the sampler's constraints exclude.
+            that the sampler's constraints exclude; of a `BeamSearch` s(Y),
+            which its penalties change.
         attention: float (B, L, S), the weight of each source token at each
             step, 0 after the end; None if the model has no attention.
 
@@ -106,11 +107,11 @@ def _extended(model, search, length):
 
 
 def cache_ends(model, max_length):
-    """Return the steps before which the key-value caches are full.
+    """Return the numbers of steps after which the key-value caches are full.
 
-    A step attends to a whole cache, the empty part too. So a cache is
-    not allocated for the longest answer at once, but first for
-    `FIRST_LENGTH` tokens, then for twice as many, and so on.
+    A step attends to the whole cache, its empty part too. So a cache is
+    first allocated for `FIRST_LENGTH` tokens, then extended to twice as many,
+    and so on.
 
     Args:
         model: an `AutoregressiveModel`; one without `extend_state` has no

@@ -54,16 +54,16 @@ def check_input_length(model, length, max_length):
 
     Args:
         model: an `AutoregressiveModel`.
-        length: int, tokens of the prompt or source.
+        length: int, tokens of the prompt or source; else unknown.
         max_length: int > 0, tokens to generate after it.
     Raises:
         ValueError: if `length` is more than `model.max_prompt_length`.
     """
     limit = max_prompt_length(model, max_length)
-    if limit is not None and length > limit:
+    if limit is not None and isinstance(length, int) and length > limit:
         raise ValueError(
-            f"`inputs` must have at most {limit} tokens if max_length="
-            f"{max_length} tokens follow. Received {length} tokens."
+            f"`inputs` must have at most {limit} tokens with max_length="
+            f"{max_length}. Received {length} tokens."
         )
 
 
@@ -100,12 +100,14 @@ def check_input_ids(model, inputs):
 
     Args:
         model: an `AutoregressiveModel`.
-        inputs: list of NumPy arrays.
+        inputs: list of NumPy arrays; images, (B, H, W, C), are no ids.
     Raises:
         ValueError: if one is not int, is empty, or has an id out of range.
     """
     size = vocabulary_size(model, "source_vocabulary_size")
     for ids in inputs:
+        if ids.ndim == 4:  # images
+            continue
         if ids.dtype.kind not in "iu" or not ids.ndim or not len(ids):
             raise ValueError(
                 "`inputs` must be int ids, one row or more. Received "
@@ -120,7 +122,7 @@ def check_input_ids(model, inputs):
 
 
 def bucket_length(length):
-    """Round a length up to 2^k or 3 * 2^k, at most half as much again.
+    """Round a length up to the next 2^k or 3 * 2^k, by less than a half.
 
     Args:
         length: int > 0.

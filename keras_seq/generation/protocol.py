@@ -53,8 +53,8 @@ class AutoregressiveModel(typing.Protocol):
         Args:
             inputs: int (B, T), prompts, padded on either side; or int (B, S),
                 sources, padded at the end.
-            max_length: optional int, how many times `step` will be called,
-                without `extend_state`. A model with a key-value cache
+            max_length: optional int, how many times `step` will be called
+                before `extend_state` is. A model with a key-value cache
                 allocates it for that many. Default None: as many as the model
                 supports.
         Returns:

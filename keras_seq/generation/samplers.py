@@ -38,12 +38,13 @@ EXCLUDED_LOGIT = -1e8  # still above padding
 class Sampler:
     """Base class of the samplers: the constraints on what is generated.
 
-    To write another sampler, override `choose` in a subclass of `Greedy`, or
-    of `Sampling` if it draws: elsewhere `draw_noise`, which may be overridden,
-    returns zeros. A sampler with options is a dataclass, as below: compiled
-    loops are kept by its fields. A search that keeps several hypotheses of a
-    row, as `BeamSearch` does, overrides `num_beams`, `initial_scores`,
-    `next_tokens` and `results`.
+    To write another sampler, subclass `Greedy`, or `Sampling` if it needs
+    random numbers, and override `choose` (in KerasHub: `get_next_token`).
+    `noise` is a column of `draw_noise`: uniform random numbers in `Sampling`,
+    zeros in `Greedy`. A sampler with options must be a dataclass, as below:
+    compiled loops are kept by its fields. A search that keeps several
+    hypotheses of a row, as `BeamSearch` does, overrides `num_beams`,
+    `initial_scores`, `next_tokens` and `results`.
 
     Args:
         min_length: int >= 0, number of tokens before the end token is
@@ -60,7 +61,7 @@ class Sampler:
         >>> from keras_seq.generation.samplers import EXCLUDED_LOGIT
         >>> @dataclasses.dataclass(frozen=True, kw_only=True)
         ... class MinP(Sampling):  # Nguyen et al. (2024), arXiv:2407.01082
-        ...     min_p: float = 0.1  # keep what is min_p times as likely as best
+        ...     min_p: float = 0.1  # as a fraction of the best token's p
         ...     def choose(self, log_probabilities, noise, top_k_fn=ops.top_k):
         ...         best = ops.max(log_probabilities, axis=-1, keepdims=True)
         ...         kept = log_probabilities >= best + np.log(self.min_p)

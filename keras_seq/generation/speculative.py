@@ -150,7 +150,7 @@ def decode_speculatively(
 
 
 def unfinished(length):
-    """Return the condition of a loop: a row is unfinished, and shorter."""
+    """Return a loop condition: rows are unfinished, below this length."""
 
     def condition(search, *_):
         growing = ops.logical_not(ops.all(search.finished))

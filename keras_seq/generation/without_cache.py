@@ -8,7 +8,7 @@ recomputed for every token: the result is the same, but slower.
     logits_t = model([prompt ; y_1 ... y_{t-1} ; padding])[last token]
 
 Shapes: B batch, T length of the prompts, V vocabulary.
-Paper: none; it is the first implementation that everyone writes.
+Paper: none.
 Differs from the paper: nothing.
 """
 
@@ -75,13 +75,13 @@ class WithoutCache(keras.Model):
         prompt = ops.cast(prompt, "int32")
         last, before = split_prompt(prompt, self.pad_id)
         # Without padding the last token of the prompt keeps its column.
-        gapless = self.pad_id is None
-        fill_id = 0 if gapless else self.pad_id
-        padding = ((0, 0), (0, max_length - gapless))
+        no_padding = self.pad_id is None
+        fill_id = 0 if no_padding else self.pad_id
+        padding = ((0, 0), (0, max_length - no_padding))
         ids = ops.pad(
             ops.where(before, prompt, fill_id), padding, constant_values=fill_id
         )
-        index = ops.full_like(last, ops.shape(prompt)[1] - gapless)
+        index = ops.full_like(last, ops.shape(prompt)[1] - no_padding)
         return last, {"ids": ids, "index": index}
 
     def step(self, ids, state):

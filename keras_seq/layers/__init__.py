@@ -14,6 +14,7 @@ from keras_seq.layers.multi_head_attention import MultiHeadAttention
 from keras_seq.layers.one_hot import OneHot
 from keras_seq.layers.patches import PatchDropout, PatchEmbedding, Patches
 from keras_seq.layers.position_encoding import (
+    RotaryEmbedding,
     SinePositionEncoding,
     sinusoidal_positions,
     sinusoidal_positions_2d,
@@ -36,6 +37,7 @@ __all__ = [
     "PatchEmbedding",
     "Patches",
     "PositionEmbedding",
+    "RotaryEmbedding",
     "SimpleRNN",
     "SimpleRNNCell",
     "SinePositionEncoding",

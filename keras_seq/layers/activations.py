@@ -22,9 +22,9 @@ from keras import ops
 def gelu(x):
     """Compute GELU: x times the normal distribution function at x.
 
-    On TensorFlow the gradient is written out, which makes it short, and both
-    are computed in float32 at least: in half precision, 1 + erf is rounded to
-    0 where x is far below 0.
+    On TensorFlow the gradient is written out, which takes fewer operations.
+    There both value and gradient are computed in float32 at least: in half
+    precision, 1 + erf is rounded to 0 where x is far below 0.
 
     Args:
         x: float tensor.
@@ -32,8 +32,8 @@ def gelu(x):
         float, shape and dtype of `x`.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
-    ours = keras.backend.backend() == "tensorflow" and "float" in dtype
-    if not ours or isinstance(x, keras.KerasTensor):
+    custom = keras.backend.backend() == "tensorflow" and "float" in dtype
+    if not custom or isinstance(x, keras.KerasTensor):
         return keras.activations.gelu(x, approximate=False)
     wide = keras.backend.result_type(dtype, "float32")
     return ops.cast(_gelu(ops.cast(x, wide)), dtype)
@@ -42,13 +42,13 @@ def gelu(x):
 @ops.custom_gradient
 def _gelu(x):
     s = x * 2**-0.5
-    twice = 1.0 + ops.erf(s)
+    two_phi = 1.0 + ops.erf(s)
 
     def gradient(dy):
         slope = s * ops.exp(-0.5 * math.log(math.pi) - s * s)  # x density(x)
-        return dy * (0.5 * twice + slope)
+        return dy * (0.5 * two_phi + slope)
 
-    return 0.5 * x * twice, gradient  # LiteRT fuses this form to one op
+    return 0.5 * x * two_phi, gradient  # LiteRT fuses this form to one op
 
 
 @keras.saving.register_keras_serializable("keras_seq")
@@ -64,7 +64,7 @@ def gelu_tanh(x):
 
 
 def activation_of(name):
-    """Return an activation as `keras.activations.get`, with our two GELUs.
+    """Return an activation as `keras.activations.get`, or a GELU above.
 
     Args:
         name: str, such as "relu", "gelu" or "gelu_tanh"; a function; or None.

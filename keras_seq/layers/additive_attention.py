@@ -59,6 +59,7 @@ class AdditiveAttention(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units = checks.positive_int(units=units)
+        self.supports_masking = True
         # Not `Dense`: for a product of three axes with two, TensorFlow makes a
         # Tensordot, whose gradient in a loop over sequences of unknown length
         # XLA cannot compile.
@@ -75,6 +76,8 @@ class AdditiveAttention(keras.layers.Layer):
         self.scale = self.add_weight(
             name="scale", shape=(self.units, 1), initializer="glorot_uniform"
         )
+        for layer in (self.query_dense, self.memory_dense):
+            layer.supports_masking = True  # the mask is applied to the scores
         propagate_trainable(self)
 
     def call(

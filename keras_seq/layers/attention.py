@@ -83,6 +83,17 @@ def segment_mask(segment_ids):
     return segment_ids[:, :, None] == segment_ids[:, None, :]
 
 
+def positions_in_segments(mask):
+    """Count the earlier tokens of the same segment.
+
+    Args:
+        mask: bool (B, T, T), as `segment_mask` returns it.
+    Returns:
+        int (B, T), the position of each token in its segment.
+    """
+    return ops.sum(ops.cast(ops.tril(mask, -1), "int32"), axis=2)
+
+
 def attend(scores, values, mask=None, dropout=None, scale=1.0):
     """Turn scores into attention weights, and average the values with them.
 
@@ -113,8 +124,8 @@ def attend(scores, values, mask=None, dropout=None, scale=1.0):
     weights = weights if scale == 1 else weights * scale
     if mask is not None:
         mask = _bool(mask)
-        # In float32, exp(-1e9 - max) is 0. If all values are masked, zeros
-        # replace the softmax below, which is uniform, without gradient.
+        # In float32, exp(-1e9 - max) is 0. If all values are masked, the
+        # softmax is uniform: the second `where` replaces it with zeros.
         weights = ops.where(mask, weights, -1e9)
     weights = ops.softmax(weights, axis=-1)
     if mask is not None:
@@ -137,7 +148,7 @@ def _bool(mask):
 def has_fused_attention():
     """Return whether the backend has a fast `dot_product_attention`.
 
-    That is PyTorch, and JAX on a GPU. TensorFlow, and JAX on a processor,
+    That is PyTorch, and JAX on a GPU or TPU. TensorFlow, and JAX on a CPU,
     compute it step by step as `attend` does, but more slowly.
     """
     if keras.backend.backend() == "jax":
@@ -175,9 +186,9 @@ def attend_fused(query, key, value, mask=None, is_causal=False, flash=None):
     if mask is None:
         return context
     # The operation averages all values if all are masked.
-    found = ops.transpose(ops.any(mask, axis=-1), (0, 2, 1))
-    found = ops.expand_dims(found, axis=-1)
-    return ops.where(found, context, ops.zeros_like(context))
+    attends = ops.transpose(ops.any(mask, axis=-1), (0, 2, 1))  # (B, T, H)
+    attends = ops.expand_dims(attends, axis=-1)
+    return ops.where(attends, context, ops.zeros_like(context))
 
 
 def combine_masks(query, key, query_mask, value_mask, key_mask, attention_mask):
@@ -219,10 +230,11 @@ def _broadcastable(name, mask, last_axes, new_axes):
         None in (size, wanted) or size in (1, wanted)
         for size, wanted in zip(mask.shape[-2:], last_axes)
     ):
+        ranks = " or ".join(map(str, new_axes))
         raise ValueError(
-            f"`{name}` must end in axes of length {last_axes} (None: any) and "
-            f"have {' or '.join(map(str, new_axes))} axes. Received a mask of "
-            f"shape {tuple(mask.shape)}."
+            f"`{name}` must have {ranks} axes, the last two of length "
+            f"{last_axes} (None: any) or 1. Received a mask of shape "
+            f"{tuple(mask.shape)}."
         )
     return ops.expand_dims(mask, new_axes[rank])
 

@@ -87,7 +87,7 @@ class TokenLayer(keras.layers.Layer):
         return super().__call__(ids, *args, **kwargs)
 
     def concrete(self, ids):
-        """Return the ids as an array; None where that is not for free."""
+        """Return the ids as a NumPy array, or None if they cannot be read."""
         if isinstance(ids, (np.ndarray, list)):
             return np.asarray(ids)
         if keras.backend.backend() == "torch":  # it would break torch.compile
@@ -120,9 +120,9 @@ class TokenLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_seq")
 class TokenEmbedding(TokenLayer, keras.layers.ReversibleEmbedding):
-    """Look up the vector of each id in a learned table; give tied logits.
+    """Look up the vector of each id in a table; compute tied logits.
 
-    A `keras.layers.ReversibleEmbedding` with tied weights.
+    A `keras.layers.ReversibleEmbedding`; `logits(h)` is its `reverse=True`.
 
     Args:
         vocabulary_size: int > 0, number of rows V of the table.

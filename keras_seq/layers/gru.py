@@ -9,8 +9,8 @@ long-term dependencies.
 
     z_t = sigmoid(x_t W_z + h_{t-1} U_z + b_z)             # update gate
     r_t = sigmoid(x_t W_r + h_{t-1} U_r + b_r)             # reset gate
-    n_t = tanh(x_t W_h + b_h + r_t * (h_{t-1} U_h + b'_h)) # reset_after
-    n_t = tanh(x_t W_h + b_h + (r_t * h_{t-1}) U_h)        # or before
+    n_t = tanh(x_t W_h + b_h + r_t * (h_{t-1} U_h + b'_h)) # candidate
+    n_t = tanh(x_t W_h + b_h + (r_t * h_{t-1}) U_h)        # reset_after=False
     h_t = z_t * h_{t-1} + (1 - z_t) * n_t                  # hidden state
 
 Shapes: B batch, D input width, U units.
@@ -19,7 +19,8 @@ Paper: Cho et al. (2014), arXiv:1406.1078, eq. (5)-(8), which applies the reset
     PyTorch do, so that h_{t-1} is multiplied by one matrix for both gates and
     the candidate.
 Differs from the paper: `reset_after` by default, with a separate bias b' for
-    the recurrent product; the gates share one matrix, in the order z, r, n.
+    the recurrent product (of the gates it is added to b; none if reset_after
+    is False); the gates share one matrix, in the order z, r, candidate.
 """
 
 import keras

@@ -63,7 +63,9 @@ def extend_caches(state, length):
     return extended
 
 
-def attend_with_cache(attention, x, cache, cache_update_index, mask):
+def attend_with_cache(
+    attention, x, cache, cache_update_index, mask, positions=None
+):
     """Apply self-attention to the next tokens, with a key-value cache.
 
     Args:
@@ -73,6 +75,8 @@ def attend_with_cache(attention, x, cache, cache_update_index, mask):
             `cache_update_index`.
         cache_update_index: scalar int, index of the first of x in the cache.
         mask: bool, broadcasts to (B, H, T, S).
+        positions: optional int (B, T), for a layer with `rotary`. Default:
+            from `cache_update_index` on.
     Returns:
         float (B, T, D), and the cache with x in it.
     Example:
@@ -86,12 +90,12 @@ def attend_with_cache(attention, x, cache, cache_update_index, mask):
         >>> bool(ops.all(ops.abs(y[:, 0] - expected[:, -1]) < 1e-5))
         True
     """
-    q, k, v = attention.project(x)
-    cache_update_index = ops.cast(cache_update_index, "int32")
-    zero = ops.zeros_like(
-        cache_update_index
-    )  # of the same type, as JAX requires
-    start = (zero, zero, cache_update_index, zero)
+    index = ops.cast(cache_update_index, "int32")
+    if attention.rotary and positions is None:
+        positions = ops.arange(ops.shape(x)[1], dtype="int32")[None] + index
+    q, k, v = attention.project(x, positions=positions)
+    zero = ops.zeros_like(index)  # of the same type, as JAX requires
+    start = (zero, zero, index, zero)
     cache = [
         ops.slice_update(old, start, ops.cast(new, old.dtype))
         for old, new in zip(cache, (heads_first(k), heads_first(v)))

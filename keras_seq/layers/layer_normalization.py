@@ -59,8 +59,9 @@ class LayerNormalization(keras.layers.LayerNormalization):
 
 
 def _normalize(x, epsilon):
+    # `epsilon` is no argument: a graph would turn it into a float32 tensor.
     @ops.custom_gradient
-    def normalize(x):  # (Only x: in a graph, arguments become float32.)
+    def normalize(x):
         x = x - _mean(x)
         scale = ops.rsqrt(_mean(x * x) + epsilon)
         n = x * scale

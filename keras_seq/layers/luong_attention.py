@@ -10,7 +10,7 @@ vector.
 
     dot:     e_ts = h_t . m_s
     general: e_ts = h_t . (m_s W_a)
-    concat:  e_ts = v_a . tanh([h_t ; m_s] W_a)  # Q hidden units
+    concat:  e_ts = v_a . tanh([h_t ; m_s] W_a)  # W_a (Q + D, Q), v_a (Q,)
     a_t = softmax_s(e_t),   c_t = sum_s a_ts m_s     # see `attend`
 
 Shapes: B batch, T queries, S values, Q query width, D memory width.
@@ -70,6 +70,7 @@ class LuongAttention(keras.layers.Layer):
                 f"scaled={scaled}, score_mode={score_mode!r}."
             )
         self.score_mode, self.scaled = score_mode, scaled
+        self.supports_masking = True
 
     def build(self, query_shape, memory_shape):
         width = query_shape[-1]
@@ -85,12 +86,15 @@ class LuongAttention(keras.layers.Layer):
                 "btq,qu->btu", (None, width), dtype=self.dtype_policy
             )
             self.query_dense.build(query_shape)
+            self.query_dense.supports_masking = True
             self.scale = self.add_weight(
                 name="scale", shape=(width, 1), initializer="glorot_uniform"
             )
         if self.score_mode != "dot":
             self.memory_dense = keras.layers.Dense(width, **options)
             self.memory_dense.build(memory_shape)
+            # The mask is applied to the scores.
+            self.memory_dense.supports_masking = True
         propagate_trainable(self)
 
     def call(

@@ -16,7 +16,8 @@ In self-attention m = x; in cross-attention m is another sequence, such as the
 output of an encoder. Without the division the scores would grow with K and
 saturate the softmax. A padding mask hides padding, a causal mask later tokens.
 In generation a key-value cache holds the keys and values of earlier tokens
-(`key_value_cache.py`).
+(`key_value_cache.py`). With rotary positions, queries and keys are rotated by
+angles that depend on their positions (`RotaryEmbedding`).
 
 Shapes: B batch, T queries, S values, D width, H heads, K head width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.
@@ -37,6 +38,7 @@ from keras_seq.layers.attention import (
     combine_masks,
     has_fused_attention,
 )
+from keras_seq.layers.position_encoding import RotaryEmbedding
 from keras_seq.layers.trainable import propagate_trainable
 
 
@@ -71,6 +73,9 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         bias_constraint: optional constraint of the biases.
         use_gate: False. True is not supported.
         seed: optional int, seed of the dropout.
+        rotary: bool, rotate queries and keys by their positions (RoPE), for
+            self-attention; `key_dim` is then even. Keyword only. Default
+            False.
     Call arguments:
         query: float (B, T, D).
         value: optional float (B, S, D'). Default: `query`, self-attention.
@@ -84,13 +89,14 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return_attention_scores: bool, return the weights too. Default False.
         use_causal_mask: bool, let each query attend only to itself and
             earlier positions. Default False.
-        mask: optional, Keras's name of `query_mask` in self-attention.
+        mask: optional, the mask that Keras passes if `query` is the only input.
+        positions: optional int (B, T), for `rotary`. Default: 0 to T - 1.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, S).
     Raises:
         ValueError: if an argument is outside its range or not supported; the
-            lengths of key, value or a mask differ; or weights are to be
-            returned with `flash_attention`.
+            lengths of key, value or a mask differ; weights are to be returned
+            with `flash_attention`; or a `value` is given with `rotary`.
     Example:
         >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
         >>> x, y = np.ones((3, 5, 8)), np.ones((3, 7, 6))
@@ -112,6 +118,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         use_bias=True,
         output_shape=None,
         *args,
+        rotary=False,
         **kwargs,
     ):
         sizes = checks.positive_int(
@@ -124,6 +131,10 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         super().__init__(
             *sizes, dropout, use_bias, output_shape, *args, **kwargs
         )
+        self.rotary = checks.boolean(rotary=rotary)
+        self.rotary_embedding = None
+        if rotary:
+            self.rotary_embedding = RotaryEmbedding(dtype=self.dtype_policy)
         _check_config(self.get_config())
 
     def build(self, query_shape, value_shape=None, key_shape=None):
@@ -145,6 +156,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         training=None,
         use_causal_mask=False,
         mask=None,
+        positions=None,
     ):
         check_shapes(query=query, value=value, key=key)
         if return_attention_scores and self._flash_attention:
@@ -155,7 +167,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         query_mask = mask if query_mask is None else query_mask
         if value is None and value_mask is None:
             value_mask = query_mask
-        q, k, v = self.project(query, value, key)
+        q, k, v = self.project(query, value, key, positions)
         keep = combine_masks(
             q, k, query_mask, value_mask, key_mask, attention_mask
         )
@@ -165,19 +177,26 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
             causal = causal_mask(ops.shape(q)[1], ops.shape(k)[1])
             keep = causal if keep is None else ops.logical_and(keep, causal)
         if fused:
-            flash = self._flash_attention
-            context = attend_fused(q, k, v, keep, is_causal, flash)
-            return self.output_dense(context)
+            y = attend_fused(q, k, v, keep, is_causal, self._flash_attention)
+            return self.output_dense(y)
         q, k, v = heads_first(q), heads_first(k), heads_first(v)
         context, weights = self.weighted_context(q, k, v, keep, training)
         y = self.output_dense(context)
         return (y, weights) if return_attention_scores else y
 
-    def project(self, query, value=None, key=None):
+    def project(self, query, value=None, key=None, positions=None):
         """Compute queries, keys and values of heads, float (B, ., H, K)."""
+        if self.rotary and value is not None:
+            raise ValueError(
+                "`value` must be None with rotary=True: rotary positions are "
+                "for self-attention."
+            )
         value = query if value is None else value
         key = value if key is None else key
         q, k = self.query_dense(query), self.key_dense(key)
+        if self.rotary:
+            q = self.rotary_embedding(q, positions)
+            k = self.rotary_embedding(k, positions)
         return q, k, self.value_dense(value)
 
     def _can_fuse(self, training):
@@ -210,6 +229,9 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         value_shape = value_shape or query_shape
         return super().compute_output_shape(query_shape, value_shape, key_shape)
 
+    def get_config(self):
+        return {**super().get_config(), "rotary": self.rotary}
+
 
 def heads_first(x):
     """Exchange the axes of time and heads: (B, T, H, K) <-> (B, H, T, K)."""
@@ -227,6 +249,11 @@ def _check_config(config):
         kernel_initializer=config["kernel_initializer"],
         bias_initializer=config["bias_initializer"],
     )
+    if config["rotary"] and config["key_dim"] % 2:
+        raise ValueError(
+            "`key_dim` must be even with rotary=True. Received "
+            f"key_dim={config['key_dim']}."
+        )
     only_keras = ("sliding_window", "activity_regularizer", "use_gate")
     unsupported = {k: config[k] for k in only_keras if config.get(k)}
     if config["attention_axes"] not in (None, (1,), [1]):

@@ -31,7 +31,7 @@ from keras_seq.layers.trainable import propagate_trainable
 class Patches(keras.layers.Layer):
     """Cut images into patches, row by row, each flattened to a vector.
 
-    The numbers of a patch are in the order height, width, channel. So a
+    The values of a patch are in the order height, width, channel. So a
     convolution with a kernel (height, width, C, D) and equal strides is the
     product with the same kernel reshaped to (P, D).
 
@@ -132,7 +132,7 @@ class PatchDropout(keras.layers.Layer):
 
     Args:
         rate: float in [0, 1), fraction of the patches dropped, rounded down.
-        spared: int >= 0, number of first tokens that stay. Default 0.
+        spared: int >= 0, number of tokens in front kept. Default 0.
         seed: optional int, seed of the draws. Default: random.
     Call arguments:
         x: float (B, T, D), tokens with their positional encoding added.
@@ -156,7 +156,7 @@ class PatchDropout(keras.layers.Layer):
             checks.not_negative_int(seed=seed)
         self.rate, self.spared, self.seed = rate, spared, seed
         if rate:
-            self.draws = keras.random.SeedGenerator(seed)
+            self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
         if not training or not self.rate:
@@ -168,12 +168,12 @@ class PatchDropout(keras.layers.Layer):
                 f"Received x of shape {tuple(x.shape)}."
             )
         B, N = ops.shape(x)[0], T - self.spared
-        order = ops.argsort(keras.random.uniform((B, N), seed=self.draws))
+        noise = keras.random.uniform((B, N), seed=self.seed_generator)
         left_out = math.floor(self.rate * N + 1e-9)  # 0.29 of 100: 29
         left_out = min(left_out, N - 1)
-        kept = order[:, left_out:, None] + self.spared
-        some = ops.take_along_axis(x, kept, axis=1)
-        return ops.concatenate([x[:, : self.spared], some], axis=1)
+        kept = ops.argsort(noise)[:, left_out:, None] + self.spared
+        patches = ops.take_along_axis(x, kept, axis=1)
+        return ops.concatenate([x[:, : self.spared], patches], axis=1)
 
     def get_config(self):
         own = {"rate": self.rate, "spared": self.spared, "seed": self.seed}

@@ -150,8 +150,8 @@ class TracedRNN(keras.layers.RNN):
         checks.fraction(**rates)
         cudnn = kwargs.get("use_cudnn", "auto")
         checks.one_of(("auto", True, False), use_cudnn=cudnn)
-        gates = kwargs.get("implementation") == 1 and rates["dropout"]
-        if gates and not rates["recurrent_dropout"] and cudnn is not False:
+        per_gate = kwargs.get("implementation") == 1 and rates["dropout"]
+        if per_gate and not rates["recurrent_dropout"] and cudnn is not False:
             raise ValueError(
                 "`use_cudnn` must be False with `implementation=1` and "
                 "`dropout`: the fused function has no dropout mask for each "
@@ -193,9 +193,9 @@ class TracedRNN(keras.layers.RNN):
             initial_state: optional list of float (B, U). Default None: zeros,
                 or the stored states of a stateful layer.
         Returns:
-            dict of float (B, T, U), in reading order. The last hidden state is
-            the layer's output (to the last bits where the layer runs a fused
-            function, and on JAX, which compiles the two loops apart).
+            dict of float (B, T, U), in the order in which the steps are
+            processed. The last hidden state is the layer's output, up to
+            rounding where the layer runs a fused function, and on JAX.
         """
         x = ops.convert_to_tensor(x, dtype=self.compute_dtype)
         if not self.built:

@@ -1,12 +1,12 @@
-"""PyTorch's fused LSTM and GRU, on a processor.
+"""PyTorch's fused LSTM and GRU, on a CPU.
 
-Keras calls PyTorch's fused functions on CUDA devices only. On a processor it
+Keras calls PyTorch's fused functions on CUDA devices only. On a CPU it
 runs a Python loop over the time steps, several times as slow. The functions
 compute the equations of `LSTMCell` and `GRUCell`; only the weights are arranged
 differently:
 
-    LSTM:  gates i f c o in both
-    GRU:   gates z r h in Keras, r z n in PyTorch
+    LSTM:  gates i f g o in both
+    GRU:   gates z r n in Keras, r z n in PyTorch  # n: the candidate
 
 Shapes: B batch, T length, D input width, U units, G gates.
 Paper: fused functions: Appleyard, Kocisky & Blunsom (2016), arXiv:1604.01946.
@@ -40,8 +40,8 @@ def fused_loop(layer, sequences, states, mask, training, cell_class):
 
     tracing = torch.jit.is_tracing() or torch.compiler.is_compiling()
     on_cpu = sequences.device.type == "cpu"
-    full = sequences.dtype in (torch.float32, torch.float64)
-    if tracing or not on_cpu or not full:
+    full_precision = sequences.dtype in (torch.float32, torch.float64)
+    if tracing or not on_cpu or not full_precision:
         return None
     if training and layer.dropout:  # the same mask at every step
         dropout = layer.cell.get_dropout_mask(sequences[:, 0])
@@ -89,7 +89,7 @@ def _weights(cell, torch):
     if cell.use_bias:
         bias = cell.bias.value  # of the GRU (2, G * U), one for each kernel
         weights += bias if bias.dim() == 2 else [bias, torch.zeros_like(bias)]
-    if len(cell.state_names) == 1:  # the GRU: z r h -> r z n
+    if len(cell.state_names) == 1:  # the GRU: z r n -> r z n
         weights = [
             torch.cat([reset, update, candidate])
             for update, reset, candidate in (torch.chunk(w, 3) for w in weights)

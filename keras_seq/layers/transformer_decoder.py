@@ -48,6 +48,7 @@ class TransformerDecoder(TransformerBlock):
             weights. Default: `dropout`.
         stochastic_depth: float in [0, 1), probability that a row of the
             batch skips a sublayer in training. Default 0.
+        rotary: bool, rotary positions in the self-attention. Default False.
     Call arguments:
         x: float (B, T, D), the target.
         encoder_output: float (B, S, D').
@@ -75,8 +76,12 @@ class TransformerDecoder(TransformerBlock):
     """
 
     def build(self, x_shape, encoder_output_shape=None):
-        self.self_attention = self.make_attention("self_attention", x_shape[-1])
-        self.self_attention_residual = self.make_residual("attention_residual")
+        self.self_attention = self.make_attention(
+            "self_attention", x_shape[-1], self.config["rotary"]
+        )
+        self.self_attention_residual = self.make_residual(
+            "self_attention_residual"
+        )
         self.cross_attention = self.make_attention(
             "cross_attention", x_shape[-1]
         )

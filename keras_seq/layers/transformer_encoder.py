@@ -16,18 +16,16 @@ warm-up.
 
     post-norm:  x <- norm(x + f(x))          # as in the paper
     pre-norm:   x <- x + f(norm(x))
-    encoder:    f = self-attention, then f = FFN
-    norm(x) = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
-Shapes: B batch, T length, N queries of `encode_queries`, D width, H heads.
+Shapes: B batch, T length, N queries of `encode_queries`, D width, H heads,
+    F inner width.
 Paper: Vaswani et al. (2017), arXiv:1706.03762, sections 3.1, 3.3, 5.4;
     layer normalization: Ba, Kiros & Hinton (2016), arXiv:1607.06450, eq. (4);
     pre-norm: Xiong et al. (2020), arXiv:2002.04745; stochastic depth: Huang
     et al. (2016), arXiv:1603.09382, section 3.
 Differs from the paper: dropout of the attention weights too, as in its code.
-    Stochastic depth drops a sublayer, not a block, and for each example, not
-    for the whole batch; it scales the kept outputs in training, not in
-    inference.
+    Stochastic depth drops a sublayer of an example, not a block of the whole
+    batch, and scales the kept outputs in training, not in inference.
 """
 
 import keras
@@ -95,13 +93,13 @@ class TransformerBlock(keras.layers.Layer):
         *,
         attention_dropout=None,
         stochastic_depth=0.0,
+        rotary=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        intermediate_dim, num_heads = checks.positive_int(
-            intermediate_dim=intermediate_dim, num_heads=num_heads
-        )
+        F, H = intermediate_dim, num_heads
+        F, H = checks.positive_int(intermediate_dim=F, num_heads=H)
         checks.positive(layer_norm_epsilon=layer_norm_epsilon)
         checks.fraction(dropout=dropout, stochastic_depth=stochastic_depth)
         if attention_dropout is None:
@@ -113,16 +111,17 @@ class TransformerBlock(keras.layers.Layer):
             bias_initializer=bias_initializer,
         )
         self.config = {
-            "intermediate_dim": intermediate_dim,
-            "num_heads": num_heads,
+            "intermediate_dim": F,
+            "num_heads": H,
             "dropout": dropout,
             "layer_norm_epsilon": layer_norm_epsilon,
             "normalize_first": checks.boolean(normalize_first=normalize_first),
             "attention_dropout": attention_dropout,
             "stochastic_depth": stochastic_depth,
+            "rotary": checks.boolean(rotary=rotary),
         }
 
-    def make_attention(self, name, width):
+    def make_attention(self, name, width, rotary=False):
         """Create an attention layer whose heads together have this width."""
         H = self.config["num_heads"]
         checks.heads(width, H)
@@ -130,6 +129,7 @@ class TransformerBlock(keras.layers.Layer):
             H,
             width // H,
             dropout=self.config["attention_dropout"],
+            rotary=rotary,
             name=name,
             dtype=self.dtype_policy,
             **self.initializers,
@@ -137,9 +137,8 @@ class TransformerBlock(keras.layers.Layer):
 
     def make_residual(self, name):
         """Create the residual connection of one sublayer."""
-        return ResidualConnection(
-            self.config, name=name, dtype=self.dtype_policy
-        )
+        policy = self.dtype_policy
+        return ResidualConnection(self.config, name=name, dtype=policy)
 
     def build_feed_forward(self, x_shape):
         """Create the feed-forward network and its residual connection."""
@@ -186,8 +185,7 @@ class TransformerEncoder(TransformerBlock):
         intermediate_dim: int > 0, inner width of the feed-forward network.
         num_heads: int > 0, number of attention heads H, a divisor of D.
         dropout: float in [0, 1), of the output of each sublayer. Default 0.
-        activation: str or function, of the feed-forward network. Default
-            "relu".
+        activation: of the feed-forward network. Default "relu".
         layer_norm_epsilon: float > 0, of each normalization. Default 1e-5.
         kernel_initializer: of all kernels. Default "glorot_uniform".
         bias_initializer: of all biases. Default "zeros".
@@ -196,17 +194,17 @@ class TransformerEncoder(TransformerBlock):
             Default: `dropout`.
         stochastic_depth: float in [0, 1), probability that a row of the batch
             skips a sublayer in training. Default 0.
+        rotary: bool, rotary positions in the self-attention. Default False.
     Call arguments:
         x: float (B, T, D).
         mask: optional bool (B, T), True where a token is real.
         attention_mask: optional bool (T, T), (B, T, T) or (B, H, T, T), True
             where a query may attend to a key. An axis may be 1.
-        use_causal_mask: bool, let each position attend only to itself and
-            earlier positions. Default False.
-        return_attention_scores: bool, return the attention weights too.
-            Default False.
+        use_causal_mask: bool, hide later positions. Default False.
+        return_attention_scores: bool, return the weights too. Default False.
         training: bool, apply dropout. Default False.
         x_mask: optional, the implicit mask of x, which Keras passes.
+        positions: optional int (B, T), for `rotary`. Default: 0 to T - 1.
     Returns:
         float (B, T, D), or that and the weights, float (B, H, T, T).
     Raises:
@@ -220,7 +218,9 @@ class TransformerEncoder(TransformerBlock):
     """
 
     def build(self, x_shape):
-        self.self_attention = self.make_attention("self_attention", x_shape[-1])
+        self.self_attention = self.make_attention(
+            "self_attention", x_shape[-1], self.config["rotary"]
+        )
         self.attention_residual = self.make_residual("attention_residual")
         self.self_attention.build(x_shape)
         self.attention_residual.build(x_shape)
@@ -236,6 +236,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=False,
         x_mask=None,
+        positions=None,
     ):
         h = self.attention_residual.normalize_input(x)
         y = self.self_attention(
@@ -245,6 +246,7 @@ class TransformerEncoder(TransformerBlock):
             use_causal_mask=use_causal_mask,
             return_attention_scores=return_attention_scores,
             training=training,
+            positions=positions,
         )
         y, weights = y if return_attention_scores else (y, None)
         x = self.attention_residual.add(x, y, training=training)
@@ -260,9 +262,7 @@ class TransformerEncoder(TransformerBlock):
         return_attention_scores=False,
         training=False,
     ):
-        """Compute the outputs at N of the T positions only.
-
-        The last block of a model may do so, where no other output is used.
+        """Compute the outputs at N positions only, in a model's last block.
 
         Args:
             query: float (B, N, D), the vectors of these positions in `x`.
@@ -290,11 +290,11 @@ class TransformerEncoder(TransformerBlock):
         y = self.apply_feed_forward(y, training=training)
         return (y, weights) if return_attention_scores else y
 
-    def step(self, x, cache, cache_update_index, mask):
+    def step(self, x, cache, cache_update_index, mask, positions=None):
         """Process the next tokens: see `key_value_cache.attend_with_cache`."""
         h = self.attention_residual.normalize_input(x)
         y, cache = attend_with_cache(
-            self.self_attention, h, cache, cache_update_index, mask
+            self.self_attention, h, cache, cache_update_index, mask, positions
         )
         x = self.attention_residual.add(x, y)
         return self.apply_feed_forward(x), cache

@@ -10,8 +10,8 @@ the alignment: they show the source tokens of each target token.
     e_ts = v . tanh(h_{t-1} W + m_s U)               # m_s U once, not per step
     a_t  = softmax_s(e_t),   c_t = sum_s a_ts m_s    # the context vector
     h_t  = cell([E[y_{t-1}] ; c_t], h_{t-1})
-    t_t  = max of pairs of  [h_t ; c_t ; E[y_{t-1}]] W_t      # maxout
-    logits_t = t_t W_o + b_o,   h_0 = tanh(backward m_1 W_s)
+    t_t  = max(a, b),  [a ; b] = [h_t ; c_t ; E[y_{t-1}]] W_t + b_t   # maxout
+    logits_t = t_t W_o + b_o,   h_0 = tanh(backward m_1 W_s + b_s)
 
 Shapes: B batch, T target length, S source length, U units, M memory width
     (2 U of a bidirectional encoder), K key width (U), D embedding width, V

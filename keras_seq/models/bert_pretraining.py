@@ -51,8 +51,8 @@ class MaskedLMHead(keras.layers.Layer):
     Returns:
         float (B, M, V), or (B, T, V) without `mask_positions`.
     Raises:
-        ValueError: if an argument is invalid, neither of the first two is
-            given, or they differ.
+        ValueError: if an argument is invalid, or `vocabulary_size` and
+            `token_embedding` are both missing or differ in size.
     Example:
         >>> head = MaskedLMHead(13)
         >>> logits = head(ops.ones((2, 5, 8)), np.array([[1, 2], [0, 4]]))

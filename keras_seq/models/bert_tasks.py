@@ -105,7 +105,7 @@ class BERTClassifier(_DenseTask):
         token_ids, segment_ids = token_and_segment_ids(inputs)
         inputs = {"token_ids": token_ids, "segment_ids": segment_ids}
         if self.pooling == "cls":
-            # The last block then computes the first token alone.
+            # Without mask positions the last block computes [CLS] only.
             inputs["mask_positions"] = token_ids[:, :0]
             x = self.bert(inputs, training=training)["pooled_output"]
         else:

@@ -1,24 +1,22 @@
 """GPT: a decoder-only Transformer, an autoregressive language model.
 
-GPT has no source text and so needs no encoder. A decoder-only model has no
-cross-attention, so its blocks are `TransformerEncoder` with a causal mask. The
-model predicts each token from all tokens before it and can attend to each of
-them; a recurrent model must compress them into one hidden state. A GPT trained
-on enough text can translate, answer and summarize without fine-tuning
-(zero-shot).
+A decoder-only model has no encoder and no cross-attention, so its blocks are
+`TransformerEncoder` with a causal mask. The model predicts each token from all
+tokens before it and can attend to each of them; a recurrent model must compress
+them into one hidden state. A GPT trained on enough text can translate, answer
+and summarize without fine-tuning (zero-shot).
 
-    x = dropout(E[ids] + P[0 ... T-1])
+    x = dropout(E[ids] + P[0 ... T-1])  # or rotary positions in the blocks
     x = blocks(x)                       # pre-norm, causal mask
     logits = norm(x) E^T                # output weights tied to the embedding
 
-Shapes: B batch, T length, D width, H heads, V vocabulary, N length of the
-    key-value cache.
+Shapes: B batch, T length, D width, H heads, V vocabulary, N cache length.
 Paper: Radford et al. (2018), "Improving language understanding by generative
     pre-training"; pre-norm, final norm and sizes: Radford et al. (2019),
     "Language models are unsupervised multitask learners", section 2.3.
-Differs from the paper: padding is supported, and is not counted: the first
-    real token of a row has position 0; the kernels of the blocks have Keras's
-    default initializer, not a normal one of standard deviation 0.02.
+Differs from the paper: padding, on either side, is not counted as a position;
+    the kernels of the blocks have Keras's default initializer, not a normal
+    one of standard deviation 0.02.
 """
 
 import typing
@@ -28,7 +26,11 @@ from keras import ops
 
 from keras_seq import checks
 from keras_seq.generation.prompts import check_input_length, split_prompt
-from keras_seq.layers.attention import causal_mask, segment_mask
+from keras_seq.layers.attention import (
+    causal_mask,
+    positions_in_segments,
+    segment_mask,
+)
 from keras_seq.layers.embedding import (
     PositionEmbedding,
     TokenEmbedding,
@@ -53,24 +55,21 @@ class GPT(ServableModel):
         hidden_dim: int > 0, width D of the token vectors.
         num_heads: int > 0, number of heads H, divides `hidden_dim`. Default 4.
         num_layers: int > 0, number of blocks. Default 4.
-        max_sequence_length: int > 0, the longest input, prompt and answer
-            together. Default 256.
-        intermediate_dim: optional int > 0, inner width of the feed-forward
-            networks. Default 4 D.
+        max_sequence_length: int > 0, the longest input: prompt and answer
+            together, but for the last new token. Default 256.
+        intermediate_dim: optional int > 0, inner width of a block. Default 4 D.
         dropout: float in [0, 1). Default 0.1.
         attention_dropout: optional float in [0, 1). Default: `dropout`.
-        activation: str or function, activation of the feed-forward networks.
-            Default "gelu_tanh", the approximation that GPT-2 was trained
-            with; "gelu" is the exact function.
+        activation: of the feed-forward networks. Default "gelu_tanh", the
+            approximation that GPT-2 was trained with; "gelu" is exact.
         layer_norm_epsilon: float > 0. Default 1e-5.
-        pad_id: optional int, id of padding, on either side. Default 0. None:
-            every id is a real token.
+        position_encoding: "learned" or "rotary". Default "learned".
+        pad_id: optional int, id of padding. Default 0. None: no padding.
     Call arguments:
         inputs: int (B, T), token ids; or a dict of `token_ids` and
             `segment_ids`, int (B, T) each, as `pack_sequences` makes it: each
             segment attends to itself alone and begins at position 0.
-        return_attention_scores: bool, return the attention weights as well.
-            Default False.
+        return_attention_scores: bool, return the weights too. Default False.
         training: bool, apply dropout. Default False.
     Returns:
         logits of the next token, float (B, T, V); or the logits and a list of
@@ -80,21 +79,16 @@ class GPT(ServableModel):
             than `max_sequence_length`.
     Example:
         >>> model = GPT(13, 8, num_heads=2, num_layers=1)
-        >>> logits = model(np.array([[5, 3, 7], [4, 9, 0]]))
-        >>> tuple(logits.shape)
+        >>> tuple(model(np.array([[5, 3, 7], [4, 9, 0]])).shape)
         (2, 3, 13)
         >>> generate(model, np.array([[5, 3, 7]]), max_length=4).ids.shape
         (1, 4)
     """
 
     sizes: typing.ClassVar = {
-        name: {
-            "hidden_dim": hidden_dim,
-            "num_heads": num_heads,
-            "num_layers": num_layers,
-            "max_sequence_length": 1024,
-        }
-        for name, hidden_dim, num_heads, num_layers in (
+        name: {"hidden_dim": D, "num_heads": H, "num_layers": layers}
+        | {"max_sequence_length": 1024}
+        for name, D, H, layers in (
             ("gpt2", 768, 12, 12),
             ("gpt2-medium", 1024, 16, 24),
             ("gpt2-large", 1280, 20, 36),
@@ -115,6 +109,7 @@ class GPT(ServableModel):
         attention_dropout=None,
         activation="gelu_tanh",
         layer_norm_epsilon=1e-5,
+        position_encoding="learned",
         pad_id=0,
         **kwargs,
     ):
@@ -130,7 +125,11 @@ class GPT(ServableModel):
             attention_dropout=attention_dropout,
             activation=activation,
             layer_norm_epsilon=layer_norm_epsilon,
+            position_encoding=position_encoding,
             pad_id=pad_id,
+        )
+        checks.one_of(
+            ("learned", "rotary"), position_encoding=position_encoding
         )
         self.pad_id = self.config["pad_id"]
         self.max_sequence_length = self.config["max_sequence_length"]
@@ -146,9 +145,11 @@ class GPT(ServableModel):
             embeddings_initializer=normal,
             dtype=dtype,
         )
-        self.position_embedding = PositionEmbedding(
-            self.max_sequence_length, normal.clone(), dtype=dtype
-        )
+        self.position_embedding = None
+        if config["position_encoding"] == "learned":
+            self.position_embedding = PositionEmbedding(
+                self.max_sequence_length, normal.clone(), dtype=dtype
+            )
         self.dropout = keras.layers.Dropout(config["dropout"], dtype=dtype)
         self.blocks = [
             TransformerEncoder(
@@ -159,6 +160,7 @@ class GPT(ServableModel):
                 activation=config["activation"],
                 layer_norm_epsilon=config["layer_norm_epsilon"],
                 normalize_first=True,
+                rotary=config["position_encoding"] == "rotary",
                 dtype=dtype,
             )
             for _ in range(config["num_layers"])
@@ -171,7 +173,8 @@ class GPT(ServableModel):
         self.token_embedding.build()
         shape = (None, None, self.config["hidden_dim"])
         for layer in (self.position_embedding, *self.blocks, self.layer_norm):
-            layer.build(shape)
+            if layer is not None:
+                layer.build(shape)
         propagate_trainable(self)
 
     def call(self, inputs, return_attention_scores=False, training=False):
@@ -182,7 +185,10 @@ class GPT(ServableModel):
             token_ids = inputs["token_ids"]
             attention_mask = segment_mask(inputs["segment_ids"])
         mask = self.token_embedding.compute_mask(token_ids)
-        x = self._embed(token_ids, mask, attention_mask)
+        positions = None if mask is None else position_ids(mask)
+        if attention_mask is not None:
+            positions = positions_in_segments(attention_mask)
+        x = self._embed(token_ids, positions)
         x = self.dropout(x, training=training)
         all_weights = []
         for block in self.blocks:
@@ -193,6 +199,7 @@ class GPT(ServableModel):
                 use_causal_mask=True,
                 return_attention_scores=return_attention_scores,
                 training=training,
+                positions=positions,
             )
             if return_attention_scores:
                 x, weights = x
@@ -200,16 +207,15 @@ class GPT(ServableModel):
         logits = self.token_embedding.logits(self.layer_norm(x))
         return (logits, all_weights) if return_attention_scores else logits
 
-    def _embed(self, token_ids, mask, attention_mask=None):
+    def _embed(self, token_ids, positions):
         x = self.token_embedding(token_ids)
-        positions = None if mask is None else position_ids(mask)
-        if attention_mask is not None:  # count earlier tokens of the segment
-            earlier = ops.tril(attention_mask, -1)
-            positions = ops.sum(ops.cast(earlier, "int32"), axis=2)
+        if self.position_embedding is None:  # rotary: the blocks need them
+            check_input_length(self, x.shape[1], 1)
+            return x
         return x + self.position_embedding(x, positions)
 
     def start(self, prompt, max_length=None):
-        """Fill the cache with a prompt, except its last token (prefill).
+        """Fill the key-value cache with all but the last token (prefill).
 
         Prompts end in different columns. So the last real token of each row
         is masked, and the first `step` writes it to column T of all rows.
@@ -223,8 +229,7 @@ class GPT(ServableModel):
         """
         last, before = split_prompt(prompt, self.pad_id)
         B, T = ops.shape(prompt)
-        if isinstance(T, int):
-            check_input_length(self, T, 1 if max_length is None else max_length)
+        check_input_length(self, T, 1 if max_length is None else max_length)
         if max_length is None:
             max_length = self.max_sequence_length - T + 1
         N = T + max_length
@@ -232,19 +237,19 @@ class GPT(ServableModel):
         new = ((0, 0), (0, max_length))
         padding_mask = ops.pad(before, new, constant_values=True)  # (B, N)
         mask = padding_mask[:, None, None] & causal_mask(T, N)  # (B, 1, T, N)
-        x = self._embed(prompt, self.token_embedding.compute_mask(prompt))
+        positions = position_ids(before)
+        x = self._embed(prompt, positions)
         caches = []
         for block in self.blocks:
             cache = empty_cache(block.self_attention, B, N)
-            x, cache = block.step(x, cache, 0, mask)
+            x, cache = block.step(x, cache, 0, mask, positions)
             caches.append(cache)
-        state = {
+        return last, {
             "caches": caches,
             "padding_mask": padding_mask,
             "position": ops.sum(ops.cast(before, "int32"), axis=1),
             "cache_update_index": ops.full((B,), T, dtype="int32"),
         }
-        return last, state
 
     def max_prompt_length(self, max_length):
         """Return the longest prompt that `max_length` tokens may follow."""
@@ -270,11 +275,11 @@ class GPT(ServableModel):
         padding_mask = state["padding_mask"][:, None, None]  # (B, 1, 1, N)
         n = ops.arange(ops.shape(padding_mask)[3], dtype="int32")
         mask = padding_mask & (n <= index + t[:, None])  # (B, 1, T, N)
-        x = self.token_embedding(token_ids)
-        x = x + self.position_embedding(x, state["position"][:, None] + t)
+        positions = state["position"][:, None] + t
+        x = self._embed(token_ids, positions)
         caches = []
         for block, cache in zip(self.blocks, state["caches"]):
-            x, cache = block.step(x, cache, index, mask)
+            x, cache = block.step(x, cache, index, mask, positions)
             caches.append(cache)
         logits = self.token_embedding.logits(self.layer_norm(x))
         return logits, {
@@ -285,12 +290,7 @@ class GPT(ServableModel):
         }
 
     def trim_cache(self, state, num_tokens):
-        """Remove the newest tokens from a state.
-
-        Args:
-            state: what `start`, `step` or `call_with_cache` returned.
-            num_tokens: int or scalar int tensor, how many tokens to remove.
-        """
+        """Remove the newest tokens, int or scalar int tensor, from a state."""
         names = ("position", "cache_update_index")
         return {**state, **{name: state[name] - num_tokens for name in names}}
 

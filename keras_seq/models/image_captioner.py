@@ -6,19 +6,19 @@ one part of the picture: the memory. The decoder is that of `BahdanauSeq2Seq`:
 before each word it computes attention weights over the grid, so every word has
 a map of the parts of the picture that it was read from.
 
-    m    = relu features of a ResNet, (h, w, F), times W, + b   # S = h w rows
+    m    = ResNet features (h, w, F) W_m + b_m, reshaped to (S, U)
     e_ts = v . tanh(h_{t-1} W_h + m_s U)
     a_t  = softmax_s(e_t),   c_t = sum_s a_ts m_s    # the context vector
     h_t  = cell([E[y_{t-1}] ; c_t], h_{t-1})
-    t_t  = max of pairs of  [h_t ; c_t ; E[y_{t-1}]] W_t      # maxout
-    logits_t = t_t W_o + b_o,   h_0 = tanh(mean_s m_s W_0)
+    t_t  = max(a, b),  [a ; b] = [h_t ; c_t ; E[y_{t-1}]] W_t + b_t   # maxout
+    logits_t = t_t W_o + b_o,   h_0 = tanh(mean_s m_s W_0 + b_0)
 
-Shapes: B batch, H height, W width, C channels, h and w the grid's, S = h w
-    its positions, T target length, U units, V vocabulary.
+Shapes: B batch, H height, W width, C channels, h and w height and width of
+    the grid, S = h w, T target length, U units, V vocabulary.
 Paper: Xu et al. (2015), "Show, attend and tell", arXiv:1502.03044, section 3.1,
     soft attention (4.2); the decoder: Bahdanau, Cho & Bengio (2015),
     arXiv:1409.0473.
-Differs from the paper: the network of the pictures is trained with the rest;
+Differs from the paper: the convolutional network is trained too;
     any cell; the readout is Bahdanau's maxout; no doubly stochastic attention.
 """
 
@@ -112,6 +112,7 @@ class ImageCaptioner(ServableModel):
         checks.not_padding(pad_id, **ids)
         options = {"cell": cell, "dropout": dropout, "pad_id": pad_id}
         self.config = checks.plain({**sizes, **options, **ids})
+        # Its head projects the features to the memory.
         self.encoder = ResNet(
             self.config["units"],
             filters,

@@ -72,7 +72,7 @@ def masked_layer(config, **options):
     """Create a recurrent layer that is called with a padding mask.
 
     With a mask, TensorFlow's cuDNN kernels fail on rows that begin with
-    padding or consist of it. So they are used only if there is no padding.
+    padding or consist of it. So cuDNN is used only if `pad_id` is None.
 
     Args:
         config: dict with "cell", "units" and "pad_id".

@@ -121,11 +121,11 @@ class ResNet(ServableModel):
             halved between stages. Default (16, 32, 64).
         num_blocks: int > 0, blocks of each stage. Default 3: 20 layers.
         input_strides: int > 0, strides of the first convolution; with 2, as
-            in table 1 of the paper, the blocks see a fourth of the pixels.
+            in table 1 of the paper, the blocks see a quarter of the pixels.
             Default 1.
         channels: int > 0, C. Default 3.
     Call arguments:
-        images: float (B, H, W, C).
+        images: float (B, H, W, C). Ints are not rescaled.
         training: bool, normalize by the batch's statistics. Default False.
     Returns:
         logits, float (B, num_classes).

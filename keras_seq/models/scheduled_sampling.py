@@ -85,7 +85,7 @@ class ScheduledSampling:
             return ops.power(self.k, step)
         if self.decay == "inverse_sigmoid":  # written without exp(step)
             return ops.sigmoid(ops.log(self.k) - step / self.k)
-        return self.k + 0.0 * step
+        return self.k + 0.0 * step  # a tensor, as the others
 
     def get_config(self):
         return dataclasses.asdict(self)

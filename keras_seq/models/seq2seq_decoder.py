@@ -11,7 +11,8 @@ one. In generation it reads its own predictions (autoregressive decoding).
     logits_t = h_t W + b                              # for y_t
     with feed_context:
     h_t      = cell([E[y_{t-1}] ; c], h_{t-1})
-    logits_t = max of pairs of [h_t ; E[y_{t-1}] ; c] W_t  times W, + b
+    t_t      = max(a, b),  [a ; b] = [h_t ; E[y_{t-1}] ; c] W_t + b_t   # maxout
+    logits_t = t_t W + b
 
 Shapes: B batch, T target length, V target vocabulary, D embedding width, U
     units.
@@ -197,7 +198,7 @@ class Seq2SeqDecoder(ServableModel):
         return ops.concatenate([x, context], axis=-1)
 
     def readout(self, h, inputs):
-        """Compute what the logits are a projection of: h, or the maxout."""
+        """Return the input of the output layer: h, or the maxout."""
         if not self.feed_context:
             return h
         t = self.maxout(ops.concatenate([h, inputs], axis=-1))

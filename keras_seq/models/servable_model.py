@@ -6,14 +6,14 @@ model with float kernels, so loading fails with "objects could not be loaded". A
 `ServableModel` saves which of its layers are quantized, and quantizes the same
 layers before its weights are loaded.
 
-`model.export(path)` writes a function of the model's input. Of a subclassed
-model Keras exports float inputs of the length of the first call. A
+`model.export(path)` writes a function of the model's input. For a subclassed
+model Keras declares float inputs of the length of the first call. A
 `ServableModel` exports int32 ids of any number and any length.
 
     kernel ~ kernel_int8 / kernel_scale           # one scale for each column
 
-`model.fit` checks the ids and labels in NumPy arrays, of a `PyDataset` those of
-the first batch: compiled code does not, and JAX computes with a wrong id.
+`model.fit` validates ids and labels in NumPy arrays (of a `PyDataset`, the
+first batch): compiled code cannot, and JAX computes with an invalid id.
 
 `model.enable_lora(rank)` freezes the weights and adds to some kernels a product
 of two narrow matrices, which alone are trained: low-rank adaptation. The change
@@ -36,7 +36,7 @@ import numpy as np
 from keras_seq import checks
 
 SOURCE_AND_TARGET = {"source": "(B, S)", "target": "(B, T)"}
-# For an argument of a model: the inputs and labels that must be below it.
+# For each size in a config: the inputs and labels that must be below it.
 LIMITED = {
     "vocabulary_size": ("x", "token_ids", "y"),
     "source_vocabulary_size": ("source",),
@@ -44,6 +44,13 @@ LIMITED = {
     "num_segments": ("segment_ids",),
     "num_classes": ("y",),
 }
+
+
+# Layers that `enable_lora` may adapt, whether a model has them or not.
+ADAPTED = (
+    *("query", "key", "value", "attention_output", "intermediate_dense"),
+    *("output_dense", "token_embedding"),
+)
 
 
 class ServableModel(keras.Model):
@@ -126,7 +133,7 @@ class ServableModel(keras.Model):
         super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def _jax2tf_kwargs(self):
-        """Return what Keras passes to `jax2tf.convert`, which writes for JAX.
+        """Return the arguments that Keras passes to `jax2tf.convert` on JAX.
 
         Gradients are left out: a served function needs none, and JAX has no
         gradient of a strided pooling of images of unknown size.
@@ -143,14 +150,14 @@ class ServableModel(keras.Model):
         8)` trains the head of the classifier too. Compile the model afterwards.
 
         Args:
-            rank: int > 0, the width of A and of the height of B.
+            rank: int > 0, the width of A and the height of B.
             target_layer_names: list of str, the names of the layers to adapt:
                 "query", "key", "value" and "attention_output" of attention,
                 "intermediate_dense" and "output_dense" of a feed-forward
                 network, "token_embedding". Default: query and value.
         Raises:
             ValueError: if `rank` is not an int > 0, the model is not built or
-                is adapted already, or no layer has one of the names.
+                is adapted already, or a name is unknown or none is found.
         Example:
             >>> model = keras_seq.models.GPT(13, 8, num_heads=2, num_layers=1)
             >>> model.build((None, None))
@@ -173,8 +180,10 @@ class ServableModel(keras.Model):
             for layer in self._flatten_layers(include_self=False)
             if hasattr(layer, "enable_lora")
         ]
-        layers = [x for x in every if re.sub(r"_\d+$", "", x.name) in names]
-        if not layers or isinstance(names, str):
+        found = [re.sub(r"_\d+$", "", layer.name) for layer in every]
+        layers = [x for x, name in zip(every, found) if name in names]
+        unknown = set(names) - {*found, *ADAPTED}
+        if isinstance(names, str) or not layers or unknown:
             raise ValueError(
                 "`target_layer_names` must be a list of names of dense layers "
                 "or embeddings of the model. Received target_layer_names="

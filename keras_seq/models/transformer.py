@@ -79,7 +79,7 @@ class Transformer(ServableModel):
         S, S), "decoder", (B, H, T, T), and "cross", (B, H, T, S).
     Raises:
         ValueError: if an argument is outside its range, or `inputs` is not a
-            dict of both.
+            dict with both keys.
     Example:
         >>> model = Transformer(13, 17, 8, num_heads=2, num_layers=1)
         >>> source, target = np.array([[5, 7, 3]]), np.array([[2, 9]])
@@ -141,7 +141,7 @@ class Transformer(ServableModel):
         )
         self._create_layers(start_id, end_id, pad_id)
 
-    def _check_ids(self, start_id, end_id, pad_id):
+    def _check_arguments(self, start_id, end_id, pad_id):
         config = self.config
         checks.one_of(
             POSITION_ENCODINGS, position_encoding=config["position_encoding"]
@@ -159,7 +159,7 @@ class Transformer(ServableModel):
             )
 
     def _create_layers(self, start_id, end_id, pad_id):
-        self._check_ids(start_id, end_id, pad_id)
+        self._check_arguments(start_id, end_id, pad_id)
         config, dtype = self.config, self.dtype_policy
         V = config["target_vocabulary_size"]
         target_embedding = source_embedding = self._embedding(V)

@@ -64,7 +64,7 @@ class ViT(ServableModel):
             sublayer of the last block in training; it grows linearly from the
             first block. Default 0.
         patch_dropout: float in [0, 1), fraction of the patches of an image
-            that is left out in training. Default 0.
+            that is dropped in training. Default 0.
         activation: str or function, activation of the feed-forward networks.
             Default "gelu", the exact function.
         layer_norm_epsilon: float > 0. Default 1e-6.
@@ -73,7 +73,7 @@ class ViT(ServableModel):
         position_encoding: "learned", "sinusoidal", in two dimensions (then
             `hidden_dim` is a multiple of 4), or "none". Default "learned".
     Call arguments:
-        images: float (B, H, W, C), of `image_size`.
+        images: float (B, H, W, C), of `image_size`. Ints are not rescaled.
         return_attention_scores: bool, return the attention weights as well.
             Default False.
         training: bool, apply dropout. Default False.
@@ -81,7 +81,7 @@ class ViT(ServableModel):
         logits, float (B, num_classes), or without a head the pooled vector,
         float (B, D); or that and a list of the
         attention weights of each block, float (B, H, T, T), where T counts
-        the patches that are not left out.
+        the patches that are not dropped.
     Raises:
         ValueError: if an argument is outside its range, or the images are of
             another size.
@@ -206,9 +206,9 @@ class ViT(ServableModel):
         x = self._embed(images, training)
         all_weights = []
         # Of the last block, only the output of the class token is read.
-        short = self.use_class_token and not return_attention_scores
+        class_token_only = self.use_class_token and not return_attention_scores
         for block in self.blocks:
-            if short and block is self.blocks[-1]:
+            if class_token_only and block is self.blocks[-1]:
                 x = block.encode_queries(x[:, :1], x, training=training)
             else:
                 x = block(

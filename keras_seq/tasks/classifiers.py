@@ -68,7 +68,7 @@ class TextClassifier(LabelTask):
             logits (B, C).
         tokenizer: `keras_seq.text.Tokenizer` of the texts.
         labels: list of C str, the names of the classes.
-        sequence_length: optional int > 0, the length to which every text is
+        sequence_length: optional int > 2, the length to which every text is
             padded or truncated. Default: that of the longest text.
     Call arguments:
         inputs: int (B, T), ids; for a `BERTClassifier` a dict of `token_ids`

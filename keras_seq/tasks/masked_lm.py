@@ -1,6 +1,6 @@
 """MaskedLM: train a masked language model on texts, and fill in [MASK].
 
-In each epoch other tokens are masked, as in RoBERTa (dynamic masking): the
+In each epoch the masks are drawn anew, as in RoBERTa (dynamic masking): the
 positions are drawn again whenever a batch is read.
 
 Shapes: N texts, B batch, T length, M masked positions.
@@ -72,12 +72,12 @@ class MaskedLM(PackedTask):
         )
 
     def fit(self, x, *, batch_size=32, validation_data=None, **options):
-        """Train on texts, with other tokens masked in each epoch.
+        """Train on texts, with masks drawn anew in each epoch.
 
         Args:
             x: list of N str.
             batch_size: int > 0. Default 32.
-            validation_data: optional list of str.
+            validation_data: optional list of str, masked once.
             options: further arguments of `keras.Model.fit`, such as
                 `epochs`.
         Returns:
@@ -88,7 +88,7 @@ class MaskedLM(PackedTask):
         if validation_data is not None:
             validation_data = self.batches(validation_data, batch_size)
         return self.model.fit(
-            self.batches(x, batch_size),
+            self.batches(x, batch_size, dynamic=True),
             validation_data=validation_data,
             **options,
         )
@@ -106,12 +106,13 @@ class MaskedLM(PackedTask):
             self.compile()
         return self.model.evaluate(self.batches(x, batch_size), **options)
 
-    def batches(self, texts, batch_size):
+    def batches(self, texts, batch_size, dynamic=False):
         """Create the masked batches of some texts.
 
         Args:
             texts: list of N str.
             batch_size: int > 0.
+            dynamic: bool, draw the masks anew in each epoch. Default False.
         Returns:
             `keras.utils.PyDataset`.
         """
@@ -121,7 +122,7 @@ class MaskedLM(PackedTask):
                 "list of texts has no pairs. Received next_sentence=True."
             )
         packed = self.packer()(text_list(x=texts))
-        return MaskedBatches(packed, self.mask_generator, batch_size)
+        return MaskedBatches(packed, self.mask_generator, batch_size, dynamic)
 
     def default_loss(self):
         return {"masked_lm": TokenCrossEntropy(self.tokenizer.pad_id)}
@@ -164,21 +165,22 @@ class MaskedLM(PackedTask):
 
 
 class MaskedBatches(keras.utils.PyDataset):
-    """Serve batches of packed texts with other masked tokens in each epoch.
+    """Serve batches of packed texts, with some tokens masked.
 
     Args:
         packed: dict of int (N, T): `token_ids` and `segment_ids`.
         generator: `MaskedLMMaskGenerator`.
         batch_size: int > 0, rows of a batch.
+        dynamic: bool, draw the masks anew in each epoch. Default False.
     Returns:
         item i: the inputs of a `BERTPretrainer`, and its labels.
     """
 
-    def __init__(self, packed, generator, batch_size):
+    def __init__(self, packed, generator, batch_size, dynamic=False):
         super().__init__()
         self.packed, self.generator = packed, generator
         self.batch_size = checks.positive_int(batch_size=batch_size)
-        self.epoch = 0
+        self.dynamic, self.epoch = dynamic, 0
 
     def __len__(self):
         return -(-len(self.packed["token_ids"]) // self.batch_size)
@@ -191,4 +193,4 @@ class MaskedBatches(keras.utils.PyDataset):
         return inputs, {"masked_lm": inputs.pop("labels")}
 
     def on_epoch_end(self):
-        self.epoch += 1
+        self.epoch += int(self.dynamic)

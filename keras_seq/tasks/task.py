@@ -10,9 +10,8 @@ strings come out:
     task.export("folder")        # a SavedModel that takes strings;
                                  # a `MaskedLM` has none
 
-Every step is done by what the library offers anyway: the tokenizers of
-`keras_seq.text`, the losses of `keras_seq.training`, `keras_seq.generation`
-and `keras_seq.export`.
+A task only combines the tokenizers of `keras_seq.text`, the losses of
+`keras_seq.training`, `keras_seq.generation` and `keras_seq.export`.
 
 Shapes: N texts, B batch, T length, C classes.
 """
@@ -149,7 +148,7 @@ class PackedTask(Task):
     """Hold a BERT with a head, whose inputs are packed texts.
 
     Args:
-        model: `BERTTask`, or another model of ids.
+        model: `BERTTask`, or another model that reads token ids.
         tokenizer: `keras_seq.text.Tokenizer` of the texts.
         sequence_length: optional int > 2, the length to which every row is
             padded or truncated. Default: that of the longest row.
@@ -206,7 +205,7 @@ def check_vocabulary(model, tokenizer):
 
 
 def text_list(**argument):
-    """Give several texts as a list; raise a ValueError for anything else."""
+    """Return several texts as a list; raise a ValueError for anything else."""
     texts = checks.strings(**argument)
     if not texts:
         [name] = argument
