@@ -24,14 +24,18 @@ BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 # Rows of the README from a kept file: metric -> name in the table.
 SHOWN = {
     "hello_rnn-tinyshakespeare": {
-        "loss_rnn": "RNN, nats per character",
-        "loss_gru": "GRU, nats per character",
-        "loss_lstm": "LSTM, nats per character",
+        "loss_rnn": "Tiny Shakespeare, RNN, nats per character",
+        "loss_gru": "the same, GRU",
+        "loss_lstm": "the same, LSTM",
     },
+    "shakespeare-tinyshakespeare-lstm": {
+        "loss": "the same, LSTM, half an hour",
+    },
+    "shakespeare-tinyshakespeare-gru": {"loss": "the same, GRU, half an hour"},
+    "shakespeare-tinyshakespeare-gpt": {"loss": "the same, GPT, half an hour"},
     "five_settings-names": {
         "many_to_one_accuracy": "name -> language",
         "many_to_many_exact_match": "three-digit addition, exact",
-        "synced_accuracy": "a label for every frame of a clip",
     },
     "gates-adding": {
         "adding_mse_rnn_100": "adding over 100 steps, RNN, squared error",
@@ -42,7 +46,6 @@ SHOWN = {
     },
     "attention-dates": {
         "exact_match_bahdanau": "dates -> ISO, exact, Bahdanau",
-        "exact_match_luong_dot": "the same, Luong, dot",
         "alignment_bahdanau": "attention on the correct span, Bahdanau",
     },
     "attention-docstrings": {
@@ -60,18 +63,14 @@ SHOWN = {
         "chrf_attention": "Korean answers (chatbot_ko), chrF, Bahdanau",
     },
     "gpt-tinyshakespeare": {
-        "loss": "GPT, 1.5 million characters, nats per character",
+        "loss": "Tiny Shakespeare, 1.5 million characters, GPT",
     },
     "bert-pydocs": {
         "mlm_accuracy": "masked words of Python's documentation, accuracy",
         "nsp_accuracy": "next sentence prediction, accuracy",
     },
-    "bert-nsmc": {
-        "mlm_accuracy": "masked subwords of Korean film reviews (nsmc-40k)",
-    },
     "finetune-pydocs": {
         "accuracy_pretrained_100": "docstring -> package, 100 labels, BERT",
-        "accuracy_scratch_100": "the same, from scratch",
         "accuracy_pretrained_1600": "the same, 1,600 labels, BERT",
         "tagging_f1": "year, month and day in a sentence, entity F1",
         "span_exact_match": "answer span of a question in a text, exact",
@@ -83,18 +82,25 @@ SHOWN = {
         "accuracy_pretrained_40000": "the same, 40,000 labels, BERT",
     },
     "vit-digits": {
-        "vit_accuracy_100": "digit image -> class, ViT",
-        "cnn_accuracy_100": "the same, ResNet with as many weights",
-        "vit_accuracy_10": "a tenth of the digits, ViT",
-        "cnn_accuracy_10": "the same, ResNet",
-        "vit_accuracy_10_longer": "a tenth, 28 times the epochs, MixUp, ViT",
+        "vit_accuracy_10_longer": "a tenth of the digits, longer, MixUp, ViT",
         "cnn_accuracy_10_longer": "the same, ResNet",
     },
     "vit-cifar10-10k": {
         "vit_accuracy_100": "photo (cifar10-10k) -> class, ViT",
         "cnn_accuracy_100": "the same, ResNet with as many weights",
-        "vit_accuracy_10": "the same from a tenth of the images, ViT",
-        "cnn_accuracy_10": "the same, ResNet",
+    },
+    "photographs-cifar10-10k-vit": {
+        "accuracy": "the same, half an hour, ViT",
+    },
+    "photographs-cifar10-10k-hybrid": {
+        "accuracy": "the same, ViT after three convolutions",
+    },
+    "photographs-cifar10-10k-masked": {
+        "accuracy": "the same, ViT pretrained by masked patches",
+    },
+    "photographs-cifar10-10k-resnet": {
+        "accuracy": "the same, half an hour, ResNet",
+        "accuracy_augmented": "the same, mean of an image and its mirror image",
     },
 }
 SMALLER = re.compile("loss|mse|mae")  # metrics of which less is better

@@ -5,7 +5,7 @@
 # published runs had that they are compared with. Here each gets about half an
 # hour:
 #
-#     gpt    decoder-only Transformer (Radford et al. 2018)
+#     gpt    decoder-only Transformer (Radford et al. 2018), rotary positions
 #     lstm   two recurrent layers, dropout between them (Zaremba et al. 2014)
 #     gru    the same with the GRU
 #
@@ -91,6 +91,7 @@ if name == "gpt":
         max_sequence_length=LENGTH,
         dropout=0.2,
         attention_dropout=0.0,
+        position_encoding="rotary",
         pad_id=None,
     )
     peak, decay = 2e-3, 0.1
